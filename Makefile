@@ -1,0 +1,40 @@
+# A fresh machine with Python 3.11 or newer and make needs nothing else.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+NETWORKS ?= 1000
+SEED ?= 1000
+WORKERS ?= auto
+
+.PHONY: test fuzz lint generated clean
+
+test: $(VENV)/test
+	$(RUN) -m pytest -n $(WORKERS) -q
+
+# As many random networks as one asks: make fuzz NETWORKS=5000 SEED=10000
+fuzz: $(VENV)/test
+	BPTT_NETWORKS=$(NETWORKS) BPTT_FIRST_SEED=$(SEED) \
+		$(RUN) -m pytest -n $(WORKERS) -q tests/test_random_networks.py
+
+# Remake what generated/ holds; the tests compare it byte for byte.
+generated: $(VENV)/test
+	for file in generated/*.toml; do $(VENV)/bin/bptt generate $$file -o generated || exit 1; done
+
+lint: $(VENV)/lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/test: $(VENV)/bin/pip pyproject.toml
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[demo,test]"
+	touch $@
+
+$(VENV)/lint: $(VENV)/test
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[lint]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

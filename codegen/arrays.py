@@ -1,0 +1,423 @@
+"""Frozen expressions to NumPy source: broadcasting, and contractions through BLAS or einsum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from codegen.nodes import (
+    Affine,
+    Call,
+    FrozenTerm,
+    Node,
+    Number,
+    Power,
+    Product,
+    Range,
+    Read,
+    Size,
+    Sum,
+    reads,
+)
+from derive.errors import InternalError
+
+Labels = tuple[str, ...]
+
+FUNCTIONS = {
+    "exp": "np.exp",
+    "log": "np.log",
+    "sin": "np.sin",
+    "cos": "np.cos",
+    "tanh": "np.tanh",
+}
+
+SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Python source, and how tightly its outermost operator binds."""
+
+    code: str
+    precedence: int = ATOM
+
+    def within(self, precedence: int) -> str:
+        """The source, in parentheses where it binds less tightly than its surroundings."""
+        return self.code if self.precedence >= precedence else f"({self.code})"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How an array stores a quantity: rows of time before step 0, and its total lengths.
+
+    `lengths` has one entry per axis, None for the batch.
+    """
+
+    before: int
+    lengths: tuple[Affine | None, ...]
+    time_axis: int | None
+
+
+@dataclass(frozen=True)
+class Contracted:
+    """The source of a term's value, the labels it varies over, and its contraction, if any."""
+
+    source: Source
+    labels: frozenset[str]
+    signature: str = ""
+
+
+class ArrayPrinter:
+    """Prints terms as array expressions.
+
+    `ranges` says where each index runs; in a time loop `step` names the time index, which is
+    then one number, and `local` gives the source of reads that a local variable holds.
+    """
+
+    def __init__(
+        self,
+        layouts: Mapping[str, Layout],
+        ranges: Mapping[str, Range],
+        *,
+        step: str | None = None,
+        local: Callable[[Read], str | None] = lambda read: None,
+    ) -> None:
+        self._layouts = layouts
+        self._ranges = ranges
+        self._step = step
+        self._local = local
+
+    def term(self, term: FrozenTerm, out: Labels) -> Contracted:
+        """The value of a term, aligned for broadcasting over `out`."""
+        summed = tuple(r.name for r in term.sums)
+        if term.reduction == "logsumexp":
+            operand = self.elementwise(term.factor, (*out, *summed))
+            axes = ", ".join(str(len(out) + n) for n in range(len(summed)))
+            axes = axes if len(summed) == 1 else f"({axes})"
+            code = f"_logsumexp({operand.code}, axis={axes})"
+            return Contracted(Source(code), self.labels(term.factor) - set(summed))
+        if not summed:
+            return Contracted(self.elementwise(term.factor, out), self.labels(term.factor))
+        return _Contraction(self, term.factor, summed, out).result()
+
+    def width(self, index: str) -> int:
+        """The number of units that a feature index runs over."""
+        span = self._ranges[index]
+        return min(s.constant for s in span.stops) - max(s.constant for s in span.starts)
+
+    def customary(self, labels: Labels) -> Labels:
+        """The order in which arrays have their axes: time, batch, then units."""
+        rank = {"time": 0, "delay": 0, "batch": 1, "feature": 2}
+        return tuple(sorted(labels, key=lambda name: rank[self._ranges[name].kind]))
+
+    def labels(self, node: Node) -> frozenset[str]:
+        """The indices that an expression varies over."""
+        return frozenset(
+            s.index
+            for read in reads(node)
+            for s in read.subscripts
+            if s.index is not None and s.index != self._step
+        )
+
+    # Elementwise expressions.
+
+    def elementwise(self, node: Node, out: Labels) -> Source:
+        match node:
+            case Number(value):
+                return _number(value)
+            case Size(name):
+                return Source(name)
+            case Read():
+                return self._read(node, out)
+            case Sum(operands, signs):
+                return self._sum(operands, signs, out)
+            case Product(above, below):
+                return self._product(above, below, out)
+            case Power(base, exponent):
+                return self._power(base, exponent, out)
+            case Call(function, arguments):
+                codes = [self.elementwise(a, out).code for a in arguments]
+                name = FUNCTIONS.get(function, f"_{function}")
+                return Source(f"{name}({', '.join(codes)})")
+
+    def _sum(self, operands: Sequence[Node], signs: Sequence[int], out: Labels) -> Source:
+        code = ""
+        for operand, sign in zip(operands, signs, strict=True):
+            source = self.elementwise(operand, out)
+            if not code:
+                code = source.code if sign > 0 else f"-{source.within(UNARY)}"
+            elif sign > 0:
+                code += f" + {source.within(SUM)}"
+            else:
+                code += f" - {source.within(PRODUCT)}"
+        return Source(code, SUM)
+
+    def _product(self, above: Sequence[Node], below: Sequence[Node], out: Labels) -> Source:
+        """Numbers first, so that they are multiplied before an array is."""
+        scalars = [n for n in above if not reads(n)]
+        arrays = [n for n in above if reads(n)]
+        scalars_below = [n for n in below if not reads(n)]
+        arrays_below = [n for n in below if reads(n)]
+        code = " * ".join(self.elementwise(n, out).within(PRODUCT) for n in scalars)
+        if scalars_below:
+            divisor = self._divisor(scalars_below, out)
+            code = f"{code or '1'} / {divisor}"
+        for node in arrays:
+            factor = self.elementwise(node, out)
+            code = f"{code} * {factor.within(UNARY)}" if code else factor.within(PRODUCT)
+        if arrays_below:
+            code = f"{code or '1'} / {self._divisor(arrays_below, out)}"
+        return Source(code or "1", PRODUCT if code else ATOM)
+
+    def _divisor(self, nodes: Sequence[Node], out: Labels) -> str:
+        sources = [self.elementwise(n, out) for n in nodes]
+        if len(sources) == 1:
+            return sources[0].within(UNARY)
+        return f"({' * '.join(s.within(PRODUCT) for s in sources)})"
+
+    def _power(self, base: Node, exponent: Fraction, out: Labels) -> Source:
+        if exponent == Fraction(1, 2):
+            return Source(f"np.sqrt({self.elementwise(base, out).code})")
+        code = self.elementwise(base, out).within(ATOM)
+        power = _number(exponent if exponent.denominator == 1 else float(exponent))
+        return Source(f"{code} ** {power.within(ATOM)}", POWER)
+
+    def _read(self, read: Read, out: Labels) -> Source:
+        code, labels = self._subscripted(read)
+        if len(set(labels)) < len(labels):
+            distinct = tuple(dict.fromkeys(labels))
+            code = f"np.einsum({signature([labels], distinct)!r}, {code})"
+            labels = distinct
+        return Source(aligned(code, labels, out))
+
+    def _read_labels(self, read: Read) -> Labels:
+        return tuple(
+            s.index for s in read.subscripts if s.index is not None and s.index != self._step
+        )
+
+    def _subscripted(self, read: Read) -> tuple[str, Labels]:
+        """The source of a read with its slices, and the labels of the axes that are left."""
+        layout = self._layouts[read.name]
+        local = self._local(read)
+        places: list[str] = []
+        for axis, subscript in enumerate(read.subscripts):
+            if local is not None and axis == layout.time_axis:
+                continue
+            shift = layout.before if axis == layout.time_axis else 0
+            if subscript.index is None:
+                places.append((subscript.offset + shift).code)
+            elif subscript.index == self._step:
+                places.append(step_code(self._step, subscript.offset.constant + shift))
+            else:
+                span = self._ranges[subscript.index]
+                offset = subscript.offset + shift
+                places.append(slice_code(span, offset, layout.lengths[axis]))
+        while places and places[-1] == ":":
+            places.pop()
+        name = read.name if local is None else local
+        code = f"{name}[{', '.join(places)}]" if places else name
+        return code, self._read_labels(read)
+
+
+class _Contraction:
+    """`sum over `summed` of a product`, as matrix products where it is one, else as einsum."""
+
+    def __init__(self, printer: ArrayPrinter, factor: Node, summed: Labels, out: Labels) -> None:
+        self._printer = printer
+        self._summed = summed
+        self._out = out
+        self._order = printer.customary((*out, *summed))
+        above, below = (
+            (factor.above, factor.below) if isinstance(factor, Product) else ((factor,), ())
+        )
+        nodes = [*above, *(Product((), (n,)) for n in below)]
+        self._scalars = [n for n in nodes if not reads(n)]
+        arrays = [n for n in nodes if reads(n)]
+        self._outer = [n for n in arrays if not self._has_summed(n)]
+        self._inner = self._merged([n for n in arrays if self._has_summed(n)])
+        self._labels = printer.labels(factor) - set(summed)
+
+    def _has_summed(self, node: Node) -> bool:
+        return bool(self._printer.labels(node) & set(self._summed))
+
+    def _ordered(self, labels: frozenset[str]) -> Labels:
+        return tuple(name for name in self._order if name in labels)
+
+    def _merged(self, nodes: list[Node]) -> list[Node]:
+        """Operands whose labels another one has too are multiplied into it, elementwise."""
+        groups: list[tuple[frozenset[str], list[Node]]] = []
+        for node in sorted(nodes, key=lambda n: -len(self._printer.labels(n))):
+            labels = self._printer.labels(node)
+            home = next((members for have, members in reversed(groups) if labels <= have), None)
+            if home is None:
+                groups.append((labels, [node]))
+            else:
+                home.append(node)
+        merged = [m[0] if len(m) == 1 else Product(tuple(m)) for _, m in groups]
+        return sorted(merged, key=lambda n: min(nodes.index(r) for r in _parts(n, nodes)))
+
+    def result(self) -> Contracted:
+        source, free, sign = self._inner_product()
+        code = aligned(source.within(ATOM), free, self._out) if free != self._out else source.code
+        source = Source(code, source.precedence if code == source.code else ATOM)
+        others = [self._printer.elementwise(n, self._out) for n in self._outer]
+        if others:
+            product = " * ".join(o.within(PRODUCT) for o in others)
+            source = Source(f"{product} * {source.within(UNARY)}", PRODUCT)
+        if self._scalars:
+            scale = self._printer.elementwise(_product_of(self._scalars), ())
+            source = Source(f"{scale.within(PRODUCT)} * {source.within(UNARY)}", PRODUCT)
+        return Contracted(source, self._labels, sign)
+
+    def _inner_product(self) -> tuple[Source, Labels, str]:
+        """The contraction of the operands that carry a summed index, and its labels in order."""
+        operands = [(n, self._ordered(self._printer.labels(n))) for n in self._inner]
+        every = frozenset(name for _, labels in operands for name in labels)
+        missing = set(self._summed) - every
+        if missing or not operands:
+            raise InternalError(f"a sum over {sorted(missing)} of something without it")
+        free = tuple(name for name in self._out if name in every)
+        sign = signature([labels for _, labels in operands], free)
+        if len(operands) == 1:
+            node, labels = operands[0]
+            source = self._printer.elementwise(node, labels)
+            if free == ():
+                return Source(f"{source.within(ATOM)}.sum()"), free, sign
+            axes = [n for n, name in enumerate(labels) if name in self._summed]
+            where = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
+            left = tuple(name for name in labels if name in free)
+            code = f"{source.within(ATOM)}.sum(axis={where})"
+            return Source(aligned(code, left, free)), free, sign
+        product = self._matrix_product(operands, free) if len(operands) == 2 else None
+        if product is None:
+            codes = [self._printer.elementwise(n, labels).code for n, labels in operands]
+            best = ", optimize=True" if len(operands) > 2 else ""
+            product = Source(f"np.einsum({sign!r}, {', '.join(codes)}{best})")
+        return product, free, sign
+
+    def _matrix_product(self, operands: list[tuple[Node, Labels]], free: Labels) -> Source | None:
+        (_, first), (_, second) = operands
+        shared = set(first) & set(second)
+        summed = tuple(name for name in self._summed if name in shared)
+        if shared != set(summed) or len(summed) < len(self._summed):
+            return None
+        for left, right in (operands, operands[::-1]):
+            rows = tuple(n for n in left[1] if n not in summed)
+            columns = tuple(n for n in right[1] if n not in summed)
+            if rows + columns == free and len(columns) <= 1:
+                return self._product_of_matrices(left, right, rows, columns, summed)
+        return None
+
+    def _product_of_matrices(
+        self,
+        left: tuple[Node, Labels],
+        right: tuple[Node, Labels],
+        rows: Labels,
+        columns: Labels,
+        summed: Labels,
+    ) -> Source | None:
+        """`left @ right` with left (rows, summed) and right (summed, columns), flattened."""
+        if not rows and not columns:
+            return None
+        print_ = self._printer.elementwise
+        if len(summed) > 1:
+            if len(rows) != 1 or len(columns) != 1:
+                return None
+            a = print_(left[0], (*summed, *rows)).code
+            b = print_(right[0], (*summed, *columns)).code
+            return Source(f"_rows({a}).T @ _rows({b})", PRODUCT)
+        first = print_(left[0], (*rows, *summed))
+        second = print_(right[0], (*summed, *columns))
+        if len(rows) <= 1 or not columns:
+            return Source(f"{first.within(PRODUCT)} @ {second.within(UNARY)}", PRODUCT)
+        if len(rows) > 2 or rows[1] != "b":
+            return None
+        width = self._printer.width(columns[0])
+        return Source(f"(_rows({first.code}) @ {second.within(UNARY)}).reshape(-1, B, {width})")
+
+
+def _parts(node: Node, nodes: list[Node]) -> list[Node]:
+    if node in nodes:
+        return [node]
+    assert isinstance(node, Product)
+    return list(node.above)
+
+
+def _product_of(nodes: list[Node]) -> Node:
+    above: list[Node] = []
+    below: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Product):
+            above += node.above
+            below += node.below
+        else:
+            above.append(node)
+    return Product(tuple(above), tuple(below))
+
+
+def _number(value: Fraction | float) -> Source:
+    if isinstance(value, float):
+        return Source(repr(value), ATOM if value >= 0 else UNARY)
+    if value.denominator == 1:
+        return Source(str(value), ATOM if value >= 0 else UNARY)
+    return Source(f"{value.numerator} / {value.denominator}", PRODUCT)
+
+
+def step_code(step: str, shift: int) -> str:
+    """`t`, `t + 2` or `t - 1`."""
+    return step if not shift else f"{step} {'+' if shift > 0 else '-'} {abs(shift)}"
+
+
+def slice_code(span: Range, offset: Affine, length: Affine | None) -> str:
+    """The slice of an axis of `length` that an index with an offset runs over."""
+    if span.kind == "batch" or length is None:
+        return ":"
+    if offset.steps:
+        starts = [Affine(s.constant + offset.constant, s.steps + offset.steps) for s in span.starts]
+        stops = [Affine(s.constant + offset.constant, s.steps + offset.steps) for s in span.stops]
+    else:
+        starts = [s + offset.constant for s in span.starts]
+        stops = [s + offset.constant for s in span.stops]
+    start = _extreme("max", starts)
+    stop = _extreme("min", stops)
+    return f"{'' if start == '0' else start}:{'' if stops == [length] else stop}"
+
+
+def _extreme(function: str, values: list[Affine]) -> str:
+    """The greatest or least of several places, never below 0."""
+    codes = [v.code for v in values]
+    code = codes[0] if len(codes) == 1 else f"{function}({', '.join(codes)})"
+    if all(v.least >= 0 for v in values) or (function == "max" and values[0].least >= 0):
+        return code
+    return f"max({code}, 0)"
+
+
+def aligned(code: str, labels: Labels, out: Labels) -> str:
+    """The source of an array with axes `labels`, made to broadcast over axes `out`."""
+    if not labels or labels == out[len(out) - len(labels) :]:
+        return code
+    wanted = tuple(name for name in out if name in labels)
+    if wanted != labels:
+        if len(labels) == 2:
+            code = f"{code}.T"
+        else:
+            code = f"{code}.transpose({', '.join(str(labels.index(n)) for n in wanted)})"
+    present = [name in wanted for name in out]
+    first = present.index(True)
+    if all(present[first:]):
+        return code
+    places = [":" if have else "None" for have in present[first:]]
+    return f"{code}[{', '.join(places)}]"
+
+
+def signature(operands: Sequence[Labels], out: Labels) -> str:
+    """An einsum signature, one letter an index."""
+    letters: dict[str, str] = {}
+    spare = iter("abcdefghijklmnopqrstuvwxyz")
+    names = list(dict.fromkeys(name for labels in (*operands, out) for name in labels))
+    taken = {n for n in names if len(n) == 1}
+    for name in names:
+        letters[name] = name if len(name) == 1 else next(c for c in spare if c not in taken)
+    left = ",".join("".join(letters[n] for n in labels) for labels in operands)
+    return f"{left}->{''.join(letters[n] for n in out)}"

@@ -1,0 +1,132 @@
+"""The check of a generated module: its values and its gradients, against independent judges.
+
+Signals and losses are compared with the reference interpreter; gradients with derivatives of the
+module's own loss that nobody derived (complex step, or central differences where a function has
+a kink), by the test that is emitted beside the module.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from codegen.emit import boundary_values, module_source, test_source
+from derive.adjoint import adjoint
+from derive.interpret import interpret
+from derive.system import System
+
+VALUE_TOLERANCE = 1e-10
+MAX_INTERPRETED = 300_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """One comparison: of what, with its worst relative error, by which method."""
+
+    name: str
+    about: str
+    error: float
+    tolerance: float
+    method: str
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.error <= self.tolerance)
+
+
+class ModuleFailureError(Exception):
+    """The module under test cannot be run at all."""
+
+
+def check(system: System, source: str | None = None) -> list[Result]:
+    """Compare a module with its judges. Without `source`, the module is generated.
+
+    Raises ModuleFailureError when the module does not load or stops with an exception.
+    """
+    derived = adjoint(system)
+    module = _load(source if source is not None else module_source(derived), system.name)
+    with _importable(module):
+        test = _load(test_source(derived), f"test_{system.name}")
+        try:
+            with np.errstate(all="ignore"):
+                results = _values(derived, module, test)
+                errors = test.worst_errors()
+        except Exception as error:
+            raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
+    method = "complex step" if system.is_analytic else "central differences"
+    results += [
+        Result(name, "gradient", error, test.TOLERANCE, method) for name, error in errors.items()
+    ]
+    return results
+
+
+def _values(system: System, module: types.ModuleType, test: types.ModuleType) -> list[Result]:
+    """Signals and losses against the interpreter, on one small example."""
+    if system.parameter_count > MAX_INTERPRETED:
+        return []
+    steps, batch = (2, 1) if system.parameter_count > MAX_INTERPRETED // 100 else (3, 2)
+    parameters, inputs, targets, initial, weights = test.example(0, steps, batch)
+    arrays = {**parameters, **inputs}
+    for name, target in targets.items():
+        width = module.TARGETS[name]
+        is_class = target.dtype.kind == "i"
+        arrays[f"target_{name}"] = np.eye(width)[target] if is_class else target
+    arrays |= {f"weight_{name}": weight for name, weight in weights.items()}
+    sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
+    for boundary in boundary_values(system):
+        sides[boundary.side][boundary.quantity] = initial[boundary.key]
+    expected = interpret(
+        system.forward(),
+        arrays,
+        steps=steps,
+        batch=batch,
+        initial=sides["initial"],
+        after=sides["after"],
+    )
+    found = dict(module.forward(parameters, inputs, initial))
+    found["loss"] = module.loss(parameters, inputs, targets, initial, weights)
+    results = []
+    for name, value in found.items():
+        scale = 1.0 + float(np.abs(expected[name]).max())
+        error = float(np.abs(value - expected[name]).max()) / scale
+        about = "loss" if name == "loss" else "signal"
+        results.append(
+            Result(
+                name,
+                about,
+                error if np.isfinite(error) else np.inf,
+                VALUE_TOLERANCE,
+                "reference interpreter",
+            )
+        )
+    return results
+
+
+def _load(source: str, name: str) -> types.ModuleType:
+    module = types.ModuleType(name)
+    try:
+        exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    except Exception as error:
+        raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
+    return module
+
+
+@contextmanager
+def _importable(module: types.ModuleType) -> Iterator[None]:
+    """Let the emitted test import the module by its name."""
+    name = module.__name__
+    old = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        if old is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = old

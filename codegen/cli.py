@@ -1,0 +1,237 @@
+"""The command line: `bptt generate`, `check`, `show` and `latex`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from codegen.check import ModuleFailureError, Result, check
+from codegen.emit import generate
+from derive.adjoint import adjoint
+from derive.build import build
+from derive.errors import InternalError, UserError
+from derive.latex import document
+from derive.system import System
+from derive.text import steps_text, system_text
+from derive.topology import load
+
+CHECK_FAILED, USER_ERROR, OUR_ERROR = 1, 2, 3
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    click.echo(f"bptt: {message}", err=True)
+    sys.exit(status)
+
+
+def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """A user's mistake ends in one sentence and status 2; a bug of ours says that it is one."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except UserError as error:
+            _fail(str(error), USER_ERROR)
+        except BrokenPipeError:
+            # The reader of a pipe (head, less) has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except InternalError as error:
+            _fail(f"this is a bug of bptt, please report it: {error}", OUR_ERROR)
+
+    return guarded
+
+
+def _system(file: str) -> System:
+    try:
+        return build(load(file))
+    except UserError as error:
+        raise error.located(file=file) from None
+
+
+FILE = click.argument("file", type=click.Path())
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bptt", message="%(prog)s %(version)s")
+def main() -> None:
+    """Derive backpropagation through time for a recurrent network, and generate NumPy code.
+
+    A topology file (TOML) describes the network. Exit status: 0 done, 1 a check failed, 2 a
+    mistake in what was given.
+
+    \b
+    Examples:
+      bptt show narx.toml
+      bptt generate narx.toml -o out
+      bptt check narx.toml
+      bptt latex narx.toml -o narx.tex
+    """
+
+
+@main.command("generate")
+@FILE
+@click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
+@_reports_errors
+def generate_command(file: str, output: str) -> None:
+    """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
+
+    \b
+    Example:
+      bptt generate narx.toml -o out
+      python out/test_narx.py
+    """
+    files = generate(_system(file)).files()
+    for path in write_all(Path(output), files):
+        click.echo(path)
+
+
+@main.command("check")
+@FILE
+@click.option("--module", type=click.Path(), help="Check this module instead of a fresh one.")
+@_reports_errors
+def check_command(file: str, module: str | None) -> None:
+    """Compare values and gradients of the generated module with independent numbers.
+
+    Every signal is compared with the reference interpreter, every gradient with complex-step
+    derivatives (central differences where a function is not analytic). Exit status 1 when an
+    error is too large. With --module that Python file is run.
+
+    \b
+    Examples:
+      bptt check narx.toml
+      bptt check narx.toml --module out/narx.py
+    """
+    system = _system(file)
+    source = None if module is None else _read(module)
+    try:
+        results = check(system, source)
+    except ModuleFailureError as error:
+        _fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
+    _print_results(results)
+    wrong = [r for r in results if not r.passed]
+    if wrong:
+        listed = ", ".join(f"{r.about} {r.name}" for r in wrong[:8])
+        more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+        _fail(f"wrong: {listed}{more}", CHECK_FAILED)
+
+
+@main.command("show")
+@FILE
+@_reports_errors
+def show_command(file: str) -> None:
+    """Print the network in FILE: its shapes, its forward and its adjoint equations.
+
+    \b
+    Example:
+      bptt show narx.toml | less
+    """
+    system = adjoint(_system(file))
+    console = _console()
+    count = system.parameter_count
+    console.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
+    console.print(_shapes(system))
+    console.print(steps_text(system), highlight=False, markup=False)
+    for loss in system.losses:
+        line = f"{loss.signal} (weight {loss.weight:g}): {loss.formula}"
+        console.print(line, highlight=False, markup=False)
+    split = system.forward_count
+    for heading, equations in (
+        ("Forward equations", system.equations[:split]),
+        ("Adjoint equations; d_x is the derivative of the loss by x", system.equations[split:]),
+    ):
+        console.print(f"\n[bold]{heading}[/bold]")
+        text = system_text(equations, width=max(console.width, 60))
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@main.command("latex")
+@FILE
+@click.option("-o", "--output", type=click.Path(), help="File to write; else standard output.")
+@_reports_errors
+def latex_command(file: str, output: str | None) -> None:
+    """Write the equations of the network in FILE as a LaTeX article.
+
+    \b
+    Example:
+      bptt latex narx.toml -o narx.tex && pdflatex narx.tex
+    """
+    text = document(adjoint(_system(file)))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        path = Path(output)
+        for written in write_all(path.parent, {path.name: text}):
+            click.echo(written)
+
+
+def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
+    """Write files, each one whole or not at all; all are ready before the first is in place."""
+    ready: list[tuple[str, Path]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            with tempfile.NamedTemporaryFile(
+                "w", dir=folder, prefix=".bptt-", delete=False, encoding="utf-8", newline="\n"
+            ) as stream:
+                ready.append((stream.name, folder / name))
+                stream.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        for temporary, path in ready:
+            if path.is_dir():
+                raise IsADirectoryError(21, "Is a directory", str(path))
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+    except OSError as error:
+        for temporary, _ in ready:
+            Path(temporary).unlink(missing_ok=True)
+        raise UserError(
+            f"cannot be written ({error.strerror})", file=str(folder), remedy="name another folder"
+        ) from None
+    return [path for _, path in ready]
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise UserError(
+            f"cannot be read ({reason})", file=path, remedy="name a generated module"
+        ) from None
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 100)
+
+
+def _shapes(system: System) -> Table:
+    table = Table("name", "is", "shape", box=None, pad_edge=False, header_style="italic")
+    for quantity in system.of_kind("input", "parameter", "signal", "target", "weight"):
+        shape = ", ".join(map(str, system.shape(quantity)))
+        table.add_row(quantity.name, quantity.role or quantity.kind, f"({shape})")
+    return table
+
+
+def _print_results(results: Iterable[Result]) -> None:
+    results = list(results)
+    table = Table("", "of", "name", "relative error", "against", box=None, pad_edge=False)
+    for result in results:
+        verdict = "ok" if result.passed else "[bold red]WRONG[/bold red]"
+        table.add_row(verdict, result.about, result.name, f"{result.error:.1e}", result.method)
+    console = _console()
+    console.print(table)
+    worst = max(results, key=lambda r: r.error / r.tolerance)
+    console.print(
+        f"worst: {worst.about} {worst.name}, {worst.error:.1e} (tolerance {worst.tolerance:.0e})",
+        highlight=False,
+    )

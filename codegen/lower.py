@@ -1,0 +1,375 @@
+"""Program to statements: arrays, time loops and guards, as lines of Python source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from codegen.arrays import PRODUCT, ArrayPrinter, Contracted, Labels, Layout, slice_code, step_code
+from codegen.nodes import Affine, FrozenEquation, FrozenTerm, Range, Read, reads, term_reads
+from codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
+from derive.system import System
+
+WIDTH = 96
+
+
+@dataclass(frozen=True)
+class Line:
+    """A statement, and the remark behind it: equation numbers, a contraction's signature."""
+
+    code: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A compound statement: its head and what stands under it."""
+
+    head: str
+    body: tuple[Statement, ...]
+    remark: str = ""
+
+
+Statement = Line | Block
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where each quantity lives: its layout, and which ones no array needs to keep."""
+
+    layouts: Mapping[str, Layout]
+    kept: frozenset[str]
+
+
+def layouts(system: System) -> dict[str, Layout]:
+    """The layout of every quantity."""
+    found = {}
+    for quantity in system.quantities.values():
+        axes: list[Affine | None] = []
+        for axis in quantity.axes:
+            if axis.kind == "batch":
+                axes.append(None)
+            elif axis.kind == "time":
+                axes.append(Affine(0, 1))
+            else:
+                axes.append(Affine(system.size(axis.size)))
+        reach = system.reach.get(quantity.name)
+        position = quantity.time_axis
+        before = 0
+        if reach is not None and position is not None:
+            before = reach.before
+            axes[position] = Affine(reach.before + reach.after, 1)
+        found[quantity.name] = Layout(before, tuple(axes), position)
+    return found
+
+
+class Lowering:
+    """Lowers the stages of one function.
+
+    `kept` names the quantities that somebody reads after the stage that computes them.
+    """
+
+    def __init__(self, storage: Storage, taken: Iterable[str]) -> None:
+        self._layouts = storage.layouts
+        self._kept = storage.kept
+        self._taken = frozenset(taken)
+
+    def statements(self, stages: Iterable[Stage]) -> tuple[Statement, ...]:
+        found: list[Statement] = []
+        for stage in stages:
+            if isinstance(stage, AllSteps):
+                found += self._all_steps(stage.equation, stage.equation.terms)
+            else:
+                found += self._time_loop(stage)
+        return tuple(found)
+
+    # All steps at once.
+
+    def _all_steps(self, equation: FrozenEquation, terms: Sequence[FrozenTerm]) -> list[Statement]:
+        """The statements for some terms of an equation."""
+        out = tuple(r.name for r in equation.ranges)
+        name, remark = equation.name, f"({equation.number})"
+        full = [(m, self._value(m, out)) for m in terms if m.is_full]
+        rest = [m for m in terms if not m.is_full]
+        lines: list[Statement] = []
+        covered = any(value.labels == frozenset(out) for _, value in full)
+        if self._is_padded(name):
+            target = self._target(equation, equation.ranges, out)
+            if full:
+                lines += _assignment(f"{target} =", full, remark)
+        elif full and covered:
+            lines += _assignment(f"{name} =", full, remark, copy=True)
+        else:
+            lines.append(Line(f"{name} = {self._zeros(equation)}"))
+            if full:
+                lines += _assignment(f"{name} +=", full, remark)
+        for term in rest:
+            lines.append(self._restricted(equation, term, out))
+        return lines
+
+    def _restricted(self, equation: FrozenEquation, term: FrozenTerm, out: Labels) -> Line:
+        """Add a term that holds on a part of the range to that part."""
+        value = self._value(term, out)
+        operator = "+=" if term.sign > 0 else "-="
+        target = self._target(equation, term.ranges, out)
+        if term.diagonal:
+            gone = {second for _, second in term.diagonal}
+            kept = tuple(name for name in out if name not in gone)
+            first = {b: a for a, b in term.diagonal}
+            letters = "".join(first.get(name, name) for name in out)
+            target = f"np.einsum({letters + '->' + ''.join(kept)!r}, {target})[...]"
+            value = self._value(term, kept)
+        return Line(f"{target} {operator} {value.source.code}", _remark(equation, [value]))
+
+    def _value(self, term: FrozenTerm, out: Labels) -> Contracted:
+        ranges = {r.name: r for r in (*term.ranges, *term.sums)}
+        return ArrayPrinter(self._layouts, ranges).term(term, out)
+
+    def _is_padded(self, name: str) -> bool:
+        layout = self._layouts[name]
+        return layout.time_axis is not None and layout.lengths[layout.time_axis] != Affine(0, 1)
+
+    def _target(self, equation: FrozenEquation, ranges: Sequence[Range], out: Labels) -> str:
+        """The part of the equation's array that the ranges cover."""
+        layout = self._layouts[equation.name]
+        places = [
+            slice_code(span, Affine(layout.before if axis == layout.time_axis else 0), length)
+            for axis, (span, length) in enumerate(zip(ranges, layout.lengths, strict=True))
+        ]
+        while places and places[-1] == ":":
+            places.pop()
+        return f"{equation.name}[{', '.join(places)}]" if places else equation.name
+
+    def _shape(self, lengths: Sequence[Affine | None]) -> str:
+        codes = ["B" if length is None else length.code for length in lengths]
+        return f"({', '.join(codes)}{',' if len(codes) == 1 else ''})"
+
+    def _zeros(self, equation: FrozenEquation) -> str:
+        return f"np.zeros({self._shape(self._layouts[equation.name].lengths)}, dtype)"
+
+    # Time loops.
+
+    def _time_loop(self, loop: TimeLoop) -> list[Statement]:
+        lines: list[Statement] = []
+        for item in loop.equations:
+            name = item.equation.name
+            if item.before:
+                lines += self._all_steps(item.equation, item.before)
+            elif self._is_stored(item, loop) and not self._is_padded(name):
+                shape = self._shape(self._layouts[name].lengths)
+                lines.append(Line(f"{name} = np.empty({shape}, dtype)"))
+        body = _LoopBody(self, loop).statements()
+        step = _time_index(loop.equations[0].equation)
+        span = "range(T)" if loop.direction == "forward" else "range(T - 1, -1, -1)"
+        lines.append(Block(f"for {step} in {span}:", tuple(body)))
+        return lines
+
+    def _is_stored(self, item: LoopEquation, loop: TimeLoop) -> bool:
+        """Whether an array keeps the values of all steps, and not only a local variable."""
+        name = item.equation.name
+        if item.before or name in self._kept or self._is_padded(name):
+            return True
+        return any(
+            read.name == name and self._time_offset(read) != 0
+            for other in loop.equations
+            for read in term_reads(other.equation)
+        )
+
+    def _time_offset(self, read: Read) -> int | None:
+        axis = self._layouts[read.name].time_axis
+        if axis is None or read.subscripts[axis].index is None:
+            return None
+        return read.subscripts[axis].offset.constant
+
+    def local_name(self, name: str, offset: int) -> str:
+        """The local variable for a quantity at step t + offset."""
+        suffix = "_t" if not offset else f"_t_{'plus' if offset > 0 else 'minus'}_{abs(offset)}"
+        local = name + suffix
+        while local in self._taken:
+            local += "_"
+        return local
+
+
+class _LoopBody:
+    """The statements of one time step."""
+
+    def __init__(self, lowering: Lowering, loop: TimeLoop) -> None:
+        self._lowering = lowering
+        self._loop = loop
+        self._step = _time_index(loop.equations[0].equation)
+        self._bound: dict[tuple[str, int], str] = {}
+
+    def statements(self) -> list[Statement]:
+        lines = self._bindings()
+        for item in self._loop.equations:
+            lines += self._equation(item)
+        return lines
+
+    def _bindings(self) -> list[Statement]:
+        """Local names for rows of arrays that unguarded terms read more than once."""
+        counts: dict[tuple[str, int], int] = {}
+        members = self._loop.names
+        for item in self._loop.equations:
+            for term in item.within:
+                if not self._guard(term):
+                    for read in reads(term.factor):
+                        offset = self._offset(read)
+                        if offset is not None and not (read.name in members and offset == 0):
+                            counts[read.name, offset] = counts.get((read.name, offset), 0) + 1
+        lines: list[Statement] = []
+        for (name, offset), count in counts.items():
+            if count > 1:
+                local = self._lowering.local_name(name, offset)
+                self._bound[name, offset] = local
+                lines.append(Line(f"{local} = {name}[{self._row(name, offset)}]"))
+        return lines
+
+    def _offset(self, read: Read) -> int | None:
+        """The read's offset from t, or None where it does not depend on t."""
+        axis = self._lowering._layouts[read.name].time_axis
+        if axis is None or read.subscripts[axis].index != self._step:
+            return None
+        return read.subscripts[axis].offset.constant
+
+    def _row(self, name: str, offset: int) -> str:
+        return step_code(self._step, self._lowering._layouts[name].before + offset)
+
+    def _local(self, read: Read) -> str | None:
+        offset = self._offset(read)
+        return None if offset is None else self._bound.get((read.name, offset))
+
+    def _equation(self, item: LoopEquation) -> list[Statement]:
+        equation, lowering = item.equation, self._lowering
+        name = equation.name
+        local = lowering.local_name(name, 0)
+        row = f"{name}[{self._row(name, 0)}]"
+        stored = lowering._is_stored(item, self._loop)
+        out = tuple(r.name for r in equation.ranges if r.name != self._step)
+        plain = [m for m in item.within if not self._guard(m) and self._holds_everywhere(m)]
+        others = [m for m in item.within if m not in plain]
+        values = [(m, self._value(m, out)) for m in plain]
+        remark = f"({equation.number})"
+        lines: list[Statement] = []
+        covered = any(value.labels == frozenset(out) for _, value in values)
+        if item.before:
+            # The row holds what was computed before the loop: add to it in place.
+            lines.append(Line(f"{local} = {row}"))
+            lines += [
+                Line(
+                    f"{local} {'+=' if m.sign > 0 else '-='} {value.source.code}",
+                    _remark(equation, [value]),
+                )
+                for m, value in values
+            ]
+        elif values and covered:
+            target = f"{row} = {local} =" if stored and not others else f"{local} ="
+            lines += _assignment(target, values, remark, copy=bool(others))
+        else:
+            shape = lowering._shape([r.length for r in equation.ranges if r.name != self._step])
+            lines.append(Line(f"{local} = np.zeros({shape}, dtype)"))
+            if values:
+                lines += _assignment(f"{local} +=", values, remark)
+        self._bound[name, 0] = local
+        lines += self._guarded(equation, others, out, local)
+        is_in_place = item.before or (values and covered and not others)
+        if stored and not is_in_place:
+            lines.append(Line(f"{row} = {local}"))
+        return lines
+
+    def _guarded(
+        self, equation: FrozenEquation, terms: list[FrozenTerm], out: Labels, local: str
+    ) -> list[Statement]:
+        """Terms that hold at some steps or for some units only."""
+        lines: list[Statement] = []
+        for term in terms:
+            value = self._value(term, out)
+            places = [
+                slice_code(r, Affine(0), r.length) for r in term.ranges if r.name != self._step
+            ]
+            while places and places[-1] == ":":
+                places.pop()
+            target = f"{local}[{', '.join(places)}]" if places else local
+            line = Line(
+                f"{target} {'+=' if term.sign > 0 else '-='} {value.source.code}",
+                _remark(equation, [value]),
+            )
+            guard = self._guard(term)
+            last = lines[-1] if lines else None
+            if not guard:
+                lines.append(line)
+            elif isinstance(last, Block) and last.head == f"if {guard}:":
+                lines[-1] = replace(last, body=(*last.body, line))
+            else:
+                lines.append(Block(f"if {guard}:", (line,)))
+        return lines
+
+    def _value(self, term: FrozenTerm, out: Labels) -> Contracted:
+        ranges = {r.name: r for r in (*term.ranges, *term.sums)}
+        printer = ArrayPrinter(self._lowering._layouts, ranges, step=self._step, local=self._local)
+        return printer.term(term, out)
+
+    def _guard(self, term: FrozenTerm) -> str:
+        """The condition on t under which a term holds, '' where it always does."""
+        span = next(r for r in term.ranges if r.name == self._step)
+        conditions = [f"{self._step} >= {s.code}" for s in span.starts if s != Affine(0)]
+        conditions += [f"{self._step} < {s.code}" for s in span.stops if s != span.length]
+        return " and ".join(conditions)
+
+    def _holds_everywhere(self, term: FrozenTerm) -> bool:
+        return all(r.is_full for r in term.ranges if r.name != self._step) and not term.diagonal
+
+
+def _time_index(equation: FrozenEquation) -> str:
+    return next(r.name for r in equation.ranges if r.kind == "time")
+
+
+def _remark(equation: FrozenEquation, values: Sequence[Contracted]) -> str:
+    signatures = [v.signature for v in values if v.signature]
+    return " ".join([f"({equation.number})", *signatures])
+
+
+def _assignment(
+    target: str,
+    values: Sequence[tuple[FrozenTerm, Contracted]],
+    remark: str,
+    *,
+    copy: bool = False,
+) -> list[Statement]:
+    """`target value + value - value`, over several lines where it is long."""
+    if len(values) == 1 and values[0][0].sign > 0:
+        term, value = values[0]
+        code = value.source.code
+        if copy and isinstance(term.factor, Read) and not term.sums:
+            code += ".copy()"  # a view of another array would change with it
+        return [Line(f"{target} {code}", " ".join(filter(None, (remark, value.signature))))]
+    pieces = []
+    for position, (term, value) in enumerate(values):
+        code = value.source.within(PRODUCT)
+        if position == 0:
+            pieces.append(code if term.sign > 0 else f"-{value.source.within(PRODUCT + 1)}")
+        else:
+            pieces.append(f"{'+' if term.sign > 0 else '-'} {code}")
+    line = f"{target} {' '.join(pieces)}"
+    if len(line) <= WIDTH - 24:
+        signatures = [v.signature for _, v in values if v.signature]
+        return [Line(line, " ".join([remark, ", ".join(dict.fromkeys(signatures))]).strip())]
+    found: list[Statement] = [Line(f"{target} (", remark)]
+    for piece, (_, value) in zip(pieces, values, strict=True):
+        found.append(Line(f"    {piece}", value.signature))
+    found.append(Line(")"))
+    return found
+
+
+def render(statements: Iterable[Statement], indent: int = 1) -> list[str]:
+    """The statements as source lines."""
+    lines: list[str] = []
+    for statement in statements:
+        prefix = "    " * indent
+        if isinstance(statement, Block):
+            lines.append(f"{prefix}{statement.head}")
+            lines += render(statement.body, indent + 1)
+        elif statement.remark:
+            lines.append(f"{prefix}{statement.code}  # {statement.remark}")
+        else:
+            lines.append(f"{prefix}{statement.code}")
+    return lines

@@ -1,0 +1,103 @@
+"""Functions whose source generated modules carry, as far as they need them.
+
+They neither overflow nor lose digits; a complex number takes the branch of its real part, which
+keeps each of them analytic on its pieces. NumPy only: what stands here must stand alone.
+"""
+
+# mypy: ignore-errors
+
+import numpy as np
+
+
+def _rows(x):
+    """(..., width) as a matrix with one row for each step and sequence."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _extended(array, before, after, rows_before, rows_after, dtype):
+    """The array with rows for the steps before the first and after the last."""
+    T = len(array)
+    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
+    found[rows_before : rows_before + T] = array
+    if before is not None:
+        found[:rows_before] = before
+    if after is not None:
+        found[rows_before + T :] = after
+    return found
+
+
+def _sigmoid(x):
+    """1 / (1 + exp(-x))."""
+    if np.iscomplexobj(x):
+        e = np.exp(np.where(x.real > 0, -x, x))
+        return np.where(x.real > 0, 1, e) / (1 + e)
+    # exp overflows beyond this; where x lies further out the value is below the tiniest number.
+    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    np.exp(e, out=e)
+    e += 1
+    return np.reciprocal(e, out=e)
+
+
+def _softplus(x):
+    """log(1 + exp(x))."""
+    if np.iscomplexobj(x):
+        return np.where(x.real > 0, x, 0) + np.log1p(np.exp(np.where(x.real > 0, -x, x)))
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _logsumexp(x, axis):
+    """log(sum(exp(x)))."""
+    top = x.real.max(axis, keepdims=True)
+    return np.log(np.exp(x - top).sum(axis)) + top.squeeze(axis)
+
+
+def _step(x):
+    """1 where x > 0, else 0."""
+    return (x.real > 0).astype(x.dtype)
+
+
+def _relu(x):
+    """max(x, 0)."""
+    return np.where(x.real > 0, x, 0)
+
+
+def _leaky_relu(x):
+    """x where x > 0, else 0.01 x."""
+    return np.where(x.real > 0, x, 0.01 * x)
+
+
+def _elu(x):
+    """x where x > 0, else exp(x) - 1."""
+    return np.where(x.real > 0, x, np.expm1(np.where(x.real > 0, 0, x)))
+
+
+def _negative_part(x):
+    """min(x, 0)."""
+    return np.where(x.real < 0, x, 0)
+
+
+def _absolute(x):
+    """|x|."""
+    return np.where(x.real >= 0, x, -x)
+
+
+def _signum(x):
+    """The sign of x: -1, 0 or 1."""
+    return np.sign(x.real).astype(x.dtype)
+
+
+def _huber(e, delta):
+    """e^2/2 where |e| <= delta, else delta (|e| - delta/2)."""
+    size = np.where(e.real > 0, e, -e)
+    inner = np.where(size.real <= delta, size, delta)
+    return inner * (size - inner / 2)
+
+
+def _clip(e, delta):
+    """e limited to [-delta, delta]."""
+    return np.where(np.abs(e.real) <= delta, e, delta * np.sign(e.real))
+
+
+def _within(e, delta):
+    """1 where |e| < delta, else 0."""
+    return (np.abs(e.real) < delta).astype(e.dtype)

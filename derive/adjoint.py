@@ -1,0 +1,394 @@
+"""The adjoint of a system: backpropagation through time as index substitution.
+
+For every quantity q that the loss depends on, d_q is the total derivative of the loss with
+respect to q. Each mention of q in a term of an equation v[a] = sum f contributes
+
+    d_q[c] += sum over a and over the term's sums of  d_v[a] * (df / dq[e]) * delta(e, c)
+
+where e are the subscripts of the mention. Contracting the delta solves e = c for indices of the
+sum: `a[t-1]` puts t+1 for t, `W[i,j]` leaves t and b to be summed, and the range of a solved
+index becomes a condition on the indices that replaced it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import sympy as sp
+
+from derive.bounds import Index, always_holds, prune, substitute
+from derive.elaborate import canonical
+from derive.errors import InternalError
+from derive.forward_values import ForwardValues
+from derive.system import (
+    PREFIX,
+    Axis,
+    Equation,
+    Origin,
+    Quantity,
+    System,
+    Term,
+    check_names,
+    name_of,
+    reads,
+)
+
+
+def adjoint(system: System, of: str = "loss") -> System:
+    """The system with the adjoints of `of` behind its own equations.
+
+    Every signal that `of` depends on and that depends on a parameter, an input or an initial
+    value gets its total derivative as a recurrence; every parameter and input its gradient, and
+    every signal or input that is read before the first step or after the last the gradient of
+    those values (`d_initial_...`, `d_after_...`).
+    """
+    return _Adjoint(system, of).system()
+
+
+def gradient_name(name: str) -> str:
+    return PREFIX + name
+
+
+class _Adjoint:
+    def __init__(self, system: System, of: str) -> None:
+        self._system = system
+        self._of = of
+        self._active = _active(system)
+        self._values = ForwardValues(system)
+        self._quantities = dict(system.quantities)
+        self._contributions: dict[str, list[Term]] = {}
+        self._upstream = _upstream(system, of)
+
+    def system(self) -> System:
+        """Signals from the loss backwards, then the gradients in order of declaration."""
+        system = self._system
+        for quantity in system.quantities.values():
+            if quantity.name in self._active and quantity.name != self._of:
+                self._declare(quantity)
+        for equation in reversed(system.equations):
+            if equation.quantity.name in self._upstream:
+                self._differentiate(equation)
+        equations = [
+            self._equation(e.quantity)
+            for e in reversed(system.equations)
+            if e.quantity.name in self._contributions and e.quantity.name != self._of
+        ]
+        for quantity in system.of_kind("parameter", "input"):
+            equations.append(self._equation(quantity))
+        for name in system.reach:
+            equations += self._outside(name)
+        equations = self._without_seeds(equations)
+        kept = {e.quantity.name for e in equations}
+        first = len(system.equations) + 1
+        check_names((q.name, q.role or q.kind) for q in self._quantities.values())
+        return replace(
+            system,
+            quantities={
+                name: q
+                for name, q in self._quantities.items()
+                if name in system.quantities or name in kept
+            },
+            equations=system.equations
+            + tuple(replace(e, number=n) for n, e in enumerate(equations, first)),
+            forward_count=len(system.equations),
+        )
+
+    # Which adjoints there are.
+
+    def _declare(self, quantity: Quantity) -> None:
+        is_leaf = quantity.kind in ("parameter", "input")
+        self._quantities[gradient_name(quantity.name)] = Quantity(
+            gradient_name(quantity.name),
+            "gradient" if is_leaf else "adjoint",
+            quantity.axes,
+            f"derivative of {self._of} by {quantity.name}",
+        )
+
+    # One equation, differentiated by what it mentions.
+
+    def _differentiate(self, equation: Equation) -> None:
+        for term in equation.terms:
+            for read in term.reads():
+                if name_of(read) in self._active:
+                    self._contribute(equation, term, read)
+
+    def _contribute(self, equation: Equation, term: Term, read: sp.Indexed) -> None:
+        partial = self._partial(equation, term, read)
+        if partial == 0:
+            return
+        name = name_of(read)
+        target = self._system.quantities[name]
+        summand = self._adjoint_at(equation) * partial
+        found = contract(
+            summand,
+            equation.box(term),
+            (*term.bounds,),
+            term.equals,
+            self._system.subscripts(read),
+            target,
+        )
+        rule = f"d {equation.quantity.name} / d {name}"
+        origin = Origin(equation.number, rule)
+        self._contributions.setdefault(name, []).append(replace(found, origins=(origin,)))
+
+    def _adjoint_at(self, equation: Equation) -> sp.Expr:
+        name = equation.quantity.name
+        if name == self._of:
+            return sp.Integer(1)
+        return self._quantities[gradient_name(name)][[i.symbol for i in equation.indices]]
+
+    def _partial(self, equation: Equation, term: Term, read: sp.Indexed) -> sp.Expr:
+        """The explicit derivative of a term by one mention, in forward values."""
+        partial = derivative(term.factor, read)
+        if term.reduction == "logsumexp":
+            partial = sp.exp(term.factor - equation.lhs) * partial
+        return self._values.express(partial)
+
+    # The adjoint equations.
+
+    def _equation(self, quantity: Quantity) -> Equation:
+        adjoint = self._quantities[gradient_name(quantity.name)]
+        indices = adjoint.canonical_indices()
+        terms = [
+            self._restricted(term, indices) for term in self._contributions.get(quantity.name, [])
+        ]
+        return canonical(Equation(0, adjoint, indices, collected(terms)))
+
+    @staticmethod
+    def _restricted(term: Term, indices: tuple[Index, ...]) -> Term:
+        return replace(term, bounds=prune(term.bounds, indices + term.sums))
+
+    def _outside(self, name: str) -> list[Equation]:
+        """The gradients of the values at steps before the first and after the last."""
+        if name not in self._active:
+            return []
+        reach = self._system.reach[name]
+        quantity = self._system.quantities[name]
+        found = []
+        for side, steps in (("initial", reach.before), ("after", reach.after)):
+            if not steps:
+                continue
+            position = quantity.time_axis
+            assert position is not None
+            axes = list(quantity.axes)
+            axes[position] = Axis("delay", sp.Integer(steps))
+            gradient = Quantity(
+                f"{PREFIX}{side}_{name}",
+                "gradient",
+                tuple(axes),
+                f"derivative of {self._of} by the values of {name} "
+                + ("before the first step" if side == "initial" else "after the last step"),
+            )
+            self._quantities[gradient.name] = gradient
+            indices = gradient.canonical_indices()
+            time = quantity.canonical_indices()[position]
+            step = indices[position].symbol
+            shift = step - steps if side == "initial" else time.length + step
+            mapping: dict[sp.Expr, sp.Expr] = {
+                old.symbol: new.symbol
+                for old, new in zip(quantity.canonical_indices(), indices, strict=True)
+            }
+            mapping[time.symbol] = shift
+            terms = []
+            for term in self._contributions.get(name, []):
+                moved = _substituted(term, mapping, indices)
+                if moved is not None:
+                    terms.append(moved)
+            found.append(canonical(Equation(0, gradient, indices, collected(terms))))
+        return found
+
+    def _without_seeds(self, equations: list[Equation]) -> list[Equation]:
+        """Put known adjoints of scalars and of quantities without units where they are read.
+
+        Such an adjoint has one term, mentions no other adjoint, and costs nothing to repeat:
+        the weight of a loss, one over the number of steps.
+        """
+        seeds: dict[str, Equation] = {}
+        kept = []
+        for equation in equations:
+            equation = replace(
+                equation, terms=tuple(_inlined(term, seeds) for term in equation.terms)
+            )
+            equation = replace(equation, terms=collected(list(equation.terms)))
+            if self._is_seed(equation):
+                seeds[equation.quantity.name] = equation
+            else:
+                kept.append(equation)
+        return kept
+
+    @staticmethod
+    def _is_seed(equation: Equation) -> bool:
+        return (
+            equation.quantity.kind == "adjoint"
+            and all(axis.kind != "feature" for axis in equation.quantity.axes)
+            and len(equation.terms) == 1
+            and equation.terms[0].is_pointwise
+            and not any(name_of(r).startswith(PREFIX) for r in equation.terms[0].reads())
+        )
+
+
+def derivative(factor: sp.Expr, read: sp.Indexed) -> sp.Expr:
+    """The derivative of a pointwise expression by one of its indexed quantities.
+
+    Every indexed quantity is a variable of its own here: whether two mentions are the same
+    element is the business of the delta, not of this rule.
+    """
+    if isinstance(factor, sp.Mul):
+        holding = [a for a in factor.args if a.has(read)]
+        if holding == [read]:
+            return sp.Mul(*(a for a in factor.args if a != read))
+    variables = {r: sp.Dummy() for r in reads(factor)}
+    back = {v: r for r, v in variables.items()}
+    found = factor.xreplace(variables).diff(variables[read])
+    return sp.factor_terms(found).xreplace(back)
+
+
+def contract(
+    summand: sp.Expr,
+    box: Iterable[Index],
+    bounds: tuple[sp.Expr, ...],
+    equals: tuple[sp.Expr, ...],
+    subscripts: tuple[sp.Expr, ...],
+    target: Quantity,
+) -> Term:
+    """Sum `summand * delta(subscripts, c)` over the box, c the canonical indices of `target`.
+
+    An index that a subscript mentions is solved for and replaced; its range turns into bounds.
+    A subscript without an index, or with one that is already solved, leaves an equality.
+    """
+    box = tuple(box)
+    wanted = target.canonical_indices()
+    apart = {index.symbol: sp.Symbol(f"_{index.symbol.name}", integer=True) for index in box}
+    remaining = {apart[i.symbol]: i for i in box}
+    summand, *_ = substitute_all((summand,), apart)
+    limits, fixed = list(substitute(bounds, apart)), list(substitute(equals, apart))
+    subscripts = substitute_all(subscripts, apart)
+    solved: dict[sp.Expr, sp.Expr] = {}
+    for subscript, index in zip(subscripts, wanted, strict=True):
+        at = subscript.xreplace(solved)
+        variable = next((s for s in remaining if at.coeff(s) != 0), None)
+        if variable is None:
+            fixed.append(sp.expand(index.symbol - at))
+            continue
+        if at.coeff(variable) != 1 or any(at.coeff(s) != 0 for s in remaining if s != variable):
+            raise InternalError(f"the subscript {subscript} is not an index and an offset")
+        value = sp.expand(index.symbol - (at - variable))
+        old = remaining.pop(variable)
+        solved = {k: sp.expand(v.xreplace({variable: value})) for k, v in solved.items()}
+        solved[variable] = value
+        limits += [value - old.low, old.high - value]
+    sums = tuple(Index(s, i.low, i.high) for s, i in remaining.items())
+    return Term(
+        summand.xreplace(solved),
+        sums,
+        substitute(limits, solved),
+        tuple(e for e in substitute(fixed, solved) if e != 0),
+    )
+
+
+def substitute_all(
+    exprs: Iterable[sp.Expr], mapping: Mapping[sp.Expr, sp.Expr]
+) -> tuple[sp.Expr, ...]:
+    return tuple(e.xreplace(dict(mapping)) for e in exprs)
+
+
+def collected(terms: list[Term]) -> tuple[Term, ...]:
+    """Terms with the same sums and conditions, and the same adjoint or scale, brought together.
+
+    d p + d q becomes d (p + q), which is how ŷ - y comes out of softmax with cross-entropy.
+    """
+    groups: dict[object, list[Term]] = {}
+    for term in terms:
+        if term.factor == 0:
+            continue
+        common, _ = _split(term.factor)
+        key = (common, term.sums, frozenset(term.bounds), frozenset(term.equals))
+        groups.setdefault(key, []).append(term)
+    found = []
+    for group in groups.values():
+        first = group[0]
+        if len(group) > 1:
+            common = _split(first.factor)[0]
+            rest = sp.Add(*(_split(term.factor)[1] for term in group))
+            if rest == 0:
+                continue
+            origins = tuple(dict.fromkeys(o for term in group for o in term.origins))
+            first = replace(first, factor=common * rest, origins=origins)
+        found.append(first)
+    return tuple(found)
+
+
+def _split(factor: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """A product as (adjoints, weights and sizes) times the rest."""
+    common: list[sp.Expr] = []
+    rest: list[sp.Expr] = []
+    for argument in sp.Mul.make_args(factor):
+        found = reads(argument)
+        is_size = not found and not argument.is_Number
+        is_adjoint = isinstance(argument, sp.Indexed) and name_of(argument).startswith(
+            (PREFIX, "weight_", "total_weight_")
+        )
+        is_scale = isinstance(argument, sp.Pow) and all(
+            name_of(r).startswith("total_weight_") for r in found
+        )
+        (common if is_size or is_adjoint or is_scale else rest).append(argument)
+    return sp.Mul(*common), sp.Mul(*rest)
+
+
+def _substituted(
+    term: Term, mapping: Mapping[sp.Expr, sp.Expr], indices: tuple[Index, ...]
+) -> Term | None:
+    """The term at other indices, or None where its conditions never hold there."""
+    box = indices + term.sums
+    bounds = substitute(term.bounds, mapping)
+    if any(always_holds(-bound - 1, box) for bound in bounds):
+        return None
+    return replace(
+        term,
+        factor=term.factor.xreplace(dict(mapping)),
+        bounds=prune(bounds, box),
+        equals=substitute(term.equals, mapping),
+    )
+
+
+def _inlined(term: Term, seeds: Mapping[str, Equation]) -> Term:
+    mapping: dict[sp.Expr, sp.Expr] = {}
+    for read in term.reads():
+        seed = seeds.get(name_of(read))
+        if seed is None:
+            continue
+        subscripts = read.indices if seed.quantity.axes else ()
+        at = {i.symbol: s for i, s in zip(seed.indices, subscripts, strict=True)}
+        mapping[read] = seed.terms[0].factor.xreplace(at)
+    return replace(term, factor=term.factor.xreplace(mapping)) if mapping else term
+
+
+def _active(system: System) -> frozenset[str]:
+    """What depends on a parameter, an input or an initial value."""
+    found = {q.name for q in system.of_kind("parameter", "input")}
+    found |= set(system.reach)
+    grown = True
+    while grown:
+        grown = False
+        for equation in system.equations:
+            name = equation.quantity.name
+            if name not in found and any(
+                name_of(read) in found for term in equation.terms for read in term.reads()
+            ):
+                found.add(name)
+                grown = True
+    return frozenset(found)
+
+
+def _upstream(system: System, of: str) -> frozenset[str]:
+    """What `of` depends on, itself included."""
+    found, todo = {of}, [of]
+    while todo:
+        definition = system.definitions.get(todo.pop())
+        for term in definition.terms if definition else ():
+            for read in term.reads():
+                if name_of(read) not in found:
+                    found.add(name_of(read))
+                    todo.append(name_of(read))
+    return frozenset(found)

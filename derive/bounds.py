@@ -1,0 +1,108 @@
+"""Affine conditions on indices: what is left of a range when a Kronecker delta is contracted.
+
+A condition is an affine expression in indices and sizes that must be >= 0 (a bound) or == 0 (an
+equality). Index ranges are boxes; sizes are positive integers. This one mechanism carries the
+first and last steps, the blocks of a concatenation, and a read at one fixed step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index symbol with its inclusive range `low <= symbol <= high`."""
+
+    symbol: sp.Symbol
+    low: sp.Expr
+    high: sp.Expr
+
+    @property
+    def length(self) -> sp.Expr:
+        return self.high - self.low + 1
+
+
+def coefficients(expr: sp.Expr) -> dict[sp.Expr, sp.Expr]:
+    """An affine expression as {symbol: coefficient}, its constant under `1`."""
+    return dict(expr.as_coefficients_dict())
+
+
+def minimum(expr: sp.Expr, box: Iterable[Index]) -> sp.Expr:
+    """The least value of an affine expression over a box of index ranges."""
+    found = expr
+    for index in box:
+        c = expr.coeff(index.symbol)
+        if c != 0:
+            found = found.subs(index.symbol, index.low if c > 0 else index.high)
+    return sp.expand(found)
+
+
+def is_nonnegative(expr: sp.Expr) -> bool:
+    """Whether an affine expression in sizes is >= 0 whenever every size is >= 1."""
+    total = sp.Integer(0)
+    for symbol, c in coefficients(sp.expand(expr)).items():
+        if symbol != 1 and c < 0:
+            return False
+        total += c
+    return bool(total >= 0)
+
+
+def always_holds(bound: sp.Expr, box: Iterable[Index]) -> bool:
+    """Whether `bound >= 0` at every point of the box, for every choice of sizes >= 1."""
+    return is_nonnegative(minimum(bound, box))
+
+
+def prune(bounds: Iterable[sp.Expr], box: Iterable[Index]) -> tuple[sp.Expr, ...]:
+    """The bounds that do not always hold over the box, each once, in a canonical order."""
+    box = tuple(box)
+    kept = {sp.expand(b) for b in bounds}
+    kept = {b for b in kept if not always_holds(b, box)}
+    tight = {b for b in kept if not any(o != b and is_nonnegative_constant(b - o) for o in kept)}
+    return tuple(sorted(tight, key=sp.default_sort_key))
+
+
+def is_nonnegative_constant(expr: sp.Expr) -> bool:
+    return bool(expr.is_Number and expr >= 0)
+
+
+def limits(
+    index: Index, bounds: Iterable[sp.Expr], equals: Iterable[sp.Expr] = ()
+) -> tuple[list[sp.Expr], list[sp.Expr]]:
+    """All lower and all upper limits of one index: its range, and the conditions on it alone.
+
+    The effective range is from the greatest of the first to the least of the second.
+    """
+    lows, highs = [index.low], [index.high]
+    for bound in bounds:
+        c = bound.coeff(index.symbol)
+        rest = bound - c * index.symbol
+        if c == 1:
+            lows.append(-rest)
+        elif c == -1:
+            highs.append(rest)
+    for equal in equals:
+        c = equal.coeff(index.symbol)
+        if abs(c) == 1:
+            at = -(equal - c * index.symbol) / c
+            lows.append(at)
+            highs.append(at)
+    return _undominated(lows, greatest=True), _undominated(highs, greatest=False)
+
+
+def _undominated(values: list[sp.Expr], *, greatest: bool) -> list[sp.Expr]:
+    kept: list[sp.Expr] = []
+    for value in dict.fromkeys(sp.expand(v) for v in values):
+        sign = 1 if greatest else -1
+        if any(is_nonnegative(sign * (other - value)) for other in kept):
+            continue
+        kept = [o for o in kept if not is_nonnegative(sign * (value - o))]
+        kept.append(value)
+    return kept
+
+
+def substitute(exprs: Iterable[sp.Expr], mapping: Mapping[sp.Expr, sp.Expr]) -> tuple[sp.Expr, ...]:
+    return tuple(sp.expand(e.xreplace(dict(mapping))) for e in exprs)

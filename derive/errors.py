@@ -1,0 +1,49 @@
+"""The two kinds of failure: the user's mistake, and a bug of this project."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in something that the user wrote.
+
+    Its text is one sentence: the file, the place in it, what was found there, and what would do.
+    """
+
+    def __init__(self, found: str, *, place: str = "", file: str = "", remedy: str = "") -> None:
+        super().__init__(found)
+        self.found = found
+        self.place = place
+        self.file = file
+        self.remedy = remedy
+
+    def located(self, *, file: str = "", place: str = "") -> UserError:
+        """The same error with the file filled in, and `place` put before its own place."""
+        where = ", ".join(p for p in (place, self.place) if p)
+        return UserError(self.found, place=where, file=self.file or file, remedy=self.remedy)
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.file, self.place) if part)
+        text = f"{where}: {self.found}" if where else self.found
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class InternalError(Exception):
+    """A bug of this project's own: an invariant of a derivation or of generation does not hold."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """' (did you mean ...?)', or '' when no known word is close."""
+    close = difflib.get_close_matches(word[:80], list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """`repr(value)`, cut to a length that fits a sentence."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python converts
+        return "a number with thousands of digits"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,304 @@
+"""A system of indexed recurrence equations: what every derivation takes and gives.
+
+    n[t,b,i] = sum_j W[i,j] a[t-1,b,j] + c[i]          0 <= t <= T-1
+
+Every equation has the same normal form: a quantity on the left with one index per axis, and on
+the right a sum of terms, each a pointwise expression in indexed quantities, summed over the
+indices that it lists, where its conditions hold. Time runs over 0..T-1; the values of a signal
+at steps outside that range are given (its initial values).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import sympy as sp
+
+from derive.bounds import Index, limits
+from derive.errors import InternalError, UserError
+from derive.functions import primitive_of
+
+T = sp.Symbol("T", integer=True, positive=True)
+B = sp.Symbol("B", integer=True, positive=True)
+
+AxisKind = Literal["time", "batch", "feature", "delay"]
+Kind = Literal["input", "target", "weight", "parameter", "signal", "loss", "adjoint", "gradient"]
+Reduction = Literal["sum", "logsumexp"]
+
+# What stands before a name for the derivative of the loss by it.
+PREFIX = "d_"
+
+LETTERS: dict[AxisKind, tuple[str, ...]] = {
+    "time": ("t", "s"),
+    "batch": ("b",),
+    "feature": ("i", "j", "k", "l", "m", "n"),
+    "delay": ("k",),
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a quantity: what it runs over, and its size (a symbol, or a number)."""
+
+    kind: AxisKind
+    size: sp.Expr
+
+    def index(self, symbol: sp.Symbol) -> Index:
+        return Index(symbol, sp.Integer(0), self.size - 1)
+
+
+TIME = Axis("time", T)
+BATCH = Axis("batch", B)
+
+
+def index_symbol(name: str) -> sp.Symbol:
+    return sp.Symbol(name, integer=True)
+
+
+def fresh(kind: AxisKind, taken: Iterable[sp.Symbol]) -> sp.Symbol:
+    """The first customary index letter of this kind that is not taken."""
+    used = {s.name for s in taken}
+    for name in LETTERS[kind]:
+        if name not in used:
+            return index_symbol(name)
+    stem = LETTERS[kind][0]
+    number = next(n for n in range(2, len(used) + 3) if f"{stem}{n}" not in used)
+    return index_symbol(f"{stem}{number}")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A named array: its axes, its role in words, and what it is the derivative for, if any."""
+
+    name: str
+    kind: Kind
+    axes: tuple[Axis, ...]
+    role: str = ""
+    internal: bool = False
+
+    @cached_property
+    def base(self) -> sp.IndexedBase:
+        return sp.IndexedBase(self.name)
+
+    def __getitem__(self, indices: Iterable[sp.Expr]) -> sp.Expr:
+        indices = tuple(indices)
+        if len(indices) != len(self.axes):
+            raise InternalError(f"{self.name} has {len(self.axes)} axes, not {len(indices)}")
+        return self.base[indices] if indices else self.scalar
+
+    @cached_property
+    def scalar(self) -> sp.Expr:
+        """A quantity without axes is read at the index 0 of an axis of length one."""
+        return self.base[sp.Integer(0)]
+
+    @property
+    def time_axis(self) -> int | None:
+        return next((p for p, axis in enumerate(self.axes) if axis.kind == "time"), None)
+
+    def canonical_indices(self) -> tuple[Index, ...]:
+        """One index per axis, by the customary letters: t, b, then i, j, k."""
+        taken: list[sp.Symbol] = []
+        indices = []
+        for axis in self.axes:
+            symbol = fresh(axis.kind, taken)
+            taken.append(symbol)
+            indices.append(axis.index(symbol))
+        return tuple(indices)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a term comes from: the number of an equation, and the rule that made the term."""
+
+    equation: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class Term:
+    """`sum over sums, where bounds >= 0 and equals == 0, of factor`.
+
+    With `reduction = "logsumexp"` it is log(sum(exp(factor))) instead, and the only term of its
+    equation.
+    """
+
+    factor: sp.Expr
+    sums: tuple[Index, ...] = ()
+    bounds: tuple[sp.Expr, ...] = ()
+    equals: tuple[sp.Expr, ...] = ()
+    reduction: Reduction = "sum"
+    origins: tuple[Origin, ...] = ()
+
+    @property
+    def is_pointwise(self) -> bool:
+        return not (self.sums or self.bounds or self.equals or self.reduction != "sum")
+
+    def reads(self) -> tuple[sp.Indexed, ...]:
+        return reads(self.factor)
+
+
+def reads(expr: sp.Expr) -> tuple[sp.Indexed, ...]:
+    """The indexed quantities in an expression, in an order that depends on names alone."""
+    return tuple(sorted(expr.atoms(sp.Indexed), key=sp.default_sort_key))
+
+
+def name_of(read: sp.Indexed) -> str:
+    return str(read.base.label)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`quantity[indices] = sum of terms`, over the ranges of the indices."""
+
+    number: int
+    quantity: Quantity
+    indices: tuple[Index, ...]
+    terms: tuple[Term, ...]
+
+    @property
+    def lhs(self) -> sp.Expr:
+        return self.quantity[[index.symbol for index in self.indices]]
+
+    def box(self, term: Term) -> tuple[Index, ...]:
+        """The ranges of all indices that occur in a term of this equation."""
+        return self.indices + term.sums
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many steps outside 0..T-1 a quantity is read: before the first, after the last."""
+
+    before: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss of a network: which output it judges, its kind and weight, its formula in words."""
+
+    output: str
+    kind: str
+    signal: str
+    weight: float
+    steps: str
+    formula: str
+    by_class: bool = False
+
+
+@dataclass(frozen=True)
+class System:
+    """Quantities and the equations between them. `sizes` gives the sizes their numbers."""
+
+    name: str
+    quantities: Mapping[str, Quantity]
+    equations: tuple[Equation, ...]
+    sizes: Mapping[sp.Symbol, int]
+    outputs: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    forward_count: int = field(default=-1)
+
+    def __iter__(self) -> Iterator[Equation]:
+        return iter(self.equations)
+
+    def forward(self) -> System:
+        """The system without the equations that a derivation has added."""
+        if self.forward_count < 0:
+            return self
+        return replace(self, equations=self.equations[: self.forward_count], forward_count=-1)
+
+    def of_kind(self, *kinds: Kind) -> tuple[Quantity, ...]:
+        return tuple(q for q in self.quantities.values() if q.kind in kinds)
+
+    @cached_property
+    def definitions(self) -> dict[str, Equation]:
+        """The equation that defines each quantity, by the quantity's name."""
+        return {e.quantity.name: e for e in self.equations}
+
+    def quantity_of(self, read: sp.Indexed) -> Quantity:
+        return self.quantities[name_of(read)]
+
+    def subscripts(self, read: sp.Indexed) -> tuple[sp.Expr, ...]:
+        """One index expression per axis (none for a quantity without axes)."""
+        return tuple(read.indices) if self.quantity_of(read).axes else ()
+
+    def size(self, expr: sp.Expr) -> int:
+        """The number of a size: of a feature axis, say."""
+        total = 0
+        for symbol, count in expr.as_coefficients_dict().items():
+            if symbol != 1 and symbol not in self.sizes:
+                raise InternalError(f"the size {symbol} has no number in {self.name}")
+            total += int(count) * (1 if symbol == 1 else self.sizes[symbol])
+        return total
+
+    def shape(self, quantity: Quantity) -> tuple[int | str, ...]:
+        """The shape, with 'T' and 'B' for the number of steps and of sequences."""
+        return tuple(
+            str(axis.size) if axis.kind in ("time", "batch") else self.size(axis.size)
+            for axis in quantity.axes
+        )
+
+    @cached_property
+    def parameter_count(self) -> int:
+        count = 0
+        for parameter in self.of_kind("parameter"):
+            product = 1
+            for axis in parameter.axes:
+                product *= self.size(axis.size)
+            count += product
+        return count
+
+    @cached_property
+    def reach(self) -> dict[str, Reach]:
+        """How far each quantity is read outside 0..T-1, by name; absent where it is not."""
+        found: dict[str, Reach] = {}
+        for equation in self.equations:
+            for term in equation.terms:
+                for read in term.reads():
+                    quantity = self.quantity_of(read)
+                    if quantity.time_axis is None:
+                        continue
+                    at = read.indices[quantity.time_axis]
+                    old = found.get(quantity.name, Reach())
+                    before, after = self._overshoot(at, equation.box(term), term)
+                    found[quantity.name] = Reach(max(old.before, before), max(old.after, after))
+        return {name: reach for name, reach in found.items() if reach != Reach()}
+
+    def _overshoot(self, at: sp.Expr, box: tuple[Index, ...], term: Term) -> tuple[int, int]:
+        index = next((i for i in box if at.coeff(i.symbol) == 1), None)
+        if index is None:
+            return 0, 0
+        offset = at - index.symbol
+        lows, highs = limits(index, term.bounds, term.equals)
+        before = min(_constant(-(low + offset), 0) for low in lows)
+        after = min(_constant(high + offset - (T - 1), 0) for high in highs)
+        return max(before, 0), max(after, 0)
+
+    @cached_property
+    def is_analytic(self) -> bool:
+        """Whether every function in the equations is analytic: a complex step is then exact."""
+        return all(
+            primitive_of(call).analytic
+            for equation in self.equations
+            for term in equation.terms
+            for call in term.factor.atoms(sp.Function)
+        )
+
+
+def _constant(expr: sp.Expr, default: int) -> int:
+    value = sp.expand(expr)
+    return int(value) if value.is_Integer else default
+
+
+def check_names(names: Iterable[tuple[str, str]]) -> None:
+    """Refuse a name that two things have. `names` are pairs of a name and what it names."""
+    seen: dict[str, str] = {}
+    for name, what in names:
+        if name in seen:
+            raise UserError(
+                f"the name {name!r} belongs to two things, {seen[name]} and {what}",
+                remedy="rename one of them",
+            )
+        seen[name] = what

@@ -1,0 +1,751 @@
+"""char_lstm: a recurrent network with 80480 parameters.
+
+Inputs character (96); outputs next (96).
+
+Arrays are laid out (time, batch, width); T is the number of steps and B of sequences.
+Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
+float32, float64, or complex128 (for derivatives by complex step).
+
+Equations; d_x stands for the derivative of the loss by x. t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_character = 96, N_lower = 64, N_upper = 64, N_next = 96.
+
+ (1)  n_i_lower[t,b,i] = sum_j W_i_lower_character[i,j]*character[t,b,j]
+          + sum_j U_i_lower[i,j]*lower[t-1,b,j] + b_i_lower[i]
+ (2)  i_lower[t,b,i] = sigmoid(n_i_lower[t,b,i])
+ (3)  n_f_lower[t,b,i] = sum_j W_f_lower_character[i,j]*character[t,b,j]
+          + sum_j U_f_lower[i,j]*lower[t-1,b,j] + b_f_lower[i]
+ (4)  f_lower[t,b,i] = sigmoid(n_f_lower[t,b,i])
+ (5)  n_g_lower[t,b,i] = sum_j W_g_lower_character[i,j]*character[t,b,j]
+          + sum_j U_g_lower[i,j]*lower[t-1,b,j] + b_g_lower[i]
+ (6)  g_lower[t,b,i] = tanh(n_g_lower[t,b,i])
+ (7)  n_o_lower[t,b,i] = sum_j W_o_lower_character[i,j]*character[t,b,j]
+          + sum_j U_o_lower[i,j]*lower[t-1,b,j] + b_o_lower[i]
+ (8)  o_lower[t,b,i] = sigmoid(n_o_lower[t,b,i])
+ (9)  c_lower[t,b,i] = c_lower[t-1,b,i]*f_lower[t,b,i] + g_lower[t,b,i]*i_lower[t,b,i]
+(10)  lower[t,b,i] = o_lower[t,b,i]*tanh(c_lower[t,b,i])
+(11)  n_i_upper[t,b,i] = sum_j W_i_upper_lower[i,j]*lower[t,b,j]
+          + sum_j U_i_upper[i,j]*upper[t-1,b,j] + b_i_upper[i]
+(12)  i_upper[t,b,i] = sigmoid(n_i_upper[t,b,i])
+(13)  n_f_upper[t,b,i] = sum_j W_f_upper_lower[i,j]*lower[t,b,j]
+          + sum_j U_f_upper[i,j]*upper[t-1,b,j] + b_f_upper[i]
+(14)  f_upper[t,b,i] = sigmoid(n_f_upper[t,b,i])
+(15)  n_g_upper[t,b,i] = sum_j W_g_upper_lower[i,j]*lower[t,b,j]
+          + sum_j U_g_upper[i,j]*upper[t-1,b,j] + b_g_upper[i]
+(16)  g_upper[t,b,i] = tanh(n_g_upper[t,b,i])
+(17)  n_o_upper[t,b,i] = sum_j W_o_upper_lower[i,j]*lower[t,b,j]
+          + sum_j U_o_upper[i,j]*upper[t-1,b,j] + b_o_upper[i]
+(18)  o_upper[t,b,i] = sigmoid(n_o_upper[t,b,i])
+(19)  c_upper[t,b,i] = c_upper[t-1,b,i]*f_upper[t,b,i] + g_upper[t,b,i]*i_upper[t,b,i]
+(20)  upper[t,b,i] = o_upper[t,b,i]*tanh(c_upper[t,b,i])
+(21)  n_next[t,b,i] = sum_j W_next_upper[i,j]*upper[t,b,j] + b_next[i]
+(22)  logsumexp_next[t,b] = log sum_i exp(n_next[t,b,i])
+(23)  next[t,b,i] = exp(n_next[t,b,i] - logsumexp_next[t,b])
+(24)  loss = -sum_t,b,i n_next[t,b,i]*target_next[t,b,i]/(B*T)
+          + sum_t,b logsumexp_next[t,b]/(B*T)
+(25)  d_n_next[t,b,i] = (next[t,b,i] - target_next[t,b,i])/(B*T)
+(26)  d_upper[t,b,i] = sum_j W_next_upper[j,i]*d_n_next[t,b,j]
+          + sum_j U_o_upper[j,i]*d_n_o_upper[t+1,b,j] [t <= T-2]
+          + sum_j U_g_upper[j,i]*d_n_g_upper[t+1,b,j] [t <= T-2]
+          + sum_j U_f_upper[j,i]*d_n_f_upper[t+1,b,j] [t <= T-2]
+          + sum_j U_i_upper[j,i]*d_n_i_upper[t+1,b,j] [t <= T-2]
+(27)  d_c_upper[t,b,i] = d_upper[t,b,i]*o_upper[t,b,i]*(1 - tanh(c_upper[t,b,i])^2)
+          + d_c_upper[t+1,b,i]*f_upper[t+1,b,i] [t <= T-2]
+(28)  d_o_upper[t,b,i] = d_upper[t,b,i]*tanh(c_upper[t,b,i])
+(29)  d_n_o_upper[t,b,i] = d_o_upper[t,b,i]*o_upper[t,b,i]*(1 - o_upper[t,b,i])
+(30)  d_g_upper[t,b,i] = d_c_upper[t,b,i]*i_upper[t,b,i]
+(31)  d_n_g_upper[t,b,i] = d_g_upper[t,b,i]*(1 - g_upper[t,b,i]^2)
+(32)  d_f_upper[t,b,i] = d_c_upper[t,b,i]*c_upper[t-1,b,i]
+(33)  d_n_f_upper[t,b,i] = d_f_upper[t,b,i]*f_upper[t,b,i]*(1 - f_upper[t,b,i])
+(34)  d_i_upper[t,b,i] = d_c_upper[t,b,i]*g_upper[t,b,i]
+(35)  d_n_i_upper[t,b,i] = d_i_upper[t,b,i]*i_upper[t,b,i]*(1 - i_upper[t,b,i])
+(36)  d_lower[t,b,i] = sum_j W_o_upper_lower[j,i]*d_n_o_upper[t,b,j]
+          + sum_j W_g_upper_lower[j,i]*d_n_g_upper[t,b,j]
+          + sum_j W_f_upper_lower[j,i]*d_n_f_upper[t,b,j]
+          + sum_j W_i_upper_lower[j,i]*d_n_i_upper[t,b,j]
+          + sum_j U_o_lower[j,i]*d_n_o_lower[t+1,b,j] [t <= T-2]
+          + sum_j U_g_lower[j,i]*d_n_g_lower[t+1,b,j] [t <= T-2]
+          + sum_j U_f_lower[j,i]*d_n_f_lower[t+1,b,j] [t <= T-2]
+          + sum_j U_i_lower[j,i]*d_n_i_lower[t+1,b,j] [t <= T-2]
+(37)  d_c_lower[t,b,i] = d_lower[t,b,i]*o_lower[t,b,i]*(1 - tanh(c_lower[t,b,i])^2)
+          + d_c_lower[t+1,b,i]*f_lower[t+1,b,i] [t <= T-2]
+(38)  d_o_lower[t,b,i] = d_lower[t,b,i]*tanh(c_lower[t,b,i])
+(39)  d_n_o_lower[t,b,i] = d_o_lower[t,b,i]*o_lower[t,b,i]*(1 - o_lower[t,b,i])
+(40)  d_g_lower[t,b,i] = d_c_lower[t,b,i]*i_lower[t,b,i]
+(41)  d_n_g_lower[t,b,i] = d_g_lower[t,b,i]*(1 - g_lower[t,b,i]^2)
+(42)  d_f_lower[t,b,i] = d_c_lower[t,b,i]*c_lower[t-1,b,i]
+(43)  d_n_f_lower[t,b,i] = d_f_lower[t,b,i]*f_lower[t,b,i]*(1 - f_lower[t,b,i])
+(44)  d_i_lower[t,b,i] = d_c_lower[t,b,i]*g_lower[t,b,i]
+(45)  d_n_i_lower[t,b,i] = d_i_lower[t,b,i]*i_lower[t,b,i]*(1 - i_lower[t,b,i])
+(46)  d_character[t,b,i] = sum_j W_o_lower_character[j,i]*d_n_o_lower[t,b,j]
+          + sum_j W_g_lower_character[j,i]*d_n_g_lower[t,b,j]
+          + sum_j W_f_lower_character[j,i]*d_n_f_lower[t,b,j]
+          + sum_j W_i_lower_character[j,i]*d_n_i_lower[t,b,j]
+(47)  d_W_i_lower_character[i,j] = sum_t,b d_n_i_lower[t,b,i]*character[t,b,j]
+(48)  d_U_i_lower[i,j] = sum_t,b d_n_i_lower[t,b,i]*lower[t-1,b,j]
+(49)  d_b_i_lower[i] = sum_t,b d_n_i_lower[t,b,i]
+(50)  d_W_f_lower_character[i,j] = sum_t,b d_n_f_lower[t,b,i]*character[t,b,j]
+(51)  d_U_f_lower[i,j] = sum_t,b d_n_f_lower[t,b,i]*lower[t-1,b,j]
+(52)  d_b_f_lower[i] = sum_t,b d_n_f_lower[t,b,i]
+(53)  d_W_g_lower_character[i,j] = sum_t,b d_n_g_lower[t,b,i]*character[t,b,j]
+(54)  d_U_g_lower[i,j] = sum_t,b d_n_g_lower[t,b,i]*lower[t-1,b,j]
+(55)  d_b_g_lower[i] = sum_t,b d_n_g_lower[t,b,i]
+(56)  d_W_o_lower_character[i,j] = sum_t,b d_n_o_lower[t,b,i]*character[t,b,j]
+(57)  d_U_o_lower[i,j] = sum_t,b d_n_o_lower[t,b,i]*lower[t-1,b,j]
+(58)  d_b_o_lower[i] = sum_t,b d_n_o_lower[t,b,i]
+(59)  d_W_i_upper_lower[i,j] = sum_t,b d_n_i_upper[t,b,i]*lower[t,b,j]
+(60)  d_U_i_upper[i,j] = sum_t,b d_n_i_upper[t,b,i]*upper[t-1,b,j]
+(61)  d_b_i_upper[i] = sum_t,b d_n_i_upper[t,b,i]
+(62)  d_W_f_upper_lower[i,j] = sum_t,b d_n_f_upper[t,b,i]*lower[t,b,j]
+(63)  d_U_f_upper[i,j] = sum_t,b d_n_f_upper[t,b,i]*upper[t-1,b,j]
+(64)  d_b_f_upper[i] = sum_t,b d_n_f_upper[t,b,i]
+(65)  d_W_g_upper_lower[i,j] = sum_t,b d_n_g_upper[t,b,i]*lower[t,b,j]
+(66)  d_U_g_upper[i,j] = sum_t,b d_n_g_upper[t,b,i]*upper[t-1,b,j]
+(67)  d_b_g_upper[i] = sum_t,b d_n_g_upper[t,b,i]
+(68)  d_W_o_upper_lower[i,j] = sum_t,b d_n_o_upper[t,b,i]*lower[t,b,j]
+(69)  d_U_o_upper[i,j] = sum_t,b d_n_o_upper[t,b,i]*upper[t-1,b,j]
+(70)  d_b_o_upper[i] = sum_t,b d_n_o_upper[t,b,i]
+(71)  d_W_next_upper[i,j] = sum_t,b d_n_next[t,b,i]*upper[t,b,j]
+(72)  d_b_next[i] = sum_t,b d_n_next[t,b,i]
+(73)  d_initial_lower[k,b,i] = sum_j U_o_lower[j,i]*d_n_o_lower[k,b,j]
+          + sum_j U_g_lower[j,i]*d_n_g_lower[k,b,j] + sum_j U_f_lower[j,i]*d_n_f_lower[k,b,j]
+          + sum_j U_i_lower[j,i]*d_n_i_lower[k,b,j]
+(74)  d_initial_c_lower[k,b,i] = f_lower[k,b,i]*d_c_lower[k,b,i]
+(75)  d_initial_upper[k,b,i] = sum_j U_o_upper[j,i]*d_n_o_upper[k,b,j]
+          + sum_j U_g_upper[j,i]*d_n_g_upper[k,b,j] + sum_j U_f_upper[j,i]*d_n_f_upper[k,b,j]
+          + sum_j U_i_upper[j,i]*d_n_i_upper[k,b,j]
+(76)  d_initial_c_upper[k,b,i] = f_upper[k,b,i]*d_c_upper[k,b,i]
+
+Generated by bptt from a topology file. This module needs NumPy and nothing else.
+"""
+
+import numpy as np
+
+# Parameters, with their shapes.
+PARAMETERS = {
+    "W_i_lower_character": (64, 96),
+    "U_i_lower": (64, 64),
+    "b_i_lower": (64,),
+    "W_f_lower_character": (64, 96),
+    "U_f_lower": (64, 64),
+    "b_f_lower": (64,),
+    "W_g_lower_character": (64, 96),
+    "U_g_lower": (64, 64),
+    "b_g_lower": (64,),
+    "W_o_lower_character": (64, 96),
+    "U_o_lower": (64, 64),
+    "b_o_lower": (64,),
+    "W_i_upper_lower": (64, 64),
+    "U_i_upper": (64, 64),
+    "b_i_upper": (64,),
+    "W_f_upper_lower": (64, 64),
+    "U_f_upper": (64, 64),
+    "b_f_upper": (64,),
+    "W_g_upper_lower": (64, 64),
+    "U_g_upper": (64, 64),
+    "b_g_upper": (64,),
+    "W_o_upper_lower": (64, 64),
+    "U_o_upper": (64, 64),
+    "b_o_upper": (64,),
+    "W_next_upper": (96, 64),
+    "b_next": (96,),
+}
+
+# Inputs and outputs, with their widths.
+INPUTS = {"character": 96}
+OUTPUTS = {"next": 96}
+
+# Values outside the given steps, with their shapes (steps, width): before the first step in
+# chronological order, or after the last for what runs backward in time. Zero unless given.
+INITIAL = {"lower": (1, 64), "c_lower": (1, 64), "upper": (1, 64), "c_upper": (1, 64)}
+
+# Targets of the losses, with their widths: arrays (T, B, width), or (B, width) where a loss
+# judges the last step alone. Where classes are told apart, class numbers without the last axis
+# will do too. A weighted loss takes weights (T, B) under its output's name.
+TARGETS = {"next": 96}
+LAST_STEP = ()
+CLASSES = ("next",)
+WEIGHTED = ()
+
+
+def initial_parameters(seed=0, dtype=np.float64):
+    """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, shape in PARAMETERS.items():
+        bound = 0.0 if name in _BIASES else 1.0 / np.sqrt(max(shape[-1:], default=1))
+        found[name] = rng.uniform(-bound, bound, shape).astype(dtype)
+    return found
+
+
+def forward(parameters, inputs, initial=None):
+    """The signals of the network.
+
+    parameters: as PARAMETERS; inputs: arrays (T, B, width); initial: arrays (steps, B, width)
+    for any of INITIAL. Returns the arrays (T, B, width) of every layer, outputs among them.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False)
+    _forward(arrays, T, B, dtype)
+    return {
+        "i_lower": arrays["i_lower"],
+        "f_lower": arrays["f_lower"],
+        "g_lower": arrays["g_lower"],
+        "o_lower": arrays["o_lower"],
+        "c_lower": arrays["c_lower"][1 : 1 + T],
+        "lower": arrays["lower"][1 : 1 + T],
+        "i_upper": arrays["i_upper"],
+        "f_upper": arrays["f_upper"],
+        "g_upper": arrays["g_upper"],
+        "o_upper": arrays["o_upper"],
+        "c_upper": arrays["c_upper"][1 : 1 + T],
+        "upper": arrays["upper"][1 : 1 + T],
+        "next": arrays["next"],
+    }
+
+
+def loss(parameters, inputs, targets, initial=None, weights=None):
+    """The loss, a number:
+
+    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_next_i z_i, logits z of next.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    return arrays["loss"]
+
+
+def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+    """The loss, and its gradients as a dict of arrays by name.
+
+    The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
+    of the inputs; with "initial" those of the values in INITIAL, under "initial_" + name.
+    """
+    unknown = set(wrt) - {"parameters", "inputs", "initial"}
+    if isinstance(wrt, str) or unknown:
+        raise ValueError(f"wrt is {wrt!r}; it lists some of 'parameters', 'inputs', 'initial'")
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    _backward(arrays, T, B, dtype)
+    gradients = {}
+    if "parameters" in wrt:
+        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+    if "inputs" in wrt:
+        _input_gradients(arrays, T, B, dtype)
+        gradients.update((name, arrays["d_" + name]) for name in INPUTS)
+    if "initial" in wrt:
+        _initial_gradients(arrays, T, B, dtype)
+        gradients.update(("initial_" + name, arrays[_INITIAL_GRADIENTS[name]]) for name in INITIAL)
+    return arrays["loss"], gradients
+
+
+# The derived equations. `arrays` holds every array by name.
+
+
+def _forward(arrays, T, B, dtype):
+    """The signals, forward in time."""
+    character = arrays["character"]
+    c_lower = arrays["c_lower"]
+    lower = arrays["lower"]
+    c_upper = arrays["c_upper"]
+    upper = arrays["upper"]
+    W_i_lower_character = arrays["W_i_lower_character"]
+    U_i_lower = arrays["U_i_lower"]
+    b_i_lower = arrays["b_i_lower"]
+    W_f_lower_character = arrays["W_f_lower_character"]
+    U_f_lower = arrays["U_f_lower"]
+    b_f_lower = arrays["b_f_lower"]
+    W_g_lower_character = arrays["W_g_lower_character"]
+    U_g_lower = arrays["U_g_lower"]
+    b_g_lower = arrays["b_g_lower"]
+    W_o_lower_character = arrays["W_o_lower_character"]
+    U_o_lower = arrays["U_o_lower"]
+    b_o_lower = arrays["b_o_lower"]
+    W_i_upper_lower = arrays["W_i_upper_lower"]
+    U_i_upper = arrays["U_i_upper"]
+    b_i_upper = arrays["b_i_upper"]
+    W_f_upper_lower = arrays["W_f_upper_lower"]
+    U_f_upper = arrays["U_f_upper"]
+    b_f_upper = arrays["b_f_upper"]
+    W_g_upper_lower = arrays["W_g_upper_lower"]
+    U_g_upper = arrays["U_g_upper"]
+    b_g_upper = arrays["b_g_upper"]
+    W_o_upper_lower = arrays["W_o_upper_lower"]
+    U_o_upper = arrays["U_o_upper"]
+    b_o_upper = arrays["b_o_upper"]
+    W_next_upper = arrays["W_next_upper"]
+    b_next = arrays["b_next"]
+
+    n_f_lower = (  # (3)
+        (_rows(character) @ W_f_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_f_lower
+    )
+    f_lower = np.empty((T, B, 64), dtype)
+    n_g_lower = (  # (5)
+        (_rows(character) @ W_g_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_g_lower
+    )
+    g_lower = np.empty((T, B, 64), dtype)
+    n_i_lower = (  # (1)
+        (_rows(character) @ W_i_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_i_lower
+    )
+    i_lower = np.empty((T, B, 64), dtype)
+    n_o_lower = (  # (7)
+        (_rows(character) @ W_o_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_o_lower
+    )
+    o_lower = np.empty((T, B, 64), dtype)
+    tanh_c_lower = np.empty((T, B, 64), dtype)
+    for t in range(T):
+        lower_t_minus_1 = lower[t]
+        n_f_lower_t = n_f_lower[t]
+        n_f_lower_t += lower_t_minus_1 @ U_f_lower.T  # (3) ij,bj->bi
+        f_lower[t] = f_lower_t = _sigmoid(n_f_lower_t)  # (4)
+        n_g_lower_t = n_g_lower[t]
+        n_g_lower_t += lower_t_minus_1 @ U_g_lower.T  # (5) ij,bj->bi
+        g_lower[t] = g_lower_t = np.tanh(n_g_lower_t)  # (6)
+        n_i_lower_t = n_i_lower[t]
+        n_i_lower_t += lower_t_minus_1 @ U_i_lower.T  # (1) ij,bj->bi
+        i_lower[t] = i_lower_t = _sigmoid(n_i_lower_t)  # (2)
+        c_lower[t + 1] = c_lower_t = (  # (9)
+            c_lower[t] * f_lower_t
+            + g_lower_t * i_lower_t
+        )
+        n_o_lower_t = n_o_lower[t]
+        n_o_lower_t += lower_t_minus_1 @ U_o_lower.T  # (7) ij,bj->bi
+        o_lower[t] = o_lower_t = _sigmoid(n_o_lower_t)  # (8)
+        tanh_c_lower[t] = tanh_c_lower_t = np.tanh(c_lower_t)  # (10)
+        lower[t + 1] = lower_t = o_lower_t * tanh_c_lower_t  # (10)
+    n_f_upper = (  # (13)
+        (_rows(lower[1:]) @ W_f_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_f_upper
+    )
+    f_upper = np.empty((T, B, 64), dtype)
+    n_g_upper = (  # (15)
+        (_rows(lower[1:]) @ W_g_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_g_upper
+    )
+    g_upper = np.empty((T, B, 64), dtype)
+    n_i_upper = (  # (11)
+        (_rows(lower[1:]) @ W_i_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_i_upper
+    )
+    i_upper = np.empty((T, B, 64), dtype)
+    n_o_upper = (  # (17)
+        (_rows(lower[1:]) @ W_o_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
+        + b_o_upper
+    )
+    o_upper = np.empty((T, B, 64), dtype)
+    tanh_c_upper = np.empty((T, B, 64), dtype)
+    for t in range(T):
+        upper_t_minus_1 = upper[t]
+        n_f_upper_t = n_f_upper[t]
+        n_f_upper_t += upper_t_minus_1 @ U_f_upper.T  # (13) ij,bj->bi
+        f_upper[t] = f_upper_t = _sigmoid(n_f_upper_t)  # (14)
+        n_g_upper_t = n_g_upper[t]
+        n_g_upper_t += upper_t_minus_1 @ U_g_upper.T  # (15) ij,bj->bi
+        g_upper[t] = g_upper_t = np.tanh(n_g_upper_t)  # (16)
+        n_i_upper_t = n_i_upper[t]
+        n_i_upper_t += upper_t_minus_1 @ U_i_upper.T  # (11) ij,bj->bi
+        i_upper[t] = i_upper_t = _sigmoid(n_i_upper_t)  # (12)
+        c_upper[t + 1] = c_upper_t = (  # (19)
+            c_upper[t] * f_upper_t
+            + g_upper_t * i_upper_t
+        )
+        n_o_upper_t = n_o_upper[t]
+        n_o_upper_t += upper_t_minus_1 @ U_o_upper.T  # (17) ij,bj->bi
+        o_upper[t] = o_upper_t = _sigmoid(n_o_upper_t)  # (18)
+        tanh_c_upper[t] = tanh_c_upper_t = np.tanh(c_upper_t)  # (20)
+        upper[t + 1] = upper_t = o_upper_t * tanh_c_upper_t  # (20)
+    n_next = (_rows(upper[1:]) @ W_next_upper.T).reshape(-1, B, 96) + b_next  # (21) ij,tbj->tbi
+    logsumexp_next = _logsumexp(n_next, axis=2)  # (22)
+    next = np.exp(n_next - logsumexp_next[:, :, None])  # (23)
+    arrays["i_lower"] = i_lower
+    arrays["f_lower"] = f_lower
+    arrays["g_lower"] = g_lower
+    arrays["o_lower"] = o_lower
+    arrays["tanh_c_lower"] = tanh_c_lower
+    arrays["i_upper"] = i_upper
+    arrays["f_upper"] = f_upper
+    arrays["g_upper"] = g_upper
+    arrays["o_upper"] = o_upper
+    arrays["tanh_c_upper"] = tanh_c_upper
+    arrays["n_next"] = n_next
+    arrays["logsumexp_next"] = logsumexp_next
+    arrays["next"] = next
+
+
+def _loss(arrays, T, B, dtype):
+    """The losses, and what only they need."""
+    n_next = arrays["n_next"]
+    logsumexp_next = arrays["logsumexp_next"]
+    target_next = arrays["target_next"]
+
+    loss = (  # (24)
+        -(1 / (B * T) * (n_next * target_next).sum())  # tbi->
+        + 1 / (B * T) * logsumexp_next.sum()  # tb->
+    )
+    arrays["loss"] = loss
+
+
+def _backward(arrays, T, B, dtype):
+    """Adjoints, and the parameters' gradients."""
+    character = arrays["character"]
+    i_lower = arrays["i_lower"]
+    f_lower = arrays["f_lower"]
+    g_lower = arrays["g_lower"]
+    o_lower = arrays["o_lower"]
+    c_lower = arrays["c_lower"]
+    lower = arrays["lower"]
+    i_upper = arrays["i_upper"]
+    f_upper = arrays["f_upper"]
+    g_upper = arrays["g_upper"]
+    o_upper = arrays["o_upper"]
+    c_upper = arrays["c_upper"]
+    upper = arrays["upper"]
+    next = arrays["next"]
+    U_i_lower = arrays["U_i_lower"]
+    U_f_lower = arrays["U_f_lower"]
+    U_g_lower = arrays["U_g_lower"]
+    U_o_lower = arrays["U_o_lower"]
+    W_i_upper_lower = arrays["W_i_upper_lower"]
+    U_i_upper = arrays["U_i_upper"]
+    W_f_upper_lower = arrays["W_f_upper_lower"]
+    U_f_upper = arrays["U_f_upper"]
+    W_g_upper_lower = arrays["W_g_upper_lower"]
+    U_g_upper = arrays["U_g_upper"]
+    W_o_upper_lower = arrays["W_o_upper_lower"]
+    U_o_upper = arrays["U_o_upper"]
+    W_next_upper = arrays["W_next_upper"]
+    target_next = arrays["target_next"]
+    tanh_c_lower = arrays["tanh_c_lower"]
+    tanh_c_upper = arrays["tanh_c_upper"]
+
+    d_n_next = 1 / (B * T) * (next - target_next)  # (25)
+    d_upper = (_rows(d_n_next) @ W_next_upper).reshape(-1, B, 64)  # (26) ij,tbj->tbi
+    d_c_upper = np.empty((T, B, 64), dtype)
+    d_n_f_upper = np.empty((T, B, 64), dtype)
+    d_n_g_upper = np.empty((T, B, 64), dtype)
+    d_n_i_upper = np.empty((T, B, 64), dtype)
+    d_n_o_upper = np.empty((T, B, 64), dtype)
+    for t in range(T - 1, -1, -1):
+        o_upper_t = o_upper[t]
+        tanh_c_upper_t = tanh_c_upper[t]
+        i_upper_t = i_upper[t]
+        g_upper_t = g_upper[t]
+        f_upper_t = f_upper[t]
+        d_upper_t = d_upper[t]
+        if t < T - 1:
+            d_upper_t += d_n_o_upper[t + 1] @ U_o_upper  # (26) ij,bj->bi
+            d_upper_t += d_n_g_upper[t + 1] @ U_g_upper  # (26) ij,bj->bi
+            d_upper_t += d_n_f_upper[t + 1] @ U_f_upper  # (26) ij,bj->bi
+            d_upper_t += d_n_i_upper[t + 1] @ U_i_upper  # (26) ij,bj->bi
+        d_c_upper_t = d_upper_t * o_upper_t * (1 - tanh_c_upper_t ** 2)  # (27)
+        if t < T - 1:
+            d_c_upper_t += d_c_upper[t + 1] * f_upper[t + 1]  # (27)
+        d_c_upper[t] = d_c_upper_t
+        d_f_upper_t = d_c_upper_t * c_upper[t]  # (32)
+        d_g_upper_t = d_c_upper_t * i_upper_t  # (30)
+        d_i_upper_t = d_c_upper_t * g_upper_t  # (34)
+        d_n_f_upper[t] = d_n_f_upper_t = d_f_upper_t * f_upper_t * (1 - f_upper_t)  # (33)
+        d_n_g_upper[t] = d_n_g_upper_t = d_g_upper_t * (1 - g_upper_t ** 2)  # (31)
+        d_n_i_upper[t] = d_n_i_upper_t = d_i_upper_t * i_upper_t * (1 - i_upper_t)  # (35)
+        d_o_upper_t = d_upper_t * tanh_c_upper_t  # (28)
+        d_n_o_upper[t] = d_n_o_upper_t = d_o_upper_t * o_upper_t * (1 - o_upper_t)  # (29)
+    d_lower = (  # (36)
+        (_rows(d_n_o_upper) @ W_o_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
+        + (_rows(d_n_g_upper) @ W_g_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
+        + (_rows(d_n_f_upper) @ W_f_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
+        + (_rows(d_n_i_upper) @ W_i_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
+    )
+    d_c_lower = np.empty((T, B, 64), dtype)
+    d_n_f_lower = np.empty((T, B, 64), dtype)
+    d_n_g_lower = np.empty((T, B, 64), dtype)
+    d_n_i_lower = np.empty((T, B, 64), dtype)
+    d_n_o_lower = np.empty((T, B, 64), dtype)
+    for t in range(T - 1, -1, -1):
+        o_lower_t = o_lower[t]
+        tanh_c_lower_t = tanh_c_lower[t]
+        i_lower_t = i_lower[t]
+        g_lower_t = g_lower[t]
+        f_lower_t = f_lower[t]
+        d_lower_t = d_lower[t]
+        if t < T - 1:
+            d_lower_t += d_n_o_lower[t + 1] @ U_o_lower  # (36) ij,bj->bi
+            d_lower_t += d_n_g_lower[t + 1] @ U_g_lower  # (36) ij,bj->bi
+            d_lower_t += d_n_f_lower[t + 1] @ U_f_lower  # (36) ij,bj->bi
+            d_lower_t += d_n_i_lower[t + 1] @ U_i_lower  # (36) ij,bj->bi
+        d_c_lower_t = d_lower_t * o_lower_t * (1 - tanh_c_lower_t ** 2)  # (37)
+        if t < T - 1:
+            d_c_lower_t += d_c_lower[t + 1] * f_lower[t + 1]  # (37)
+        d_c_lower[t] = d_c_lower_t
+        d_f_lower_t = d_c_lower_t * c_lower[t]  # (42)
+        d_g_lower_t = d_c_lower_t * i_lower_t  # (40)
+        d_i_lower_t = d_c_lower_t * g_lower_t  # (44)
+        d_n_f_lower[t] = d_n_f_lower_t = d_f_lower_t * f_lower_t * (1 - f_lower_t)  # (43)
+        d_n_g_lower[t] = d_n_g_lower_t = d_g_lower_t * (1 - g_lower_t ** 2)  # (41)
+        d_n_i_lower[t] = d_n_i_lower_t = d_i_lower_t * i_lower_t * (1 - i_lower_t)  # (45)
+        d_o_lower_t = d_lower_t * tanh_c_lower_t  # (38)
+        d_n_o_lower[t] = d_n_o_lower_t = d_o_lower_t * o_lower_t * (1 - o_lower_t)  # (39)
+    d_W_i_lower_character = _rows(d_n_i_lower).T @ _rows(character)  # (47) tbi,tbj->ij
+    d_U_i_lower = _rows(d_n_i_lower).T @ _rows(lower[:T])  # (48) tbi,tbj->ij
+    d_b_i_lower = d_n_i_lower.sum(axis=(0, 1))  # (49) tbi->i
+    d_W_f_lower_character = _rows(d_n_f_lower).T @ _rows(character)  # (50) tbi,tbj->ij
+    d_U_f_lower = _rows(d_n_f_lower).T @ _rows(lower[:T])  # (51) tbi,tbj->ij
+    d_b_f_lower = d_n_f_lower.sum(axis=(0, 1))  # (52) tbi->i
+    d_W_g_lower_character = _rows(d_n_g_lower).T @ _rows(character)  # (53) tbi,tbj->ij
+    d_U_g_lower = _rows(d_n_g_lower).T @ _rows(lower[:T])  # (54) tbi,tbj->ij
+    d_b_g_lower = d_n_g_lower.sum(axis=(0, 1))  # (55) tbi->i
+    d_W_o_lower_character = _rows(d_n_o_lower).T @ _rows(character)  # (56) tbi,tbj->ij
+    d_U_o_lower = _rows(d_n_o_lower).T @ _rows(lower[:T])  # (57) tbi,tbj->ij
+    d_b_o_lower = d_n_o_lower.sum(axis=(0, 1))  # (58) tbi->i
+    d_W_i_upper_lower = _rows(d_n_i_upper).T @ _rows(lower[1:])  # (59) tbi,tbj->ij
+    d_U_i_upper = _rows(d_n_i_upper).T @ _rows(upper[:T])  # (60) tbi,tbj->ij
+    d_b_i_upper = d_n_i_upper.sum(axis=(0, 1))  # (61) tbi->i
+    d_W_f_upper_lower = _rows(d_n_f_upper).T @ _rows(lower[1:])  # (62) tbi,tbj->ij
+    d_U_f_upper = _rows(d_n_f_upper).T @ _rows(upper[:T])  # (63) tbi,tbj->ij
+    d_b_f_upper = d_n_f_upper.sum(axis=(0, 1))  # (64) tbi->i
+    d_W_g_upper_lower = _rows(d_n_g_upper).T @ _rows(lower[1:])  # (65) tbi,tbj->ij
+    d_U_g_upper = _rows(d_n_g_upper).T @ _rows(upper[:T])  # (66) tbi,tbj->ij
+    d_b_g_upper = d_n_g_upper.sum(axis=(0, 1))  # (67) tbi->i
+    d_W_o_upper_lower = _rows(d_n_o_upper).T @ _rows(lower[1:])  # (68) tbi,tbj->ij
+    d_U_o_upper = _rows(d_n_o_upper).T @ _rows(upper[:T])  # (69) tbi,tbj->ij
+    d_b_o_upper = d_n_o_upper.sum(axis=(0, 1))  # (70) tbi->i
+    d_W_next_upper = _rows(d_n_next).T @ _rows(upper[1:])  # (71) tbi,tbj->ij
+    d_b_next = d_n_next.sum(axis=(0, 1))  # (72) tbi->i
+    arrays["d_c_upper"] = d_c_upper
+    arrays["d_n_o_upper"] = d_n_o_upper
+    arrays["d_n_g_upper"] = d_n_g_upper
+    arrays["d_n_f_upper"] = d_n_f_upper
+    arrays["d_n_i_upper"] = d_n_i_upper
+    arrays["d_c_lower"] = d_c_lower
+    arrays["d_n_o_lower"] = d_n_o_lower
+    arrays["d_n_g_lower"] = d_n_g_lower
+    arrays["d_n_f_lower"] = d_n_f_lower
+    arrays["d_n_i_lower"] = d_n_i_lower
+    arrays["d_W_i_lower_character"] = d_W_i_lower_character
+    arrays["d_U_i_lower"] = d_U_i_lower
+    arrays["d_b_i_lower"] = d_b_i_lower
+    arrays["d_W_f_lower_character"] = d_W_f_lower_character
+    arrays["d_U_f_lower"] = d_U_f_lower
+    arrays["d_b_f_lower"] = d_b_f_lower
+    arrays["d_W_g_lower_character"] = d_W_g_lower_character
+    arrays["d_U_g_lower"] = d_U_g_lower
+    arrays["d_b_g_lower"] = d_b_g_lower
+    arrays["d_W_o_lower_character"] = d_W_o_lower_character
+    arrays["d_U_o_lower"] = d_U_o_lower
+    arrays["d_b_o_lower"] = d_b_o_lower
+    arrays["d_W_i_upper_lower"] = d_W_i_upper_lower
+    arrays["d_U_i_upper"] = d_U_i_upper
+    arrays["d_b_i_upper"] = d_b_i_upper
+    arrays["d_W_f_upper_lower"] = d_W_f_upper_lower
+    arrays["d_U_f_upper"] = d_U_f_upper
+    arrays["d_b_f_upper"] = d_b_f_upper
+    arrays["d_W_g_upper_lower"] = d_W_g_upper_lower
+    arrays["d_U_g_upper"] = d_U_g_upper
+    arrays["d_b_g_upper"] = d_b_g_upper
+    arrays["d_W_o_upper_lower"] = d_W_o_upper_lower
+    arrays["d_U_o_upper"] = d_U_o_upper
+    arrays["d_b_o_upper"] = d_b_o_upper
+    arrays["d_W_next_upper"] = d_W_next_upper
+    arrays["d_b_next"] = d_b_next
+
+
+def _input_gradients(arrays, T, B, dtype):
+    """The gradients of the inputs."""
+    W_i_lower_character = arrays["W_i_lower_character"]
+    W_f_lower_character = arrays["W_f_lower_character"]
+    W_g_lower_character = arrays["W_g_lower_character"]
+    W_o_lower_character = arrays["W_o_lower_character"]
+    d_n_i_lower = arrays["d_n_i_lower"]
+    d_n_f_lower = arrays["d_n_f_lower"]
+    d_n_g_lower = arrays["d_n_g_lower"]
+    d_n_o_lower = arrays["d_n_o_lower"]
+
+    d_character = (  # (46)
+        (_rows(d_n_o_lower) @ W_o_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
+        + (_rows(d_n_g_lower) @ W_g_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
+        + (_rows(d_n_f_lower) @ W_f_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
+        + (_rows(d_n_i_lower) @ W_i_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
+    )
+    arrays["d_character"] = d_character
+
+
+def _initial_gradients(arrays, T, B, dtype):
+    """The gradients of values outside the steps."""
+    f_lower = arrays["f_lower"]
+    f_upper = arrays["f_upper"]
+    U_i_lower = arrays["U_i_lower"]
+    U_f_lower = arrays["U_f_lower"]
+    U_g_lower = arrays["U_g_lower"]
+    U_o_lower = arrays["U_o_lower"]
+    U_i_upper = arrays["U_i_upper"]
+    U_f_upper = arrays["U_f_upper"]
+    U_g_upper = arrays["U_g_upper"]
+    U_o_upper = arrays["U_o_upper"]
+    d_c_lower = arrays["d_c_lower"]
+    d_c_upper = arrays["d_c_upper"]
+    d_n_i_lower = arrays["d_n_i_lower"]
+    d_n_f_lower = arrays["d_n_f_lower"]
+    d_n_g_lower = arrays["d_n_g_lower"]
+    d_n_o_lower = arrays["d_n_o_lower"]
+    d_n_i_upper = arrays["d_n_i_upper"]
+    d_n_f_upper = arrays["d_n_f_upper"]
+    d_n_g_upper = arrays["d_n_g_upper"]
+    d_n_o_upper = arrays["d_n_o_upper"]
+
+    d_initial_lower = (  # (73)
+        (_rows(d_n_o_lower[:1]) @ U_o_lower).reshape(-1, B, 64)  # ij,kbj->kbi
+        + (_rows(d_n_g_lower[:1]) @ U_g_lower).reshape(-1, B, 64)  # ij,kbj->kbi
+        + (_rows(d_n_f_lower[:1]) @ U_f_lower).reshape(-1, B, 64)  # ij,kbj->kbi
+        + (_rows(d_n_i_lower[:1]) @ U_i_lower).reshape(-1, B, 64)  # ij,kbj->kbi
+    )
+    d_initial_c_lower = f_lower[:1] * d_c_lower[:1]  # (74)
+    d_initial_upper = (  # (75)
+        (_rows(d_n_o_upper[:1]) @ U_o_upper).reshape(-1, B, 64)  # ij,kbj->kbi
+        + (_rows(d_n_g_upper[:1]) @ U_g_upper).reshape(-1, B, 64)  # ij,kbj->kbi
+        + (_rows(d_n_f_upper[:1]) @ U_f_upper).reshape(-1, B, 64)  # ij,kbj->kbi
+        + (_rows(d_n_i_upper[:1]) @ U_i_upper).reshape(-1, B, 64)  # ij,kbj->kbi
+    )
+    d_initial_c_upper = f_upper[:1] * d_c_upper[:1]  # (76)
+    arrays["d_initial_lower"] = d_initial_lower
+    arrays["d_initial_c_lower"] = d_initial_c_lower
+    arrays["d_initial_upper"] = d_initial_upper
+    arrays["d_initial_c_upper"] = d_initial_c_upper
+
+
+# Functions used above. None of them overflows or loses digits; a complex number takes the
+# branch of its real part.
+
+
+def _rows(x):
+    """(..., width) as a matrix with one row for each step and sequence."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _extended(array, before, after, rows_before, rows_after, dtype):
+    """The array with rows for the steps before the first and after the last."""
+    T = len(array)
+    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
+    found[rows_before : rows_before + T] = array
+    if before is not None:
+        found[:rows_before] = before
+    if after is not None:
+        found[rows_before + T :] = after
+    return found
+
+
+def _sigmoid(x):
+    """1 / (1 + exp(-x))."""
+    if np.iscomplexobj(x):
+        e = np.exp(np.where(x.real > 0, -x, x))
+        return np.where(x.real > 0, 1, e) / (1 + e)
+    # exp overflows beyond this; where x lies further out the value is below the tiniest number.
+    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    np.exp(e, out=e)
+    e += 1
+    return np.reciprocal(e, out=e)
+
+
+def _logsumexp(x, axis):
+    """log(sum(exp(x)))."""
+    top = x.real.max(axis, keepdims=True)
+    return np.log(np.exp(x - top).sum(axis)) + top.squeeze(axis)
+
+
+# What is given, checked at the door.
+
+_BIASES = {"b_f_lower", "b_f_upper", "b_g_lower", "b_g_upper", "b_i_lower", "b_i_upper", "b_next", "b_o_lower", "b_o_upper"}
+_INITIAL_GRADIENTS = {"lower": "d_initial_lower", "c_lower": "d_initial_c_lower", "upper": "d_initial_upper", "c_upper": "d_initial_c_upper"}
+_DTYPES = ("float32", "float64", "complex128")
+
+
+def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True):
+    """All given arrays by name, checked, with T, B and the dtype to compute in."""
+    given = {}
+    T, B = _sizes(inputs)
+    _collect(given, "parameters", parameters, PARAMETERS)
+    _collect(given, "inputs", inputs, {n: (T, B, width) for n, width in INPUTS.items()})
+    initial = {} if initial is None else initial
+    shapes = {n: (steps, B, width) for n, (steps, width) in INITIAL.items()}
+    _collect(given, "initial", initial, shapes, optional=True)
+    if judge:
+        shapes = {n: _target_shape(n, T, B) for n in TARGETS}
+        targets = _one_hot(targets, shapes, np.asarray(inputs[next(iter(INPUTS))]).dtype)
+        _collect(given, "targets", targets, shapes)
+        weights = {} if weights is None else weights
+        _collect(given, "weights", weights, {n: (T, B) for n in WEIGHTED})
+    names = {array.dtype.name for _, array in given.values()}
+    if {"float32", "float64"} <= names or {"float32", "complex128"} <= names:
+        first = next(where for where, array in given.values() if array.dtype.name == "float32")
+        other = next(where for where, array in given.values() if array.dtype.name != "float32")
+        raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
+    dtype = np.result_type(*(array for _, array in given.values()))
+    arrays = {}
+    for (group, name), (_, array) in given.items():
+        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
+        if group != "initial":
+            arrays[prefix + name] = array.astype(dtype, copy=False)
+    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+    arrays["lower"] = _extended(np.zeros((T, B, 64), dtype), outside.get("lower"), None, 1, 0, dtype)
+    arrays["c_lower"] = _extended(np.zeros((T, B, 64), dtype), outside.get("c_lower"), None, 1, 0, dtype)
+    arrays["upper"] = _extended(np.zeros((T, B, 64), dtype), outside.get("upper"), None, 1, 0, dtype)
+    arrays["c_upper"] = _extended(np.zeros((T, B, 64), dtype), outside.get("c_upper"), None, 1, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _sizes(inputs):
+    """T and B, as the first input has them."""
+    name = next(iter(INPUTS))
+    if not isinstance(inputs, dict) or name not in inputs:
+        raise ValueError(f"inputs[{name!r}] is missing; inputs is a dict of {list(INPUTS)}")
+    shape = np.shape(inputs[name])
+    if len(shape) != 3 or 0 in shape:
+        raise ValueError(f"inputs[{name!r}] has shape {shape}; (T, B, {INPUTS[name]}) is expected")
+    return shape[:2]
+
+
+def _collect(given, group, found, shapes, optional=False):
+    """Check the arrays of one dict, and add them to `given`."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{group} is a {type(found).__name__}; a dict of arrays is expected")
+    for name in found:
+        if name not in shapes:
+            raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
+    for name, shape in shapes.items():
+        where = f"{group}[{name!r}]"
+        if name not in found:
+            if optional:
+                continue
+            raise ValueError(f"{where} is missing; an array of shape {shape} is expected")
+        array = np.asarray(found[name])
+        if array.dtype.name not in _DTYPES:
+            raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+        if array.shape != shape:
+            raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
+        given[group, name] = (where, array)
+
+
+def _target_shape(name, T, B):
+    return (B, TARGETS[name]) if name in LAST_STEP else (T, B, TARGETS[name])
+
+
+def _one_hot(targets, shapes, dtype):
+    """The targets, with class numbers replaced by rows that hold a single one."""
+    if not isinstance(targets, dict):
+        return targets
+    found = dict(targets)
+    for name in CLASSES:
+        labels = np.asarray(found.get(name, 0.0))
+        if labels.dtype.kind not in "iu":
+            continue
+        shape, width = shapes[name][:-1], TARGETS[name]
+        if labels.shape != shape:
+            raise ValueError(
+                f"targets[{name!r}] has shape {labels.shape}; class numbers of shape {shape}, or "
+                f"an array of shape {shapes[name]}, are expected"
+            )
+        outside = labels[(labels < 0) | (labels >= width)]
+        if outside.size:
+            raise ValueError(f"targets[{name!r}] has class {outside[0]}; 0..{width - 1} exist")
+        found[name] = (labels[..., None] == np.arange(width)).astype(dtype)
+    return found

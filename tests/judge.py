@@ -1,0 +1,47 @@
+"""The judgement of one random network, by its seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen.emit import module_source
+from derive import adjoint, build
+from tests.numeric import Example, derivative, load_module, relative
+from tests.random_networks import draw
+
+VALUES = 1e-12
+EXACT = 1e-10
+DIFFERENCES = 1e-6
+
+
+def judge(seed: int) -> None:
+    """Compare one network's module with the interpreter and with numerical derivatives.
+
+    Generated values and gradients must agree with the interpreter to 1e-12, gradients with
+    complex step to 1e-10 (functions with kinks take the branch of the real part), and, where a
+    function is not analytic, with central differences to 1e-6 as well.
+    """
+    system = build(draw(seed))
+    derived = adjoint(system)
+    module = load_module(module_source(derived))
+    example = Example(module, seed, steps=1 + seed % 8, batch=1 + seed % 3)
+    loss, gradients = module.loss_and_gradients(
+        *example.arguments, wrt=("parameters", "inputs", "initial")
+    )
+    assert np.isfinite(loss), f"seed {seed}"
+    values = example.interpreted(derived)
+    signals = module.forward(example.parameters, example.inputs, example.initial)
+    for name, array in signals.items():
+        assert relative(array, values[name], 1e-3) < VALUES, f"seed {seed}: signal {name}"
+    assert relative(loss, values["loss"], 1e-3) < VALUES, f"seed {seed}: loss"
+    floor = 1e-4 * max(float(np.abs(g).max(initial=0.0)) for g in gradients.values())
+    for name, gradient in gradients.items():
+        key = module._INITIAL_GRADIENTS.get(name.removeprefix("initial_"), f"d_{name}")
+        if not name.startswith("initial_"):
+            key = f"d_{name}"
+        assert relative(gradient, values[key], floor) < VALUES * 10, f"seed {seed}: {name}"
+        exact = derivative(module, example, name, "complex")
+        assert relative(gradient, exact, floor) < EXACT, f"seed {seed}: {name}, complex step"
+        if not system.is_analytic:
+            close = derivative(module, example, name, "central", gradient)
+            assert relative(gradient, close, floor) < DIFFERENCES, f"seed {seed}: {name}, central"
