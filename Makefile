@@ -6,7 +6,7 @@ NETWORKS ?= 1000
 SEED ?= 1000
 WORKERS ?= auto
 
-.PHONY: test fuzz lint generated clean
+.PHONY: test fuzz lint generated bench clean
 
 test: $(VENV)/test
 	$(RUN) -m pytest -n $(WORKERS) -q
@@ -35,6 +35,10 @@ $(VENV)/test: $(VENV)/bin/pip pyproject.toml
 $(VENV)/lint: $(VENV)/test
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[lint]"
 	touch $@
+
+# Times the LSTM beside PyTorch and JAX, as far as they are installed in the environment.
+bench: $(VENV)/test
+	$(RUN) -m bench.lstm
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -282,6 +282,9 @@ class _Contraction:
         if len(operands) == 1:
             node, labels = operands[0]
             source = self._printer.elementwise(node, labels)
+            if free == () and isinstance(node, Power) and node.exponent == 2:
+                flat = f"{self._printer.elementwise(node.base, labels).within(ATOM)}.ravel()"
+                return Source(f"{flat} @ {flat}", PRODUCT), free, sign
             if free == ():
                 return Source(f"{source.within(ATOM)}.sum()"), free, sign
             axes = [n for n, name in enumerate(labels) if name in self._summed]

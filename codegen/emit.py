@@ -13,7 +13,7 @@ import jinja2
 from codegen import runtime
 from codegen.lower import render
 from codegen.program import Function, program
-from codegen.share import share_functions
+from codegen.share import share_values
 from derive.adjoint import adjoint
 from derive.latex import document
 from derive.system import Quantity, System
@@ -62,7 +62,7 @@ def _environment() -> jinja2.Environment:
 
 def module_source(system: System) -> str:
     """The source of the generated module for a system that holds its own adjoint."""
-    shared = share_functions(system)
+    shared = share_values(system)
     parts = program(shared)
     functions = [
         _function("_forward", "The signals, forward in time.", parts.forward),
@@ -185,13 +185,15 @@ def _extensions(system: System, boundaries: list[Boundary]) -> list[str]:
             f'outside.get("{keys[side]}")' if side in keys else "None"
             for side in ("initial", "after")
         )
-        array = f'arrays["{name}"]'
-        if quantity.kind != "input":
-            array = f"np.zeros((T, B, {system.shape(quantity)[-1]}), dtype)"
-        lines.append(
-            f'arrays["{name}"] = _extended({array}, {before}, {after}, '
-            f"{reach.before}, {reach.after}, dtype)"
+        width = system.shape(quantity)[-1]
+        extended = (
+            f"_extended(T, B, {width}, {before}, {reach.before}, {after}, {reach.after}, dtype)"
         )
+        if quantity.kind == "input":
+            lines.append(f'steps = arrays["{name}"]')
+        lines.append(f'arrays["{name}"] = {extended}')
+        if quantity.kind == "input":
+            lines.append(f'arrays["{name}"][{reach.before} : {reach.before} + T] = steps')
     return lines
 
 

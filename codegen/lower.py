@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codegen.arrays import PRODUCT, ArrayPrinter, Contracted, Labels, Layout, slice_code, step_code
-from codegen.nodes import Affine, FrozenEquation, FrozenTerm, Range, Read, reads, term_reads
+from codegen.inplace import has_out, into_row
+from codegen.nodes import Affine, Call, FrozenEquation, FrozenTerm, Range, Read, reads, term_reads
 from codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
 from derive.system import System
 
@@ -97,6 +98,17 @@ class Lowering:
             target = self._target(equation, equation.ranges, out)
             if full:
                 lines += _assignment(f"{target} =", full, remark)
+        elif len(full) > 1 and (fresh := self._fresh(full, out)) is not None:
+            # A contraction makes a new array, to which the other terms are added in place.
+            others = [pair for pair in full if pair is not fresh]
+            lines += _assignment(f"{name} =", [fresh], remark)
+            lines += [
+                Line(
+                    f"{name} {'+=' if m.sign > 0 else '-='} {value.source.code}",
+                    _remark(equation, [value]),
+                )
+                for m, value in others
+            ]
         elif full and covered:
             lines += _assignment(f"{name} =", full, remark, copy=True)
         else:
@@ -106,6 +118,20 @@ class Lowering:
         for term in rest:
             lines.append(self._restricted(equation, term, out))
         return lines
+
+    @staticmethod
+    def _fresh(
+        full: Sequence[tuple[FrozenTerm, Contracted]], out: Labels
+    ) -> tuple[FrozenTerm, Contracted] | None:
+        """The first term that is a contraction over the whole range of the left side."""
+        return next(
+            (
+                pair
+                for pair in full
+                if pair[0].sums and pair[0].sign > 0 and out and pair[1].labels == set(out)
+            ),
+            None,
+        )
 
     def _restricted(self, equation: FrozenEquation, term: FrozenTerm, out: Labels) -> Line:
         """Add a term that holds on a part of the range to that part."""
@@ -156,13 +182,33 @@ class Lowering:
             if item.before:
                 lines += self._all_steps(item.equation, item.before)
             elif self._is_stored(item, loop) and not self._is_padded(name):
+                donor = self._donor(item, loop)
                 shape = self._shape(self._layouts[name].lengths)
-                lines.append(Line(f"{name} = np.empty({shape}, dtype)"))
+                if donor is None:
+                    lines.append(Line(f"{name} = np.empty({shape}, dtype)"))
+                else:
+                    lines.append(Line(f"{name} = {donor}", "takes its place, step by step"))
         body = _LoopBody(self, loop).statements()
         step = _time_index(loop.equations[0].equation)
         span = "range(T)" if loop.direction == "forward" else "range(T - 1, -1, -1)"
         lines.append(Block(f"for {step} in {span}:", tuple(body)))
         return lines
+
+    def _donor(self, item: LoopEquation, loop: TimeLoop) -> str | None:
+        """The net input whose array an activation can take over: nobody else reads it."""
+        factor = item.within[0].factor if len(item.within) == 1 else None
+        if not (isinstance(factor, Call) and item.within[0].sign > 0 and has_out(factor)):
+            return None
+        (argument,) = factor.arguments
+        if not isinstance(argument, Read) or argument.name in self._kept:
+            return None
+        source = next((o for o in loop.equations if o.equation.name == argument.name), None)
+        if source is None or not source.before or self._is_padded(argument.name):
+            return None
+        every = [r for o in loop.equations for r in term_reads(o.equation)]
+        is_last = sum(r.name == argument.name for r in every) == 1
+        same = self._layouts[argument.name].lengths == self._layouts[item.equation.name].lengths
+        return argument.name if is_last and same and self._time_offset(argument) == 0 else None
 
     def _is_stored(self, item: LoopEquation, loop: TimeLoop) -> bool:
         """Whether an array keeps the values of all steps, and not only a local variable."""
@@ -250,6 +296,7 @@ class _LoopBody:
         values = [(m, self._value(m, out)) for m in plain]
         remark = f"({equation.number})"
         lines: list[Statement] = []
+        found: list[Statement] = []
         covered = any(value.labels == frozenset(out) for _, value in values)
         if item.before:
             # The row holds what was computed before the loop: add to it in place.
@@ -261,6 +308,8 @@ class _LoopBody:
                 )
                 for m, value in values
             ]
+        elif stored and covered and (found := self._in_place(equation, values, row, local, out)):
+            lines += found
         elif values and covered:
             target = f"{row} = {local} =" if stored and not others else f"{local} ="
             lines += _assignment(target, values, remark, copy=bool(others))
@@ -271,10 +320,37 @@ class _LoopBody:
                 lines += _assignment(f"{local} +=", values, remark)
         self._bound[name, 0] = local
         lines += self._guarded(equation, others, out, local)
-        is_in_place = item.before or (values and covered and not others)
+        is_in_place = item.before or found or (values and covered and not others)
         if stored and not is_in_place:
             lines.append(Line(f"{row} = {local}"))
         return lines
+
+    def _in_place(
+        self,
+        equation: FrozenEquation,
+        values: list[tuple[FrozenTerm, Contracted]],
+        row: str,
+        local: str,
+        out: Labels,
+    ) -> list[Statement]:
+        """Statements that compute the terms into the row of the array; none where they cannot."""
+        (term, _), *others = values
+        if term.sign < 0 or term.sums or term.reduction != "sum":
+            return []
+        lines = into_row(term.factor, self._printer(term), out, row, local)
+        if lines is None:
+            return []
+        remark = f"({equation.number})"
+        return [
+            *(Line(code, remark) for code in lines),
+            *(
+                Line(
+                    f"{local} {'+=' if m.sign > 0 else '-='} {value.source.code}",
+                    _remark(equation, [value]),
+                )
+                for m, value in others
+            ),
+        ]
 
     def _guarded(
         self, equation: FrozenEquation, terms: list[FrozenTerm], out: Labels, local: str
@@ -304,9 +380,11 @@ class _LoopBody:
         return lines
 
     def _value(self, term: FrozenTerm, out: Labels) -> Contracted:
+        return self._printer(term).term(term, out)
+
+    def _printer(self, term: FrozenTerm) -> ArrayPrinter:
         ranges = {r.name: r for r in (*term.ranges, *term.sums)}
-        printer = ArrayPrinter(self._lowering._layouts, ranges, step=self._step, local=self._local)
-        return printer.term(term, out)
+        return ArrayPrinter(self._lowering._layouts, ranges, step=self._step, local=self._local)
 
     def _guard(self, term: FrozenTerm) -> str:
         """The condition on t under which a term holds, '' where it always does."""

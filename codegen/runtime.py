@@ -14,11 +14,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -26,13 +24,14 @@ def _extended(array, before, after, rows_before, rows_after, dtype):
     return found
 
 
-def _sigmoid(x):
+def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
-        return np.where(x.real > 0, 1, e) / (1 + e)
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    e = np.negative(x, out=out)
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)

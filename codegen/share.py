@@ -1,4 +1,8 @@
-"""Function values that the gradient needs again are kept: `tanh(c)` inside h = o tanh(c)."""
+"""What the gradient needs again is kept: `tanh(c)` inside h = o tanh(c), an output's error.
+
+A part of a forward equation that its adjoint holds too, a function's value or a difference of
+two quantities, becomes a signal of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ from dataclasses import replace
 
 import sympy as sp
 
+from derive.bounds import Index
 from derive.elaborate import canonical
 from derive.forward_values import ForwardValues
-from derive.system import Equation, Quantity, System, Term, reads
+from derive.system import Axis, Equation, Quantity, System, Term, name_of, reads
 
 
-def share_functions(system: System) -> System:
-    """The system with a signal for every function value that forward and adjoint both compute.
+def share_values(system: System) -> System:
+    """The system with a signal for every value that forward and adjoint equations both compute.
 
     Such a signal has the number of the equation that it was a part of.
     """
@@ -20,16 +25,16 @@ def share_functions(system: System) -> System:
         system.equations[: system.forward_count],
         system.equations[system.forward_count :],
     )
-    wanted = {call for e in backward for term in e.terms for call in _calls(term)}
+    wanted = {part for e in backward for term in e.terms for part in _parts(term)}
     quantities = dict(system.quantities)
     added: list[Equation] = []
     for equation in forward:
         for term in equation.terms:
-            if not term.is_pointwise:
-                continue
-            for call in sorted(_calls(term), key=sp.default_sort_key):
-                if call != term.factor and call in wanted:
-                    shared = _shared(equation, call, quantities)
+            for part in sorted(_parts(term) & wanted, key=sp.default_sort_key):
+                if part == term.factor and term.is_pointwise:
+                    continue
+                shared = _shared(equation, part, system, quantities)
+                if shared is not None:
                     quantities[shared.quantity.name] = shared.quantity
                     added.append(shared)
     if not added:
@@ -52,17 +57,47 @@ def share_functions(system: System) -> System:
     )
 
 
-def _calls(term: Term) -> set[sp.Expr]:
-    return set(term.factor.atoms(sp.Function))
+def _parts(term: Term) -> set[sp.Expr]:
+    """Function values and differences in a term."""
+    found = set(term.factor.atoms(sp.Function))
+    for addition in term.factor.atoms(sp.Add):
+        if len(addition.args) == 2 and all(
+            isinstance(a, sp.Indexed) or isinstance(-a, sp.Indexed) for a in addition.args
+        ):
+            found.add(addition)
+    return found
 
 
-def _shared(equation: Equation, call: sp.Expr, quantities: dict[str, Quantity]) -> Equation:
-    arguments = "_".join(dict.fromkeys(str(r.base.label) for r in reads(call)))
-    stem = f"{type(call).__name__}_{arguments}"[:60]
-    name = stem
+def _shared(
+    equation: Equation, part: sp.Expr, system: System, quantities: dict[str, Quantity]
+) -> Equation | None:
+    """The equation of the new signal, on the axes of the quantities that it is made of."""
+    axes: dict[sp.Symbol, Axis] = {}
+    for read in reads(part):
+        places = zip(system.subscripts(read), system.quantity_of(read).axes, strict=True)
+        for at, axis in places:
+            if not at.is_Symbol:
+                return None
+            axes.setdefault(at, axis)
+    order = ("time", "batch", "feature")
+    symbols = sorted(axes, key=lambda s: (order.index(axes[s].kind), s.name))
+    name = _name(part)
     while name in quantities:
         name += "_"
     quantity = Quantity(
-        name, "signal", equation.quantity.axes, f"part of {equation.quantity.name}", internal=True
+        name,
+        "signal",
+        tuple(axes[s] for s in symbols),
+        f"part of {equation.quantity.name}",
+        internal=True,
     )
-    return canonical(Equation(equation.number, quantity, equation.indices, (Term(call),)))
+    indices = tuple(Index(s, sp.Integer(0), axes[s].size - 1) for s in symbols)
+    return canonical(Equation(equation.number, quantity, indices, (Term(part),)))
+
+
+def _name(part: sp.Expr) -> str:
+    names = list(dict.fromkeys(name_of(r) for r in reads(part)))
+    if isinstance(part, sp.Add):
+        judged = [n for n in names if f"target_{n}" in names]
+        return f"error_{judged[0]}" if judged else "_minus_".join(names)[:60]
+    return "_".join([type(part).__name__, *names])[:60]

@@ -14,17 +14,19 @@ class ForwardValues:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._definitions: dict[type[sp.Function], list[Equation]] = {}
+        self._definitions: dict[type[sp.Expr], list[Equation]] = {}
         for equation in system.equations:
             term = equation.terms[0]
             is_one = len(equation.terms) == 1 and term.is_pointwise
-            if is_one and isinstance(term.factor, sp.Function):
+            if is_one and isinstance(term.factor, sp.Function | sp.Add):
                 self._definitions.setdefault(type(term.factor), []).append(equation)
 
     def express(self, expr: sp.Expr) -> sp.Expr:
         """The expression with every application that a quantity holds replaced by it."""
+        if not self._definitions:
+            return expr
         mapping: dict[sp.Expr, sp.Expr] = {}
-        for call in expr.atoms(sp.Function):
+        for call in expr.atoms(*self._definitions):
             for equation in self._definitions.get(type(call), ()):
                 at = self._matches(equation, call)
                 if at is not None:
@@ -34,7 +36,7 @@ class ForwardValues:
             expr = expr.xreplace(mapping)
         return expr
 
-    def _matches(self, equation: Equation, call: sp.Function) -> Mapping[sp.Expr, sp.Expr] | None:
+    def _matches(self, equation: Equation, call: sp.Expr) -> Mapping[sp.Expr, sp.Expr] | None:
         """The index substitution that makes the equation's right side the given call.
 
         Only exact time steps are matched (t to t): another step may lie outside the range in

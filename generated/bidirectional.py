@@ -153,21 +153,21 @@ def _forward(arrays, T, B, dtype):
     W_label_future = arrays["W_label_future"]
     b_label = arrays["b_label"]
 
-    n_past = (_rows(x) @ W_past_x.T).reshape(-1, B, 5) + b_past  # (1) ij,tbj->tbi
+    n_past = (_rows(x) @ W_past_x.T).reshape(-1, B, 5)  # (1) ij,tbj->tbi
+    n_past += b_past  # (1)
     for t in range(T):
         n_past_t = n_past[t]
         n_past_t += past[t] @ U_past.T  # (1) ij,bj->bi
-        past[t + 1] = past_t = np.tanh(n_past_t)  # (2)
-    n_future = (_rows(x) @ W_future_x.T).reshape(-1, B, 5) + b_future  # (3) ij,tbj->tbi
+        past_t = np.tanh(n_past_t, out=past[t + 1])  # (2)
+    n_future = (_rows(x) @ W_future_x.T).reshape(-1, B, 5)  # (3) ij,tbj->tbi
+    n_future += b_future  # (3)
     for t in range(T - 1, -1, -1):
         n_future_t = n_future[t]
         n_future_t += future[t + 1] @ U_future.T  # (3) ij,bj->bi
-        future[t] = future_t = np.tanh(n_future_t)  # (4)
-    n_label = (  # (5)
-        (_rows(past[1:]) @ W_label_past.T).reshape(-1, B, 4)  # ij,tbj->tbi
-        + (_rows(future[:T]) @ W_label_future.T).reshape(-1, B, 4)  # ij,tbj->tbi
-        + b_label
-    )
+        future_t = np.tanh(n_future_t, out=future[t])  # (4)
+    n_label = (_rows(past[1:]) @ W_label_past.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
+    n_label += (_rows(future[:T]) @ W_label_future.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
+    n_label += b_label  # (5)
     logsumexp_label = _logsumexp(n_label, axis=2)  # (6)
     label = np.exp(n_label - logsumexp_label[:, :, None])  # (7)
     arrays["n_label"] = n_label
@@ -207,14 +207,18 @@ def _backward(arrays, T, B, dtype):
         d_future_t = d_future[t]
         if t >= 1:
             d_future_t += d_n_future[t - 1] @ U_future  # (10) ij,bj->bi
-        d_n_future[t] = d_n_future_t = d_future_t * (1 - future[t] ** 2)  # (11)
+        d_n_future_t = np.square(future[t], out=d_n_future[t])  # (11)
+        np.subtract(1, d_n_future_t, out=d_n_future_t)  # (11)
+        d_n_future_t *= d_future_t  # (11)
     d_past = (_rows(d_n_label) @ W_label_past).reshape(-1, B, 5)  # (12) ij,tbj->tbi
     d_n_past = np.empty((T, B, 5), dtype)
     for t in range(T - 1, -1, -1):
         d_past_t = d_past[t]
         if t < T - 1:
             d_past_t += d_n_past[t + 1] @ U_past  # (12) ij,bj->bi
-        d_n_past[t] = d_n_past_t = d_past_t * (1 - past[t + 1] ** 2)  # (13)
+        d_n_past_t = np.square(past[t + 1], out=d_n_past[t])  # (13)
+        np.subtract(1, d_n_past_t, out=d_n_past_t)  # (13)
+        d_n_past_t *= d_past_t  # (13)
     d_W_past_x = _rows(d_n_past).T @ _rows(x)  # (15) tbi,tbj->ij
     d_U_past = _rows(d_n_past).T @ _rows(past[:T])  # (16) tbi,tbj->ij
     d_b_past = d_n_past.sum(axis=(0, 1))  # (17) tbi->i
@@ -244,10 +248,8 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_past = arrays["d_n_past"]
     d_n_future = arrays["d_n_future"]
 
-    d_x = (  # (14)
-        (_rows(d_n_future) @ W_future_x).reshape(-1, B, 3)  # ij,tbj->tbi
-        + (_rows(d_n_past) @ W_past_x).reshape(-1, B, 3)  # ij,tbj->tbi
-    )
+    d_x = (_rows(d_n_future) @ W_future_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
+    d_x += (_rows(d_n_past) @ W_past_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -273,11 +275,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -325,8 +325,8 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["past"] = _extended(np.zeros((T, B, 5), dtype), outside.get("past"), None, 1, 0, dtype)
-    arrays["future"] = _extended(np.zeros((T, B, 5), dtype), None, outside.get("future"), 0, 1, dtype)
+    arrays["past"] = _extended(T, B, 5, outside.get("past"), 1, None, 0, dtype)
+    arrays["future"] = _extended(T, B, 5, None, 0, outside.get("future"), 1, dtype)
     return arrays, T, B, dtype
 
 

@@ -274,89 +274,70 @@ def _forward(arrays, T, B, dtype):
     W_next_upper = arrays["W_next_upper"]
     b_next = arrays["b_next"]
 
-    n_f_lower = (  # (3)
-        (_rows(character) @ W_f_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_f_lower
-    )
-    f_lower = np.empty((T, B, 64), dtype)
-    n_g_lower = (  # (5)
-        (_rows(character) @ W_g_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_g_lower
-    )
-    g_lower = np.empty((T, B, 64), dtype)
-    n_i_lower = (  # (1)
-        (_rows(character) @ W_i_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_i_lower
-    )
-    i_lower = np.empty((T, B, 64), dtype)
-    n_o_lower = (  # (7)
-        (_rows(character) @ W_o_lower_character.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_o_lower
-    )
-    o_lower = np.empty((T, B, 64), dtype)
+    n_f_lower = (_rows(character) @ W_f_lower_character.T).reshape(-1, B, 64)  # (3) ij,tbj->tbi
+    n_f_lower += b_f_lower  # (3)
+    f_lower = n_f_lower  # takes its place, step by step
+    n_g_lower = (_rows(character) @ W_g_lower_character.T).reshape(-1, B, 64)  # (5) ij,tbj->tbi
+    n_g_lower += b_g_lower  # (5)
+    g_lower = n_g_lower  # takes its place, step by step
+    n_i_lower = (_rows(character) @ W_i_lower_character.T).reshape(-1, B, 64)  # (1) ij,tbj->tbi
+    n_i_lower += b_i_lower  # (1)
+    i_lower = n_i_lower  # takes its place, step by step
+    n_o_lower = (_rows(character) @ W_o_lower_character.T).reshape(-1, B, 64)  # (7) ij,tbj->tbi
+    n_o_lower += b_o_lower  # (7)
+    o_lower = n_o_lower  # takes its place, step by step
     tanh_c_lower = np.empty((T, B, 64), dtype)
     for t in range(T):
         lower_t_minus_1 = lower[t]
         n_f_lower_t = n_f_lower[t]
         n_f_lower_t += lower_t_minus_1 @ U_f_lower.T  # (3) ij,bj->bi
-        f_lower[t] = f_lower_t = _sigmoid(n_f_lower_t)  # (4)
+        f_lower_t = _sigmoid(n_f_lower_t, out=f_lower[t])  # (4)
         n_g_lower_t = n_g_lower[t]
         n_g_lower_t += lower_t_minus_1 @ U_g_lower.T  # (5) ij,bj->bi
-        g_lower[t] = g_lower_t = np.tanh(n_g_lower_t)  # (6)
+        g_lower_t = np.tanh(n_g_lower_t, out=g_lower[t])  # (6)
         n_i_lower_t = n_i_lower[t]
         n_i_lower_t += lower_t_minus_1 @ U_i_lower.T  # (1) ij,bj->bi
-        i_lower[t] = i_lower_t = _sigmoid(n_i_lower_t)  # (2)
-        c_lower[t + 1] = c_lower_t = (  # (9)
-            c_lower[t] * f_lower_t
-            + g_lower_t * i_lower_t
-        )
+        i_lower_t = _sigmoid(n_i_lower_t, out=i_lower[t])  # (2)
+        c_lower_t = np.multiply(c_lower[t], f_lower_t, out=c_lower[t + 1])  # (9)
+        c_lower_t += g_lower_t * i_lower_t  # (9)
         n_o_lower_t = n_o_lower[t]
         n_o_lower_t += lower_t_minus_1 @ U_o_lower.T  # (7) ij,bj->bi
-        o_lower[t] = o_lower_t = _sigmoid(n_o_lower_t)  # (8)
-        tanh_c_lower[t] = tanh_c_lower_t = np.tanh(c_lower_t)  # (10)
-        lower[t + 1] = lower_t = o_lower_t * tanh_c_lower_t  # (10)
-    n_f_upper = (  # (13)
-        (_rows(lower[1:]) @ W_f_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_f_upper
-    )
-    f_upper = np.empty((T, B, 64), dtype)
-    n_g_upper = (  # (15)
-        (_rows(lower[1:]) @ W_g_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_g_upper
-    )
-    g_upper = np.empty((T, B, 64), dtype)
-    n_i_upper = (  # (11)
-        (_rows(lower[1:]) @ W_i_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_i_upper
-    )
-    i_upper = np.empty((T, B, 64), dtype)
-    n_o_upper = (  # (17)
-        (_rows(lower[1:]) @ W_o_upper_lower.T).reshape(-1, B, 64)  # ij,tbj->tbi
-        + b_o_upper
-    )
-    o_upper = np.empty((T, B, 64), dtype)
+        o_lower_t = _sigmoid(n_o_lower_t, out=o_lower[t])  # (8)
+        tanh_c_lower_t = np.tanh(c_lower_t, out=tanh_c_lower[t])  # (10)
+        lower_t = np.multiply(o_lower_t, tanh_c_lower_t, out=lower[t + 1])  # (10)
+    n_f_upper = (_rows(lower[1:]) @ W_f_upper_lower.T).reshape(-1, B, 64)  # (13) ij,tbj->tbi
+    n_f_upper += b_f_upper  # (13)
+    f_upper = n_f_upper  # takes its place, step by step
+    n_g_upper = (_rows(lower[1:]) @ W_g_upper_lower.T).reshape(-1, B, 64)  # (15) ij,tbj->tbi
+    n_g_upper += b_g_upper  # (15)
+    g_upper = n_g_upper  # takes its place, step by step
+    n_i_upper = (_rows(lower[1:]) @ W_i_upper_lower.T).reshape(-1, B, 64)  # (11) ij,tbj->tbi
+    n_i_upper += b_i_upper  # (11)
+    i_upper = n_i_upper  # takes its place, step by step
+    n_o_upper = (_rows(lower[1:]) @ W_o_upper_lower.T).reshape(-1, B, 64)  # (17) ij,tbj->tbi
+    n_o_upper += b_o_upper  # (17)
+    o_upper = n_o_upper  # takes its place, step by step
     tanh_c_upper = np.empty((T, B, 64), dtype)
     for t in range(T):
         upper_t_minus_1 = upper[t]
         n_f_upper_t = n_f_upper[t]
         n_f_upper_t += upper_t_minus_1 @ U_f_upper.T  # (13) ij,bj->bi
-        f_upper[t] = f_upper_t = _sigmoid(n_f_upper_t)  # (14)
+        f_upper_t = _sigmoid(n_f_upper_t, out=f_upper[t])  # (14)
         n_g_upper_t = n_g_upper[t]
         n_g_upper_t += upper_t_minus_1 @ U_g_upper.T  # (15) ij,bj->bi
-        g_upper[t] = g_upper_t = np.tanh(n_g_upper_t)  # (16)
+        g_upper_t = np.tanh(n_g_upper_t, out=g_upper[t])  # (16)
         n_i_upper_t = n_i_upper[t]
         n_i_upper_t += upper_t_minus_1 @ U_i_upper.T  # (11) ij,bj->bi
-        i_upper[t] = i_upper_t = _sigmoid(n_i_upper_t)  # (12)
-        c_upper[t + 1] = c_upper_t = (  # (19)
-            c_upper[t] * f_upper_t
-            + g_upper_t * i_upper_t
-        )
+        i_upper_t = _sigmoid(n_i_upper_t, out=i_upper[t])  # (12)
+        c_upper_t = np.multiply(c_upper[t], f_upper_t, out=c_upper[t + 1])  # (19)
+        c_upper_t += g_upper_t * i_upper_t  # (19)
         n_o_upper_t = n_o_upper[t]
         n_o_upper_t += upper_t_minus_1 @ U_o_upper.T  # (17) ij,bj->bi
-        o_upper[t] = o_upper_t = _sigmoid(n_o_upper_t)  # (18)
-        tanh_c_upper[t] = tanh_c_upper_t = np.tanh(c_upper_t)  # (20)
-        upper[t + 1] = upper_t = o_upper_t * tanh_c_upper_t  # (20)
-    n_next = (_rows(upper[1:]) @ W_next_upper.T).reshape(-1, B, 96) + b_next  # (21) ij,tbj->tbi
+        o_upper_t = _sigmoid(n_o_upper_t, out=o_upper[t])  # (18)
+        tanh_c_upper_t = np.tanh(c_upper_t, out=tanh_c_upper[t])  # (20)
+        upper_t = np.multiply(o_upper_t, tanh_c_upper_t, out=upper[t + 1])  # (20)
+    n_next = (_rows(upper[1:]) @ W_next_upper.T).reshape(-1, B, 96)  # (21) ij,tbj->tbi
+    n_next += b_next  # (21)
     logsumexp_next = _logsumexp(n_next, axis=2)  # (22)
     next = np.exp(n_next - logsumexp_next[:, :, None])  # (23)
     arrays["i_lower"] = i_lower
@@ -439,24 +420,32 @@ def _backward(arrays, T, B, dtype):
             d_upper_t += d_n_g_upper[t + 1] @ U_g_upper  # (26) ij,bj->bi
             d_upper_t += d_n_f_upper[t + 1] @ U_f_upper  # (26) ij,bj->bi
             d_upper_t += d_n_i_upper[t + 1] @ U_i_upper  # (26) ij,bj->bi
-        d_c_upper_t = d_upper_t * o_upper_t * (1 - tanh_c_upper_t ** 2)  # (27)
+        d_c_upper_t = np.square(tanh_c_upper_t, out=d_c_upper[t])  # (27)
+        np.subtract(1, d_c_upper_t, out=d_c_upper_t)  # (27)
+        d_c_upper_t *= d_upper_t  # (27)
+        d_c_upper_t *= o_upper_t  # (27)
         if t < T - 1:
             d_c_upper_t += d_c_upper[t + 1] * f_upper[t + 1]  # (27)
-        d_c_upper[t] = d_c_upper_t
         d_f_upper_t = d_c_upper_t * c_upper[t]  # (32)
         d_g_upper_t = d_c_upper_t * i_upper_t  # (30)
         d_i_upper_t = d_c_upper_t * g_upper_t  # (34)
-        d_n_f_upper[t] = d_n_f_upper_t = d_f_upper_t * f_upper_t * (1 - f_upper_t)  # (33)
-        d_n_g_upper[t] = d_n_g_upper_t = d_g_upper_t * (1 - g_upper_t ** 2)  # (31)
-        d_n_i_upper[t] = d_n_i_upper_t = d_i_upper_t * i_upper_t * (1 - i_upper_t)  # (35)
+        d_n_f_upper_t = np.subtract(1, f_upper_t, out=d_n_f_upper[t])  # (33)
+        d_n_f_upper_t *= d_f_upper_t  # (33)
+        d_n_f_upper_t *= f_upper_t  # (33)
+        d_n_g_upper_t = np.square(g_upper_t, out=d_n_g_upper[t])  # (31)
+        np.subtract(1, d_n_g_upper_t, out=d_n_g_upper_t)  # (31)
+        d_n_g_upper_t *= d_g_upper_t  # (31)
+        d_n_i_upper_t = np.subtract(1, i_upper_t, out=d_n_i_upper[t])  # (35)
+        d_n_i_upper_t *= d_i_upper_t  # (35)
+        d_n_i_upper_t *= i_upper_t  # (35)
         d_o_upper_t = d_upper_t * tanh_c_upper_t  # (28)
-        d_n_o_upper[t] = d_n_o_upper_t = d_o_upper_t * o_upper_t * (1 - o_upper_t)  # (29)
-    d_lower = (  # (36)
-        (_rows(d_n_o_upper) @ W_o_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
-        + (_rows(d_n_g_upper) @ W_g_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
-        + (_rows(d_n_f_upper) @ W_f_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
-        + (_rows(d_n_i_upper) @ W_i_upper_lower).reshape(-1, B, 64)  # ij,tbj->tbi
-    )
+        d_n_o_upper_t = np.subtract(1, o_upper_t, out=d_n_o_upper[t])  # (29)
+        d_n_o_upper_t *= d_o_upper_t  # (29)
+        d_n_o_upper_t *= o_upper_t  # (29)
+    d_lower = (_rows(d_n_o_upper) @ W_o_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
+    d_lower += (_rows(d_n_g_upper) @ W_g_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
+    d_lower += (_rows(d_n_f_upper) @ W_f_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
+    d_lower += (_rows(d_n_i_upper) @ W_i_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
     d_c_lower = np.empty((T, B, 64), dtype)
     d_n_f_lower = np.empty((T, B, 64), dtype)
     d_n_g_lower = np.empty((T, B, 64), dtype)
@@ -474,18 +463,28 @@ def _backward(arrays, T, B, dtype):
             d_lower_t += d_n_g_lower[t + 1] @ U_g_lower  # (36) ij,bj->bi
             d_lower_t += d_n_f_lower[t + 1] @ U_f_lower  # (36) ij,bj->bi
             d_lower_t += d_n_i_lower[t + 1] @ U_i_lower  # (36) ij,bj->bi
-        d_c_lower_t = d_lower_t * o_lower_t * (1 - tanh_c_lower_t ** 2)  # (37)
+        d_c_lower_t = np.square(tanh_c_lower_t, out=d_c_lower[t])  # (37)
+        np.subtract(1, d_c_lower_t, out=d_c_lower_t)  # (37)
+        d_c_lower_t *= d_lower_t  # (37)
+        d_c_lower_t *= o_lower_t  # (37)
         if t < T - 1:
             d_c_lower_t += d_c_lower[t + 1] * f_lower[t + 1]  # (37)
-        d_c_lower[t] = d_c_lower_t
         d_f_lower_t = d_c_lower_t * c_lower[t]  # (42)
         d_g_lower_t = d_c_lower_t * i_lower_t  # (40)
         d_i_lower_t = d_c_lower_t * g_lower_t  # (44)
-        d_n_f_lower[t] = d_n_f_lower_t = d_f_lower_t * f_lower_t * (1 - f_lower_t)  # (43)
-        d_n_g_lower[t] = d_n_g_lower_t = d_g_lower_t * (1 - g_lower_t ** 2)  # (41)
-        d_n_i_lower[t] = d_n_i_lower_t = d_i_lower_t * i_lower_t * (1 - i_lower_t)  # (45)
+        d_n_f_lower_t = np.subtract(1, f_lower_t, out=d_n_f_lower[t])  # (43)
+        d_n_f_lower_t *= d_f_lower_t  # (43)
+        d_n_f_lower_t *= f_lower_t  # (43)
+        d_n_g_lower_t = np.square(g_lower_t, out=d_n_g_lower[t])  # (41)
+        np.subtract(1, d_n_g_lower_t, out=d_n_g_lower_t)  # (41)
+        d_n_g_lower_t *= d_g_lower_t  # (41)
+        d_n_i_lower_t = np.subtract(1, i_lower_t, out=d_n_i_lower[t])  # (45)
+        d_n_i_lower_t *= d_i_lower_t  # (45)
+        d_n_i_lower_t *= i_lower_t  # (45)
         d_o_lower_t = d_lower_t * tanh_c_lower_t  # (38)
-        d_n_o_lower[t] = d_n_o_lower_t = d_o_lower_t * o_lower_t * (1 - o_lower_t)  # (39)
+        d_n_o_lower_t = np.subtract(1, o_lower_t, out=d_n_o_lower[t])  # (39)
+        d_n_o_lower_t *= d_o_lower_t  # (39)
+        d_n_o_lower_t *= o_lower_t  # (39)
     d_W_i_lower_character = _rows(d_n_i_lower).T @ _rows(character)  # (47) tbi,tbj->ij
     d_U_i_lower = _rows(d_n_i_lower).T @ _rows(lower[:T])  # (48) tbi,tbj->ij
     d_b_i_lower = d_n_i_lower.sum(axis=(0, 1))  # (49) tbi->i
@@ -561,12 +560,10 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_g_lower = arrays["d_n_g_lower"]
     d_n_o_lower = arrays["d_n_o_lower"]
 
-    d_character = (  # (46)
-        (_rows(d_n_o_lower) @ W_o_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
-        + (_rows(d_n_g_lower) @ W_g_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
-        + (_rows(d_n_f_lower) @ W_f_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
-        + (_rows(d_n_i_lower) @ W_i_lower_character).reshape(-1, B, 96)  # ij,tbj->tbi
-    )
+    d_character = (_rows(d_n_o_lower) @ W_o_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
+    d_character += (_rows(d_n_g_lower) @ W_g_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
+    d_character += (_rows(d_n_f_lower) @ W_f_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
+    d_character += (_rows(d_n_i_lower) @ W_i_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
     arrays["d_character"] = d_character
 
 
@@ -593,19 +590,15 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_g_upper = arrays["d_n_g_upper"]
     d_n_o_upper = arrays["d_n_o_upper"]
 
-    d_initial_lower = (  # (73)
-        (_rows(d_n_o_lower[:1]) @ U_o_lower).reshape(-1, B, 64)  # ij,kbj->kbi
-        + (_rows(d_n_g_lower[:1]) @ U_g_lower).reshape(-1, B, 64)  # ij,kbj->kbi
-        + (_rows(d_n_f_lower[:1]) @ U_f_lower).reshape(-1, B, 64)  # ij,kbj->kbi
-        + (_rows(d_n_i_lower[:1]) @ U_i_lower).reshape(-1, B, 64)  # ij,kbj->kbi
-    )
+    d_initial_lower = (_rows(d_n_o_lower[:1]) @ U_o_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
+    d_initial_lower += (_rows(d_n_g_lower[:1]) @ U_g_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
+    d_initial_lower += (_rows(d_n_f_lower[:1]) @ U_f_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
+    d_initial_lower += (_rows(d_n_i_lower[:1]) @ U_i_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
     d_initial_c_lower = f_lower[:1] * d_c_lower[:1]  # (74)
-    d_initial_upper = (  # (75)
-        (_rows(d_n_o_upper[:1]) @ U_o_upper).reshape(-1, B, 64)  # ij,kbj->kbi
-        + (_rows(d_n_g_upper[:1]) @ U_g_upper).reshape(-1, B, 64)  # ij,kbj->kbi
-        + (_rows(d_n_f_upper[:1]) @ U_f_upper).reshape(-1, B, 64)  # ij,kbj->kbi
-        + (_rows(d_n_i_upper[:1]) @ U_i_upper).reshape(-1, B, 64)  # ij,kbj->kbi
-    )
+    d_initial_upper = (_rows(d_n_o_upper[:1]) @ U_o_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
+    d_initial_upper += (_rows(d_n_g_upper[:1]) @ U_g_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
+    d_initial_upper += (_rows(d_n_f_upper[:1]) @ U_f_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
+    d_initial_upper += (_rows(d_n_i_upper[:1]) @ U_i_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
     d_initial_c_upper = f_upper[:1] * d_c_upper[:1]  # (76)
     arrays["d_initial_lower"] = d_initial_lower
     arrays["d_initial_c_lower"] = d_initial_c_lower
@@ -622,11 +615,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -634,13 +625,14 @@ def _extended(array, before, after, rows_before, rows_after, dtype):
     return found
 
 
-def _sigmoid(x):
+def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
-        return np.where(x.real > 0, 1, e) / (1 + e)
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    e = np.negative(x, out=out)
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
@@ -686,10 +678,10 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["lower"] = _extended(np.zeros((T, B, 64), dtype), outside.get("lower"), None, 1, 0, dtype)
-    arrays["c_lower"] = _extended(np.zeros((T, B, 64), dtype), outside.get("c_lower"), None, 1, 0, dtype)
-    arrays["upper"] = _extended(np.zeros((T, B, 64), dtype), outside.get("upper"), None, 1, 0, dtype)
-    arrays["c_upper"] = _extended(np.zeros((T, B, 64), dtype), outside.get("c_upper"), None, 1, 0, dtype)
+    arrays["lower"] = _extended(T, B, 64, outside.get("lower"), 1, None, 0, dtype)
+    arrays["c_lower"] = _extended(T, B, 64, outside.get("c_lower"), 1, None, 0, dtype)
+    arrays["upper"] = _extended(T, B, 64, outside.get("upper"), 1, None, 0, dtype)
+    arrays["c_upper"] = _extended(T, B, 64, outside.get("c_upper"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

@@ -132,15 +132,14 @@ def _forward(arrays, T, B, dtype):
     W_output_hidden = arrays["W_output_hidden"]
     b_output = arrays["b_output"]
 
-    n_hidden = (_rows(x) @ W_hidden_x.T).reshape(-1, B, 8) + b_hidden  # (1) ij,tbj->tbi
+    n_hidden = (_rows(x) @ W_hidden_x.T).reshape(-1, B, 8)  # (1) ij,tbj->tbi
+    n_hidden += b_hidden  # (1)
     for t in range(T):
         n_hidden_t = n_hidden[t]
         n_hidden_t += hidden[t] @ W_hidden_hidden_1.T  # (1) ij,bj->bi
-        hidden[t + 1] = hidden_t = np.tanh(n_hidden_t)  # (2)
-    n_output = (  # (3)
-        (_rows(hidden[1:]) @ W_output_hidden.T).reshape(-1, B, 3)  # ij,tbj->tbi
-        + b_output
-    )
+        hidden_t = np.tanh(n_hidden_t, out=hidden[t + 1])  # (2)
+    n_output = (_rows(hidden[1:]) @ W_output_hidden.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
+    n_output += b_output  # (3)
     logsumexp_output = _logsumexp(n_output, axis=2)  # (4)
     output = np.exp(n_output - logsumexp_output[:, :, None])  # (5)
     arrays["n_output"] = n_output
@@ -177,7 +176,9 @@ def _backward(arrays, T, B, dtype):
         d_hidden_t = d_hidden[t]
         if t < T - 1:
             d_hidden_t += d_n_hidden[t + 1] @ W_hidden_hidden_1  # (8) ij,bj->bi
-        d_n_hidden[t] = d_n_hidden_t = d_hidden_t * (1 - hidden[t + 1] ** 2)  # (9)
+        d_n_hidden_t = np.square(hidden[t + 1], out=d_n_hidden[t])  # (9)
+        np.subtract(1, d_n_hidden_t, out=d_n_hidden_t)  # (9)
+        d_n_hidden_t *= d_hidden_t  # (9)
     d_W_hidden_x = _rows(d_n_hidden).T @ _rows(x)  # (11) tbi,tbj->ij
     d_W_hidden_hidden_1 = _rows(d_n_hidden).T @ _rows(hidden[:T])  # (12) tbi,tbj->ij
     d_b_hidden = d_n_hidden.sum(axis=(0, 1))  # (13) tbi->i
@@ -218,11 +219,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -270,7 +269,7 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["hidden"] = _extended(np.zeros((T, B, 8), dtype), outside.get("hidden"), None, 1, 0, dtype)
+    arrays["hidden"] = _extended(T, B, 8, outside.get("hidden"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

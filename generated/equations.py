@@ -161,15 +161,16 @@ def _forward(arrays, T, B, dtype):
         n_a_t = n_a[t]
         n_a_t += h_t_minus_1 @ K.T  # (1) ij,bj->bi
         logsumexp_a_t = _logsumexp(n_a_t, axis=1)  # (2)
-        a[t] = a_t = np.exp(n_a_t - logsumexp_a_t[:, None])  # (3)
+        a_t = np.exp(n_a_t - logsumexp_a_t[:, None], out=a[t])  # (3)
         s[t] = s_t = a_t @ S.T  # (4) ij,bj->bi
         x_s_t = x_s[t]
         x_s_t[:, 3:] += s_t  # (5)
         n_h_t = n_h[t]
         n_h_t += x_s_t @ W.T  # (6) ij,bj->bi
         n_h_t += h_t_minus_1 @ U.T  # (6) ij,bj->bi
-        h[t + 1] = h_t = np.tanh(n_h_t)  # (7)
-    y = (_rows(h[1:]) @ V.T).reshape(-1, B, 2) + c  # (8) ij,tbj->tbi
+        h_t = np.tanh(n_h_t, out=h[t + 1])  # (7)
+    y = (_rows(h[1:]) @ V.T).reshape(-1, B, 2)  # (8) ij,tbj->tbi
+    y += c  # (8)
     arrays["a"] = a
     arrays["s"] = s
     arrays["x_s"] = x_s
@@ -181,7 +182,9 @@ def _loss(arrays, T, B, dtype):
     y = arrays["y"]
     target_y = arrays["target_y"]
 
-    loss = 1 / (B * 2 * T) * ((y - target_y) ** 2).sum()  # (9) tbi->
+    error_y = y - target_y  # (9)
+    loss = 1 / (B * 2 * T) * (error_y.ravel() @ error_y.ravel())  # (9) tbi->
+    arrays["error_y"] = error_y
     arrays["loss"] = loss
 
 
@@ -189,7 +192,6 @@ def _backward(arrays, T, B, dtype):
     """Adjoints, and the parameters' gradients."""
     x = arrays["x"]
     h = arrays["h"]
-    y = arrays["y"]
     a = arrays["a"]
     K = arrays["K"]
     S = arrays["S"]
@@ -197,9 +199,9 @@ def _backward(arrays, T, B, dtype):
     U = arrays["U"]
     V = arrays["V"]
     x_s = arrays["x_s"]
-    target_y = arrays["target_y"]
+    error_y = arrays["error_y"]
 
-    d_y = 2 / (B * 2 * T) * (y - target_y)  # (10)
+    d_y = 2 / (B * 2 * T) * error_y  # (10)
     d_h = (_rows(d_y) @ V).reshape(-1, B, 6)  # (11) ij,tbj->tbi
     d_n_h = np.empty((T, B, 6), dtype)
     d_x_s = np.empty((T, B, 6), dtype)
@@ -211,12 +213,15 @@ def _backward(arrays, T, B, dtype):
         if t < T - 1:
             d_h_t += d_n_h[t + 1] @ U  # (11) ij,bj->bi
             d_h_t += d_n_a[t + 1] @ K  # (11) ij,bj->bi
-        d_n_h[t] = d_n_h_t = d_h_t * (1 - h[t + 1] ** 2)  # (12)
+        d_n_h_t = np.square(h[t + 1], out=d_n_h[t])  # (12)
+        np.subtract(1, d_n_h_t, out=d_n_h_t)  # (12)
+        d_n_h_t *= d_h_t  # (12)
         d_x_s[t] = d_x_s_t = d_n_h_t @ W  # (13) ij,bj->bi
         d_s[t] = d_s_t = d_x_s_t[:, 3:]  # (14)
         d_a_t = d_s_t @ S  # (15) ij,bj->bi
         d_logsumexp_a_t = -(d_a_t * a_t).sum(axis=1)  # (16) bi->b
-        d_n_a[t] = d_n_a_t = d_a_t * a_t + d_logsumexp_a_t[:, None] * a_t  # (17)
+        d_n_a_t = np.multiply(d_a_t, a_t, out=d_n_a[t])  # (17)
+        d_n_a_t += d_logsumexp_a_t[:, None] * a_t  # (17)
     d_K = _rows(d_n_a).T @ _rows(h[:T])  # (19) tbi,tbj->ij
     d_Q = _rows(d_n_a).T @ _rows(x)  # (20) tbi,tbj->ij
     d_S = _rows(d_s).T @ _rows(a)  # (21) tbi,tbj->ij
@@ -244,7 +249,8 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_a = arrays["d_n_a"]
     d_x_s = arrays["d_x_s"]
 
-    d_x = d_x_s[:, :, :3] + (_rows(d_n_a) @ Q).reshape(-1, B, 3)  # (18) ij,tbj->tbi
+    d_x = (_rows(d_n_a) @ Q).reshape(-1, B, 3)  # (18) ij,tbj->tbi
+    d_x += d_x_s[:, :, :3]  # (18)
     arrays["d_x"] = d_x
 
 
@@ -255,10 +261,8 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_a = arrays["d_n_a"]
     d_n_h = arrays["d_n_h"]
 
-    d_initial_h = (  # (27)
-        (_rows(d_n_h[:1]) @ U).reshape(-1, B, 6)  # ij,kbj->kbi
-        + (_rows(d_n_a[:1]) @ K).reshape(-1, B, 6)  # ij,kbj->kbi
-    )
+    d_initial_h = (_rows(d_n_h[:1]) @ U).reshape(-1, B, 6)  # (27) ij,kbj->kbi
+    d_initial_h += (_rows(d_n_a[:1]) @ K).reshape(-1, B, 6)  # (27) ij,kbj->kbi
     arrays["d_initial_h"] = d_initial_h
 
 
@@ -271,11 +275,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -323,7 +325,7 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["h"] = _extended(np.zeros((T, B, 6), dtype), outside.get("h"), None, 1, 0, dtype)
+    arrays["h"] = _extended(T, B, 6, outside.get("h"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

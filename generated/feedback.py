@@ -187,11 +187,9 @@ def _forward(arrays, T, B, dtype):
     W_output_x = arrays["W_output_x"]
     b_output = arrays["b_output"]
 
-    n_first = (  # (1)
-        (_rows(x[1:]) @ W_first_x.T).reshape(-1, B, 5)  # ij,tbj->tbi
-        + (_rows(x[:T]) @ W_first_x_1.T).reshape(-1, B, 5)  # ij,tbj->tbi
-        + b_first
-    )
+    n_first = (_rows(x[1:]) @ W_first_x.T).reshape(-1, B, 5)  # (1) ij,tbj->tbi
+    n_first += (_rows(x[:T]) @ W_first_x_1.T).reshape(-1, B, 5)  # (1) ij,tbj->tbi
+    n_first += b_first  # (1)
     n_second = np.zeros((T, B, 4), dtype)
     n_second += b_second  # (3)
     output[5:] = (_rows(x[1:]) @ W_output_x.T).reshape(-1, B, 2) + b_output  # (5) ij,tbj->tbi
@@ -201,7 +199,7 @@ def _forward(arrays, T, B, dtype):
         n_first_t += first_t_minus_1 @ W_first_first_1.T  # (1) ij,bj->bi
         n_first_t += output[t + 3] @ W_first_output_2.T  # (1) ij,bj->bi
         n_first_t += output[t] @ W_first_output_5.T  # (1) ij,bj->bi
-        first[t + 1] = first_t = np.tanh(n_first_t)  # (2)
+        first_t = np.tanh(n_first_t, out=first[t + 1])  # (2)
         n_second_t = n_second[t]
         n_second_t += first_t @ W_second_first.T  # (3) ij,bj->bi
         n_second_t += first_t_minus_1 @ W_second_first_1.T  # (3) ij,bj->bi
@@ -218,7 +216,9 @@ def _loss(arrays, T, B, dtype):
     output = arrays["output"]
     target_output = arrays["target_output"]
 
-    loss = 1 / (B * 2 * T) * ((output[5:] - target_output) ** 2).sum()  # (6) tbi->
+    error_output = output[5:] - target_output  # (6)
+    loss = 1 / (B * 2 * T) * (error_output.ravel() @ error_output.ravel())  # (6) tbi->
+    arrays["error_output"] = error_output
     arrays["loss"] = loss
 
 
@@ -237,9 +237,9 @@ def _backward(arrays, T, B, dtype):
     W_second_second_5 = arrays["W_second_second_5"]
     W_second_output_1 = arrays["W_second_output_1"]
     W_output_second = arrays["W_output_second"]
-    target_output = arrays["target_output"]
+    error_output = arrays["error_output"]
 
-    d_output = 2 / (B * 2 * T) * (output[5:] - target_output)  # (7)
+    d_output = 2 / (B * 2 * T) * error_output  # (7)
     d_n_second = np.empty((T, B, 4), dtype)
     d_n_first = np.empty((T, B, 5), dtype)
     for t in range(T - 1, -1, -1):
@@ -255,12 +255,15 @@ def _backward(arrays, T, B, dtype):
             d_second_t += d_n_second[t + 2] @ W_second_second_2  # (8) ij,bj->bi
         if t < T - 5:
             d_second_t += d_n_second[t + 5] @ W_second_second_5  # (8) ij,bj->bi
-        d_n_second[t] = d_n_second_t = d_second_t * (1 + _negative_part(second[t + 5]))  # (9)
+        d_n_second_t = np.add(1, _negative_part(second[t + 5]), out=d_n_second[t])  # (9)
+        d_n_second_t *= d_second_t  # (9)
         d_first_t = d_n_second_t @ W_second_first  # (10) ij,bj->bi
         if t < T - 1:
             d_first_t += d_n_second[t + 1] @ W_second_first_1  # (10) ij,bj->bi
             d_first_t += d_n_first[t + 1] @ W_first_first_1  # (10) ij,bj->bi
-        d_n_first[t] = d_n_first_t = d_first_t * (1 - first[t + 1] ** 2)  # (11)
+        d_n_first_t = np.square(first[t + 1], out=d_n_first[t])  # (11)
+        np.subtract(1, d_n_first_t, out=d_n_first_t)  # (11)
+        d_n_first_t *= d_first_t  # (11)
     d_W_first_x = _rows(d_n_first).T @ _rows(x[1:])  # (13) tbi,tbj->ij
     d_W_first_x_1 = _rows(d_n_first).T @ _rows(x[:T])  # (14) tbi,tbj->ij
     d_W_first_first_1 = _rows(d_n_first).T @ _rows(first[:T])  # (15) tbi,tbj->ij
@@ -304,10 +307,8 @@ def _input_gradients(arrays, T, B, dtype):
     d_output = arrays["d_output"]
     d_n_first = arrays["d_n_first"]
 
-    d_x = (  # (12)
-        (_rows(d_output) @ W_output_x).reshape(-1, B, 2)  # ij,tbj->tbi
-        + (_rows(d_n_first) @ W_first_x).reshape(-1, B, 2)  # ij,tbj->tbi
-    )
+    d_x = (_rows(d_output) @ W_output_x).reshape(-1, B, 2)  # (12) ij,tbj->tbi
+    d_x += (_rows(d_n_first) @ W_first_x).reshape(-1, B, 2)  # (12) ij,tbj->tbi
     d_x[:T - 1] += (_rows(d_n_first[1:]) @ W_first_x_1).reshape(-1, B, 2)  # (12) ij,tbj->tbi
     arrays["d_x"] = d_x
 
@@ -326,10 +327,8 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_second = arrays["d_n_second"]
 
     d_initial_x = (_rows(d_n_first[:1]) @ W_first_x_1).reshape(-1, B, 2)  # (28) ij,kbj->kbi
-    d_initial_first = (  # (29)
-        (_rows(d_n_second[:1]) @ W_second_first_1).reshape(-1, B, 5)  # ij,kbj->kbi
-        + (_rows(d_n_first[:1]) @ W_first_first_1).reshape(-1, B, 5)  # ij,kbj->kbi
-    )
+    d_initial_first = (_rows(d_n_second[:1]) @ W_second_first_1).reshape(-1, B, 5)  # (29) ij,kbj->kbi
+    d_initial_first += (_rows(d_n_first[:1]) @ W_first_first_1).reshape(-1, B, 5)  # (29) ij,kbj->kbi
     d_initial_output = np.zeros((5, B, 2), dtype)
     d_initial_output[4:] += (_rows(d_n_second[:1]) @ W_second_output_1).reshape(-1, B, 2)  # (30) ij,kbj->kbi
     d_initial_output[3:min(5, T + 3)] += (_rows(d_n_first[:min(2, T)]) @ W_first_output_2).reshape(-1, B, 2)  # (30) ij,kbj->kbi
@@ -352,11 +351,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -408,10 +405,12 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["x"] = _extended(arrays["x"], outside.get("x"), None, 1, 0, dtype)
-    arrays["first"] = _extended(np.zeros((T, B, 5), dtype), outside.get("first"), None, 1, 0, dtype)
-    arrays["output"] = _extended(np.zeros((T, B, 2), dtype), outside.get("output"), None, 5, 0, dtype)
-    arrays["second"] = _extended(np.zeros((T, B, 4), dtype), outside.get("second"), None, 5, 0, dtype)
+    steps = arrays["x"]
+    arrays["x"] = _extended(T, B, 2, outside.get("x"), 1, None, 0, dtype)
+    arrays["x"][1 : 1 + T] = steps
+    arrays["first"] = _extended(T, B, 5, outside.get("first"), 1, None, 0, dtype)
+    arrays["output"] = _extended(T, B, 2, outside.get("output"), 5, None, 0, dtype)
+    arrays["second"] = _extended(T, B, 4, outside.get("second"), 5, None, 0, dtype)
     return arrays, T, B, dtype
 
 

@@ -178,33 +178,33 @@ def _forward(arrays, T, B, dtype):
 
     U_n_h_c_n_memory = np.zeros((T, B, 10), dtype)
     U_n_h_c_n_memory += c_n_memory  # (5)
-    n_r_memory = (_rows(x) @ W_r_memory_x.T).reshape(-1, B, 10) + b_r_memory  # (1) ij,tbj->tbi
-    r_memory = np.empty((T, B, 10), dtype)
-    n_n_memory = (_rows(x) @ W_n_memory_x.T).reshape(-1, B, 10) + b_n_memory  # (6) ij,tbj->tbi
-    n_memory = np.empty((T, B, 10), dtype)
-    n_z_memory = (_rows(x) @ W_z_memory_x.T).reshape(-1, B, 10) + b_z_memory  # (3) ij,tbj->tbi
-    z_memory = np.empty((T, B, 10), dtype)
+    n_r_memory = (_rows(x) @ W_r_memory_x.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
+    n_r_memory += b_r_memory  # (1)
+    r_memory = n_r_memory  # takes its place, step by step
+    n_n_memory = (_rows(x) @ W_n_memory_x.T).reshape(-1, B, 10)  # (6) ij,tbj->tbi
+    n_n_memory += b_n_memory  # (6)
+    n_memory = n_n_memory  # takes its place, step by step
+    n_z_memory = (_rows(x) @ W_z_memory_x.T).reshape(-1, B, 10)  # (3) ij,tbj->tbi
+    n_z_memory += b_z_memory  # (3)
+    z_memory = n_z_memory  # takes its place, step by step
     for t in range(T):
         memory_t_minus_1 = memory[t]
         U_n_h_c_n_memory_t = U_n_h_c_n_memory[t]
         U_n_h_c_n_memory_t += memory_t_minus_1 @ U_n_memory.T  # (5) ij,bj->bi
         n_r_memory_t = n_r_memory[t]
         n_r_memory_t += memory_t_minus_1 @ U_r_memory.T  # (1) ij,bj->bi
-        r_memory[t] = r_memory_t = _sigmoid(n_r_memory_t)  # (2)
+        r_memory_t = _sigmoid(n_r_memory_t, out=r_memory[t])  # (2)
         n_n_memory_t = n_n_memory[t]
         n_n_memory_t += U_n_h_c_n_memory_t * r_memory_t  # (6)
-        n_memory[t] = n_memory_t = np.tanh(n_n_memory_t)  # (7)
+        n_memory_t = np.tanh(n_n_memory_t, out=n_memory[t])  # (7)
         n_z_memory_t = n_z_memory[t]
         n_z_memory_t += memory_t_minus_1 @ U_z_memory.T  # (3) ij,bj->bi
-        z_memory[t] = z_memory_t = _sigmoid(n_z_memory_t)  # (4)
-        memory[t + 1] = memory_t = (  # (8)
-            n_memory_t * (1 - z_memory_t)
-            + memory_t_minus_1 * z_memory_t
-        )
-    output = (  # (9)
-        (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 2)  # ij,tbj->tbi
-        + b_output
-    )
+        z_memory_t = _sigmoid(n_z_memory_t, out=z_memory[t])  # (4)
+        memory_t = np.subtract(1, z_memory_t, out=memory[t + 1])  # (8)
+        memory_t *= n_memory_t  # (8)
+        memory_t += memory_t_minus_1 * z_memory_t  # (8)
+    output = (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 2)  # (9) ij,tbj->tbi
+    output += b_output  # (9)
     arrays["r_memory"] = r_memory
     arrays["z_memory"] = z_memory
     arrays["U_n_h_c_n_memory"] = U_n_h_c_n_memory
@@ -219,8 +219,10 @@ def _loss(arrays, T, B, dtype):
     weight_output = arrays["weight_output"]
 
     total_weight_output = weight_output.sum()  # (10) tb->
-    loss = 1 / 2 * (1 / total_weight_output * ((output - target_output) ** 2 * weight_output[:, :, None]).sum())  # (11) tbi->
+    error_output = output - target_output  # (11)
+    loss = 1 / 2 * (1 / total_weight_output * (error_output ** 2 * weight_output[:, :, None]).sum())  # (11) tbi->
     arrays["total_weight_output"] = total_weight_output
+    arrays["error_output"] = error_output
     arrays["loss"] = loss
 
 
@@ -231,17 +233,16 @@ def _backward(arrays, T, B, dtype):
     z_memory = arrays["z_memory"]
     n_memory = arrays["n_memory"]
     memory = arrays["memory"]
-    output = arrays["output"]
     U_r_memory = arrays["U_r_memory"]
     U_z_memory = arrays["U_z_memory"]
     U_n_memory = arrays["U_n_memory"]
     W_output_memory = arrays["W_output_memory"]
     U_n_h_c_n_memory = arrays["U_n_h_c_n_memory"]
-    target_output = arrays["target_output"]
     weight_output = arrays["weight_output"]
     total_weight_output = arrays["total_weight_output"]
+    error_output = arrays["error_output"]
 
-    d_output = 2 / 2 * weight_output[:, :, None] * (output - target_output) / total_weight_output  # (12)
+    d_output = 2 / 2 * error_output * weight_output[:, :, None] / total_weight_output  # (12)
     d_memory = (_rows(d_output) @ W_output_memory).reshape(-1, B, 10)  # (13) ij,tbj->tbi
     d_n_n_memory = np.empty((T, B, 10), dtype)
     d_U_n_h_c_n_memory = np.empty((T, B, 10), dtype)
@@ -258,12 +259,18 @@ def _backward(arrays, T, B, dtype):
             d_memory_t += d_n_z_memory[t + 1] @ U_z_memory  # (13) ij,bj->bi
             d_memory_t += d_n_r_memory[t + 1] @ U_r_memory  # (13) ij,bj->bi
         d_n_memory_t = d_memory_t * (1 - z_memory_t)  # (14)
-        d_n_n_memory[t] = d_n_n_memory_t = d_n_memory_t * (1 - n_memory_t ** 2)  # (15)
-        d_U_n_h_c_n_memory[t] = d_U_n_h_c_n_memory_t = d_n_n_memory_t * r_memory_t  # (16)
+        d_n_n_memory_t = np.square(n_memory_t, out=d_n_n_memory[t])  # (15)
+        np.subtract(1, d_n_n_memory_t, out=d_n_n_memory_t)  # (15)
+        d_n_n_memory_t *= d_n_memory_t  # (15)
+        d_U_n_h_c_n_memory_t = np.multiply(d_n_n_memory_t, r_memory_t, out=d_U_n_h_c_n_memory[t])  # (16)
         d_r_memory_t = d_n_n_memory_t * U_n_h_c_n_memory[t]  # (19)
-        d_n_r_memory[t] = d_n_r_memory_t = d_r_memory_t * r_memory_t * (1 - r_memory_t)  # (20)
+        d_n_r_memory_t = np.subtract(1, r_memory_t, out=d_n_r_memory[t])  # (20)
+        d_n_r_memory_t *= d_r_memory_t  # (20)
+        d_n_r_memory_t *= r_memory_t  # (20)
         d_z_memory_t = d_memory_t * (memory[t] - n_memory_t)  # (17)
-        d_n_z_memory[t] = d_n_z_memory_t = d_z_memory_t * z_memory_t * (1 - z_memory_t)  # (18)
+        d_n_z_memory_t = np.subtract(1, z_memory_t, out=d_n_z_memory[t])  # (18)
+        d_n_z_memory_t *= d_z_memory_t  # (18)
+        d_n_z_memory_t *= z_memory_t  # (18)
     d_W_r_memory_x = _rows(d_n_r_memory).T @ _rows(x)  # (22) tbi,tbj->ij
     d_U_r_memory = _rows(d_n_r_memory).T @ _rows(memory[:T])  # (23) tbi,tbj->ij
     d_b_r_memory = d_n_r_memory.sum(axis=(0, 1))  # (24) tbi->i
@@ -304,11 +311,9 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_z_memory = arrays["d_n_z_memory"]
     d_n_n_memory = arrays["d_n_n_memory"]
 
-    d_x = (  # (21)
-        (_rows(d_n_n_memory) @ W_n_memory_x).reshape(-1, B, 4)  # ij,tbj->tbi
-        + (_rows(d_n_z_memory) @ W_z_memory_x).reshape(-1, B, 4)  # ij,tbj->tbi
-        + (_rows(d_n_r_memory) @ W_r_memory_x).reshape(-1, B, 4)  # ij,tbj->tbi
-    )
+    d_x = (_rows(d_n_n_memory) @ W_n_memory_x).reshape(-1, B, 4)  # (21) ij,tbj->tbi
+    d_x += (_rows(d_n_z_memory) @ W_z_memory_x).reshape(-1, B, 4)  # (21) ij,tbj->tbi
+    d_x += (_rows(d_n_r_memory) @ W_r_memory_x).reshape(-1, B, 4)  # (21) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -323,12 +328,10 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_z_memory = arrays["d_n_z_memory"]
     d_U_n_h_c_n_memory = arrays["d_U_n_h_c_n_memory"]
 
-    d_initial_memory = (  # (34)
-        z_memory[:1] * d_memory[:1]
-        + (_rows(d_U_n_h_c_n_memory[:1]) @ U_n_memory).reshape(-1, B, 10)  # ij,kbj->kbi
-        + (_rows(d_n_z_memory[:1]) @ U_z_memory).reshape(-1, B, 10)  # ij,kbj->kbi
-        + (_rows(d_n_r_memory[:1]) @ U_r_memory).reshape(-1, B, 10)  # ij,kbj->kbi
-    )
+    d_initial_memory = (_rows(d_U_n_h_c_n_memory[:1]) @ U_n_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
+    d_initial_memory += z_memory[:1] * d_memory[:1]  # (34)
+    d_initial_memory += (_rows(d_n_z_memory[:1]) @ U_z_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
+    d_initial_memory += (_rows(d_n_r_memory[:1]) @ U_r_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
     arrays["d_initial_memory"] = d_initial_memory
 
 
@@ -341,11 +344,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -353,13 +354,14 @@ def _extended(array, before, after, rows_before, rows_after, dtype):
     return found
 
 
-def _sigmoid(x):
+def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
-        return np.where(x.real > 0, 1, e) / (1 + e)
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    e = np.negative(x, out=out)
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
@@ -399,7 +401,7 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["memory"] = _extended(np.zeros((T, B, 10), dtype), outside.get("memory"), None, 1, 0, dtype)
+    arrays["memory"] = _extended(T, B, 10, outside.get("memory"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

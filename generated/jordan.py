@@ -132,17 +132,18 @@ def _forward(arrays, T, B, dtype):
     W_output_hidden = arrays["W_output_hidden"]
     b_output = arrays["b_output"]
 
-    n_hidden = (_rows(x) @ W_hidden_x.T).reshape(-1, B, 8) + b_hidden  # (1) ij,tbj->tbi
-    hidden = np.empty((T, B, 8), dtype)
+    n_hidden = (_rows(x) @ W_hidden_x.T).reshape(-1, B, 8)  # (1) ij,tbj->tbi
+    n_hidden += b_hidden  # (1)
+    hidden = n_hidden  # takes its place, step by step
     n_output = np.zeros((T, B, 2), dtype)
     n_output += b_output  # (3)
     for t in range(T):
         n_hidden_t = n_hidden[t]
         n_hidden_t += output[t] @ W_hidden_output_1.T  # (1) ij,bj->bi
-        hidden[t] = hidden_t = _sigmoid(n_hidden_t)  # (2)
+        hidden_t = _sigmoid(n_hidden_t, out=hidden[t])  # (2)
         n_output_t = n_output[t]
         n_output_t += hidden_t @ W_output_hidden.T  # (3) ij,bj->bi
-        output[t + 1] = output_t = _sigmoid(n_output_t)  # (4)
+        output_t = _sigmoid(n_output_t, out=output[t + 1])  # (4)
     arrays["hidden"] = hidden
     arrays["n_output"] = n_output
 
@@ -179,7 +180,9 @@ def _backward(arrays, T, B, dtype):
         d_n_output_t = d_n_output[t]
         d_n_output_t += d_output_t * output_t * (1 - output_t)  # (7)
         d_hidden_t = d_n_output_t @ W_output_hidden  # (8) ij,bj->bi
-        d_n_hidden[t] = d_n_hidden_t = d_hidden_t * hidden_t * (1 - hidden_t)  # (9)
+        d_n_hidden_t = np.subtract(1, hidden_t, out=d_n_hidden[t])  # (9)
+        d_n_hidden_t *= d_hidden_t  # (9)
+        d_n_hidden_t *= hidden_t  # (9)
     d_W_hidden_x = _rows(d_n_hidden).T @ _rows(x)  # (11) tbi,tbj->ij
     d_W_hidden_output_1 = _rows(d_n_hidden).T @ _rows(output[:T])  # (12) tbi,tbj->ij
     d_b_hidden = d_n_hidden.sum(axis=(0, 1))  # (13) tbi->i
@@ -220,11 +223,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -232,13 +233,14 @@ def _extended(array, before, after, rows_before, rows_after, dtype):
     return found
 
 
-def _sigmoid(x):
+def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
-        return np.where(x.real > 0, 1, e) / (1 + e)
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    e = np.negative(x, out=out)
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
@@ -285,7 +287,7 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["output"] = _extended(np.zeros((T, B, 2), dtype), outside.get("output"), None, 1, 0, dtype)
+    arrays["output"] = _extended(T, B, 2, outside.get("output"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

@@ -192,39 +192,39 @@ def _forward(arrays, T, B, dtype):
     W_output_memory = arrays["W_output_memory"]
     b_output = arrays["b_output"]
 
-    n_f_memory = (_rows(x) @ W_f_memory_x.T).reshape(-1, B, 10) + b_f_memory  # (3) ij,tbj->tbi
-    f_memory = np.empty((T, B, 10), dtype)
-    n_g_memory = (_rows(x) @ W_g_memory_x.T).reshape(-1, B, 10) + b_g_memory  # (5) ij,tbj->tbi
-    g_memory = np.empty((T, B, 10), dtype)
-    n_i_memory = (_rows(x) @ W_i_memory_x.T).reshape(-1, B, 10) + b_i_memory  # (1) ij,tbj->tbi
-    i_memory = np.empty((T, B, 10), dtype)
-    n_o_memory = (_rows(x) @ W_o_memory_x.T).reshape(-1, B, 10) + b_o_memory  # (7) ij,tbj->tbi
-    o_memory = np.empty((T, B, 10), dtype)
+    n_f_memory = (_rows(x) @ W_f_memory_x.T).reshape(-1, B, 10)  # (3) ij,tbj->tbi
+    n_f_memory += b_f_memory  # (3)
+    f_memory = n_f_memory  # takes its place, step by step
+    n_g_memory = (_rows(x) @ W_g_memory_x.T).reshape(-1, B, 10)  # (5) ij,tbj->tbi
+    n_g_memory += b_g_memory  # (5)
+    g_memory = n_g_memory  # takes its place, step by step
+    n_i_memory = (_rows(x) @ W_i_memory_x.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
+    n_i_memory += b_i_memory  # (1)
+    i_memory = n_i_memory  # takes its place, step by step
+    n_o_memory = (_rows(x) @ W_o_memory_x.T).reshape(-1, B, 10)  # (7) ij,tbj->tbi
+    n_o_memory += b_o_memory  # (7)
+    o_memory = n_o_memory  # takes its place, step by step
     tanh_c_memory = np.empty((T, B, 10), dtype)
     for t in range(T):
         memory_t_minus_1 = memory[t]
         n_f_memory_t = n_f_memory[t]
         n_f_memory_t += memory_t_minus_1 @ U_f_memory.T  # (3) ij,bj->bi
-        f_memory[t] = f_memory_t = _sigmoid(n_f_memory_t)  # (4)
+        f_memory_t = _sigmoid(n_f_memory_t, out=f_memory[t])  # (4)
         n_g_memory_t = n_g_memory[t]
         n_g_memory_t += memory_t_minus_1 @ U_g_memory.T  # (5) ij,bj->bi
-        g_memory[t] = g_memory_t = np.tanh(n_g_memory_t)  # (6)
+        g_memory_t = np.tanh(n_g_memory_t, out=g_memory[t])  # (6)
         n_i_memory_t = n_i_memory[t]
         n_i_memory_t += memory_t_minus_1 @ U_i_memory.T  # (1) ij,bj->bi
-        i_memory[t] = i_memory_t = _sigmoid(n_i_memory_t)  # (2)
-        c_memory[t + 1] = c_memory_t = (  # (9)
-            c_memory[t] * f_memory_t
-            + g_memory_t * i_memory_t
-        )
+        i_memory_t = _sigmoid(n_i_memory_t, out=i_memory[t])  # (2)
+        c_memory_t = np.multiply(c_memory[t], f_memory_t, out=c_memory[t + 1])  # (9)
+        c_memory_t += g_memory_t * i_memory_t  # (9)
         n_o_memory_t = n_o_memory[t]
         n_o_memory_t += memory_t_minus_1 @ U_o_memory.T  # (7) ij,bj->bi
-        o_memory[t] = o_memory_t = _sigmoid(n_o_memory_t)  # (8)
-        tanh_c_memory[t] = tanh_c_memory_t = np.tanh(c_memory_t)  # (10)
-        memory[t + 1] = memory_t = o_memory_t * tanh_c_memory_t  # (10)
-    output = (  # (11)
-        (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 2)  # ij,tbj->tbi
-        + b_output
-    )
+        o_memory_t = _sigmoid(n_o_memory_t, out=o_memory[t])  # (8)
+        tanh_c_memory_t = np.tanh(c_memory_t, out=tanh_c_memory[t])  # (10)
+        memory_t = np.multiply(o_memory_t, tanh_c_memory_t, out=memory[t + 1])  # (10)
+    output = (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 2)  # (11) ij,tbj->tbi
+    output += b_output  # (11)
     arrays["i_memory"] = i_memory
     arrays["f_memory"] = f_memory
     arrays["g_memory"] = g_memory
@@ -238,7 +238,9 @@ def _loss(arrays, T, B, dtype):
     output = arrays["output"]
     target_output = arrays["target_output"]
 
-    loss = 1 / (B * 2 * T) * ((output - target_output) ** 2).sum()  # (12) tbi->
+    error_output = output - target_output  # (12)
+    loss = 1 / (B * 2 * T) * (error_output.ravel() @ error_output.ravel())  # (12) tbi->
+    arrays["error_output"] = error_output
     arrays["loss"] = loss
 
 
@@ -251,16 +253,15 @@ def _backward(arrays, T, B, dtype):
     o_memory = arrays["o_memory"]
     c_memory = arrays["c_memory"]
     memory = arrays["memory"]
-    output = arrays["output"]
     U_i_memory = arrays["U_i_memory"]
     U_f_memory = arrays["U_f_memory"]
     U_g_memory = arrays["U_g_memory"]
     U_o_memory = arrays["U_o_memory"]
     W_output_memory = arrays["W_output_memory"]
-    target_output = arrays["target_output"]
     tanh_c_memory = arrays["tanh_c_memory"]
+    error_output = arrays["error_output"]
 
-    d_output = 2 / (B * 2 * T) * (output - target_output)  # (13)
+    d_output = 2 / (B * 2 * T) * error_output  # (13)
     d_memory = (_rows(d_output) @ W_output_memory).reshape(-1, B, 10)  # (14) ij,tbj->tbi
     d_c_memory = np.empty((T, B, 10), dtype)
     d_n_f_memory = np.empty((T, B, 10), dtype)
@@ -279,18 +280,28 @@ def _backward(arrays, T, B, dtype):
             d_memory_t += d_n_g_memory[t + 1] @ U_g_memory  # (14) ij,bj->bi
             d_memory_t += d_n_f_memory[t + 1] @ U_f_memory  # (14) ij,bj->bi
             d_memory_t += d_n_i_memory[t + 1] @ U_i_memory  # (14) ij,bj->bi
-        d_c_memory_t = d_memory_t * o_memory_t * (1 - tanh_c_memory_t ** 2)  # (15)
+        d_c_memory_t = np.square(tanh_c_memory_t, out=d_c_memory[t])  # (15)
+        np.subtract(1, d_c_memory_t, out=d_c_memory_t)  # (15)
+        d_c_memory_t *= d_memory_t  # (15)
+        d_c_memory_t *= o_memory_t  # (15)
         if t < T - 1:
             d_c_memory_t += d_c_memory[t + 1] * f_memory[t + 1]  # (15)
-        d_c_memory[t] = d_c_memory_t
         d_f_memory_t = d_c_memory_t * c_memory[t]  # (20)
         d_g_memory_t = d_c_memory_t * i_memory_t  # (18)
         d_i_memory_t = d_c_memory_t * g_memory_t  # (22)
-        d_n_f_memory[t] = d_n_f_memory_t = d_f_memory_t * f_memory_t * (1 - f_memory_t)  # (21)
-        d_n_g_memory[t] = d_n_g_memory_t = d_g_memory_t * (1 - g_memory_t ** 2)  # (19)
-        d_n_i_memory[t] = d_n_i_memory_t = d_i_memory_t * i_memory_t * (1 - i_memory_t)  # (23)
+        d_n_f_memory_t = np.subtract(1, f_memory_t, out=d_n_f_memory[t])  # (21)
+        d_n_f_memory_t *= d_f_memory_t  # (21)
+        d_n_f_memory_t *= f_memory_t  # (21)
+        d_n_g_memory_t = np.square(g_memory_t, out=d_n_g_memory[t])  # (19)
+        np.subtract(1, d_n_g_memory_t, out=d_n_g_memory_t)  # (19)
+        d_n_g_memory_t *= d_g_memory_t  # (19)
+        d_n_i_memory_t = np.subtract(1, i_memory_t, out=d_n_i_memory[t])  # (23)
+        d_n_i_memory_t *= d_i_memory_t  # (23)
+        d_n_i_memory_t *= i_memory_t  # (23)
         d_o_memory_t = d_memory_t * tanh_c_memory_t  # (16)
-        d_n_o_memory[t] = d_n_o_memory_t = d_o_memory_t * o_memory_t * (1 - o_memory_t)  # (17)
+        d_n_o_memory_t = np.subtract(1, o_memory_t, out=d_n_o_memory[t])  # (17)
+        d_n_o_memory_t *= d_o_memory_t  # (17)
+        d_n_o_memory_t *= o_memory_t  # (17)
     d_W_i_memory_x = _rows(d_n_i_memory).T @ _rows(x)  # (25) tbi,tbj->ij
     d_U_i_memory = _rows(d_n_i_memory).T @ _rows(memory[:T])  # (26) tbi,tbj->ij
     d_b_i_memory = d_n_i_memory.sum(axis=(0, 1))  # (27) tbi->i
@@ -337,12 +348,10 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_g_memory = arrays["d_n_g_memory"]
     d_n_o_memory = arrays["d_n_o_memory"]
 
-    d_x = (  # (24)
-        (_rows(d_n_o_memory) @ W_o_memory_x).reshape(-1, B, 4)  # ij,tbj->tbi
-        + (_rows(d_n_g_memory) @ W_g_memory_x).reshape(-1, B, 4)  # ij,tbj->tbi
-        + (_rows(d_n_f_memory) @ W_f_memory_x).reshape(-1, B, 4)  # ij,tbj->tbi
-        + (_rows(d_n_i_memory) @ W_i_memory_x).reshape(-1, B, 4)  # ij,tbj->tbi
-    )
+    d_x = (_rows(d_n_o_memory) @ W_o_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
+    d_x += (_rows(d_n_g_memory) @ W_g_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
+    d_x += (_rows(d_n_f_memory) @ W_f_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
+    d_x += (_rows(d_n_i_memory) @ W_i_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -359,12 +368,10 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_g_memory = arrays["d_n_g_memory"]
     d_n_o_memory = arrays["d_n_o_memory"]
 
-    d_initial_memory = (  # (39)
-        (_rows(d_n_o_memory[:1]) @ U_o_memory).reshape(-1, B, 10)  # ij,kbj->kbi
-        + (_rows(d_n_g_memory[:1]) @ U_g_memory).reshape(-1, B, 10)  # ij,kbj->kbi
-        + (_rows(d_n_f_memory[:1]) @ U_f_memory).reshape(-1, B, 10)  # ij,kbj->kbi
-        + (_rows(d_n_i_memory[:1]) @ U_i_memory).reshape(-1, B, 10)  # ij,kbj->kbi
-    )
+    d_initial_memory = (_rows(d_n_o_memory[:1]) @ U_o_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
+    d_initial_memory += (_rows(d_n_g_memory[:1]) @ U_g_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
+    d_initial_memory += (_rows(d_n_f_memory[:1]) @ U_f_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
+    d_initial_memory += (_rows(d_n_i_memory[:1]) @ U_i_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
     d_initial_c_memory = f_memory[:1] * d_c_memory[:1]  # (40)
     arrays["d_initial_memory"] = d_initial_memory
     arrays["d_initial_c_memory"] = d_initial_c_memory
@@ -379,11 +386,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -391,13 +396,14 @@ def _extended(array, before, after, rows_before, rows_after, dtype):
     return found
 
 
-def _sigmoid(x):
+def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
-        return np.where(x.real > 0, 1, e) / (1 + e)
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    e = np.negative(x, out=out)
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
@@ -437,8 +443,8 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["memory"] = _extended(np.zeros((T, B, 10), dtype), outside.get("memory"), None, 1, 0, dtype)
-    arrays["c_memory"] = _extended(np.zeros((T, B, 10), dtype), outside.get("c_memory"), None, 1, 0, dtype)
+    arrays["memory"] = _extended(T, B, 10, outside.get("memory"), 1, None, 0, dtype)
+    arrays["c_memory"] = _extended(T, B, 10, outside.get("c_memory"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

@@ -147,19 +147,17 @@ def _forward(arrays, T, B, dtype):
     W_position_hidden = arrays["W_position_hidden"]
     b_position = arrays["b_position"]
 
-    n_hidden = (  # (1)
-        (_rows(current[2:]) @ W_hidden_current.T).reshape(-1, B, 10)  # ij,tbj->tbi
-        + (_rows(current[1:T + 1]) @ W_hidden_current_1.T).reshape(-1, B, 10)  # ij,tbj->tbi
-        + (_rows(current[:T]) @ W_hidden_current_2.T).reshape(-1, B, 10)  # ij,tbj->tbi
-        + b_hidden
-    )
-    hidden = np.empty((T, B, 10), dtype)
+    n_hidden = (_rows(current[2:]) @ W_hidden_current.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
+    n_hidden += (_rows(current[1:T + 1]) @ W_hidden_current_1.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
+    n_hidden += (_rows(current[:T]) @ W_hidden_current_2.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
+    n_hidden += b_hidden  # (1)
+    hidden = n_hidden  # takes its place, step by step
     position[2:] = b_position  # (3)
     for t in range(T):
         n_hidden_t = n_hidden[t]
         n_hidden_t += position[t + 1] @ W_hidden_position_1.T  # (1) ij,bj->bi
         n_hidden_t += position[t] @ W_hidden_position_2.T  # (1) ij,bj->bi
-        hidden[t] = hidden_t = np.tanh(n_hidden_t)  # (2)
+        hidden_t = np.tanh(n_hidden_t, out=hidden[t])  # (2)
         position_t = position[t + 2]
         position_t += hidden_t @ W_position_hidden.T  # (3) ij,bj->bi
     arrays["hidden"] = hidden
@@ -170,7 +168,9 @@ def _loss(arrays, T, B, dtype):
     position = arrays["position"]
     target_position = arrays["target_position"]
 
-    loss = 1 / (B * T) * ((position[2:] - target_position) ** 2).sum()  # (4) tbi->
+    error_position = position[2:] - target_position  # (4)
+    loss = 1 / (B * T) * (error_position.ravel() @ error_position.ravel())  # (4) tbi->
+    arrays["error_position"] = error_position
     arrays["loss"] = loss
 
 
@@ -182,9 +182,9 @@ def _backward(arrays, T, B, dtype):
     W_hidden_position_1 = arrays["W_hidden_position_1"]
     W_hidden_position_2 = arrays["W_hidden_position_2"]
     W_position_hidden = arrays["W_position_hidden"]
-    target_position = arrays["target_position"]
+    error_position = arrays["error_position"]
 
-    d_position = 2 / (B * T) * (position[2:] - target_position)  # (5)
+    d_position = 2 / (B * T) * error_position  # (5)
     d_n_hidden = np.empty((T, B, 10), dtype)
     for t in range(T - 1, -1, -1):
         d_position_t = d_position[t]
@@ -193,7 +193,9 @@ def _backward(arrays, T, B, dtype):
         if t < T - 2:
             d_position_t += d_n_hidden[t + 2] @ W_hidden_position_2  # (5) ij,bj->bi
         d_hidden_t = d_position_t @ W_position_hidden  # (6) ij,bj->bi
-        d_n_hidden[t] = d_n_hidden_t = d_hidden_t * (1 - hidden[t] ** 2)  # (7)
+        d_n_hidden_t = np.square(hidden[t], out=d_n_hidden[t])  # (7)
+        np.subtract(1, d_n_hidden_t, out=d_n_hidden_t)  # (7)
+        d_n_hidden_t *= d_hidden_t  # (7)
     d_W_hidden_current = _rows(d_n_hidden).T @ _rows(current[2:])  # (9) tbi,tbj->ij
     d_W_hidden_current_1 = _rows(d_n_hidden).T @ _rows(current[1:T + 1])  # (10) tbi,tbj->ij
     d_W_hidden_current_2 = _rows(d_n_hidden).T @ _rows(current[:T])  # (11) tbi,tbj->ij
@@ -253,11 +255,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -299,8 +299,10 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["current"] = _extended(arrays["current"], outside.get("current"), None, 2, 0, dtype)
-    arrays["position"] = _extended(np.zeros((T, B, 1), dtype), outside.get("position"), None, 2, 0, dtype)
+    steps = arrays["current"]
+    arrays["current"] = _extended(T, B, 1, outside.get("current"), 2, None, 0, dtype)
+    arrays["current"][2 : 2 + T] = steps
+    arrays["position"] = _extended(T, B, 1, outside.get("position"), 2, None, 0, dtype)
     return arrays, T, B, dtype
 
 

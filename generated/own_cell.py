@@ -167,34 +167,26 @@ def _forward(arrays, T, B, dtype):
     W_output_memory = arrays["W_output_memory"]
     b_output = arrays["b_output"]
 
-    n_g_memory = (  # (1)
-        (_rows(x[3:]) @ V_memory_x.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + (_rows(x[2:T + 2]) @ V_memory_x_1.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + (_rows(x[:T]) @ V_memory_x_3.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + c_memory
-    )
+    n_g_memory = (_rows(x[3:]) @ V_memory_x.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
+    n_g_memory += (_rows(x[2:T + 2]) @ V_memory_x_1.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
+    n_g_memory += (_rows(x[:T]) @ V_memory_x_3.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
+    n_g_memory += c_memory  # (1)
     g_memory = _sigmoid(n_g_memory)  # (2)
-    n_n_memory = (  # (3)
-        (_rows(x[3:]) @ W_memory_x.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + (_rows(x[2:T + 2]) @ W_memory_x_1.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + (_rows(x[:T]) @ W_memory_x_3.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + b_memory
-    )
-    n_memory = np.empty((T, B, 6), dtype)
+    n_n_memory = (_rows(x[3:]) @ W_memory_x.T).reshape(-1, B, 6)  # (3) ij,tbj->tbi
+    n_n_memory += (_rows(x[2:T + 2]) @ W_memory_x_1.T).reshape(-1, B, 6)  # (3) ij,tbj->tbi
+    n_n_memory += (_rows(x[:T]) @ W_memory_x_3.T).reshape(-1, B, 6)  # (3) ij,tbj->tbi
+    n_n_memory += b_memory  # (3)
+    n_memory = n_n_memory  # takes its place, step by step
     for t in range(T):
         memory_t_minus_1 = memory[t]
         g_memory_t = g_memory[t]
         n_n_memory_t = n_n_memory[t]
         n_n_memory_t += u_memory * memory_t_minus_1  # (3)
-        n_memory[t] = n_memory_t = np.tanh(n_n_memory_t)  # (4)
-        memory[t + 1] = memory_t = (  # (5)
-            g_memory_t * n_memory_t
-            + memory_t_minus_1 * (1 - g_memory_t)
-        )
-    output = (  # (6)
-        (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 1)  # ij,tbj->tbi
-        + b_output
-    )
+        n_memory_t = np.tanh(n_n_memory_t, out=n_memory[t])  # (4)
+        memory_t = np.multiply(g_memory_t, n_memory_t, out=memory[t + 1])  # (5)
+        memory_t += memory_t_minus_1 * (1 - g_memory_t)  # (5)
+    output = (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 1)  # (6) ij,tbj->tbi
+    output += b_output  # (6)
     arrays["n_g_memory"] = n_g_memory
     arrays["g_memory"] = g_memory
     arrays["n_memory"] = n_memory
@@ -206,7 +198,9 @@ def _loss(arrays, T, B, dtype):
     output = arrays["output"]
     target_output = arrays["target_output"]
 
-    loss = 1 / (B * T) * ((output - target_output) ** 2).sum()  # (7) tbi->
+    error_output = output - target_output  # (7)
+    loss = 1 / (B * T) * (error_output.ravel() @ error_output.ravel())  # (7) tbi->
+    arrays["error_output"] = error_output
     arrays["loss"] = loss
 
 
@@ -216,12 +210,11 @@ def _backward(arrays, T, B, dtype):
     g_memory = arrays["g_memory"]
     n_memory = arrays["n_memory"]
     memory = arrays["memory"]
-    output = arrays["output"]
     u_memory = arrays["u_memory"]
     W_output_memory = arrays["W_output_memory"]
-    target_output = arrays["target_output"]
+    error_output = arrays["error_output"]
 
-    d_output = 2 / (B * T) * (output - target_output)  # (8)
+    d_output = 2 / (B * T) * error_output  # (8)
     d_memory = (_rows(d_output) @ W_output_memory).reshape(-1, B, 6)  # (9) ij,tbj->tbi
     d_n_n_memory = np.empty((T, B, 6), dtype)
     for t in range(T - 1, -1, -1):
@@ -230,7 +223,9 @@ def _backward(arrays, T, B, dtype):
             d_memory_t += d_memory[t + 1] * (1 - g_memory[t + 1])  # (9)
             d_memory_t += u_memory * d_n_n_memory[t + 1]  # (9)
         d_n_memory_t = d_memory_t * g_memory[t]  # (10)
-        d_n_n_memory[t] = d_n_n_memory_t = d_n_memory_t * (1 - n_memory[t] ** 2)  # (11)
+        d_n_n_memory_t = np.square(n_memory[t], out=d_n_n_memory[t])  # (11)
+        np.subtract(1, d_n_n_memory_t, out=d_n_n_memory_t)  # (11)
+        d_n_n_memory_t *= d_n_memory_t  # (11)
     d_g_memory = d_memory * (n_memory - memory[:T])  # (12)
     d_n_g_memory = d_g_memory * g_memory * (1 - g_memory)  # (13)
     d_c_memory = d_n_g_memory.sum(axis=(0, 1))  # (15) tbi->i
@@ -271,10 +266,8 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_g_memory = arrays["d_n_g_memory"]
     d_n_n_memory = arrays["d_n_n_memory"]
 
-    d_x = (  # (14)
-        (_rows(d_n_n_memory) @ W_memory_x).reshape(-1, B, 3)  # ij,tbj->tbi
-        + (_rows(d_n_g_memory) @ V_memory_x).reshape(-1, B, 3)  # ij,tbj->tbi
-    )
+    d_x = (_rows(d_n_n_memory) @ W_memory_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
+    d_x += (_rows(d_n_g_memory) @ V_memory_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     d_x[:T - 1] += (_rows(d_n_n_memory[1:]) @ W_memory_x_1).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     d_x[:max(T - 3, 0)] += (_rows(d_n_n_memory[3:]) @ W_memory_x_3).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     d_x[:T - 1] += (_rows(d_n_g_memory[1:]) @ V_memory_x_1).reshape(-1, B, 3)  # (14) ij,tbj->tbi
@@ -316,11 +309,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -328,13 +319,14 @@ def _extended(array, before, after, rows_before, rows_after, dtype):
     return found
 
 
-def _sigmoid(x):
+def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
-        return np.where(x.real > 0, 1, e) / (1 + e)
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    e = np.negative(x, out=out)
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
@@ -374,8 +366,10 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["x"] = _extended(arrays["x"], outside.get("x"), None, 3, 0, dtype)
-    arrays["memory"] = _extended(np.zeros((T, B, 6), dtype), outside.get("memory"), None, 1, 0, dtype)
+    steps = arrays["x"]
+    arrays["x"] = _extended(T, B, 3, outside.get("x"), 3, None, 0, dtype)
+    arrays["x"][3 : 3 + T] = steps
+    arrays["memory"] = _extended(T, B, 6, outside.get("memory"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

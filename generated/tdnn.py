@@ -161,21 +161,17 @@ def _forward(arrays, T, B, dtype):
     W_word_phone_4 = arrays["W_word_phone_4"]
     b_word = arrays["b_word"]
 
-    n_phone = (  # (1)
-        (_rows(frame[2:]) @ W_phone_frame.T).reshape(-1, B, 8)  # ij,tbj->tbi
-        + (_rows(frame[1:T + 1]) @ W_phone_frame_1.T).reshape(-1, B, 8)  # ij,tbj->tbi
-        + (_rows(frame[:T]) @ W_phone_frame_2.T).reshape(-1, B, 8)  # ij,tbj->tbi
-        + b_phone
-    )
+    n_phone = (_rows(frame[2:]) @ W_phone_frame.T).reshape(-1, B, 8)  # (1) ij,tbj->tbi
+    n_phone += (_rows(frame[1:T + 1]) @ W_phone_frame_1.T).reshape(-1, B, 8)  # (1) ij,tbj->tbi
+    n_phone += (_rows(frame[:T]) @ W_phone_frame_2.T).reshape(-1, B, 8)  # (1) ij,tbj->tbi
+    n_phone += b_phone  # (1)
     phone[4:] = _sigmoid(n_phone)  # (2)
-    n_word = (  # (3)
-        (_rows(phone[4:]) @ W_word_phone.T).reshape(-1, B, 3)  # ij,tbj->tbi
-        + (_rows(phone[3:T + 3]) @ W_word_phone_1.T).reshape(-1, B, 3)  # ij,tbj->tbi
-        + (_rows(phone[2:T + 2]) @ W_word_phone_2.T).reshape(-1, B, 3)  # ij,tbj->tbi
-        + (_rows(phone[1:T + 1]) @ W_word_phone_3.T).reshape(-1, B, 3)  # ij,tbj->tbi
-        + (_rows(phone[:T]) @ W_word_phone_4.T).reshape(-1, B, 3)  # ij,tbj->tbi
-        + b_word
-    )
+    n_word = (_rows(phone[4:]) @ W_word_phone.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
+    n_word += (_rows(phone[3:T + 3]) @ W_word_phone_1.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
+    n_word += (_rows(phone[2:T + 2]) @ W_word_phone_2.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
+    n_word += (_rows(phone[1:T + 1]) @ W_word_phone_3.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
+    n_word += (_rows(phone[:T]) @ W_word_phone_4.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
+    n_word += b_word  # (3)
     logsumexp_word = _logsumexp(n_word, axis=2)  # (4)
     word = np.exp(n_word - logsumexp_word[:, :, None])  # (5)
     arrays["n_phone"] = n_phone
@@ -285,11 +281,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -297,13 +291,14 @@ def _extended(array, before, after, rows_before, rows_after, dtype):
     return found
 
 
-def _sigmoid(x):
+def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
-        return np.where(x.real > 0, 1, e) / (1 + e)
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.minimum(-x, 88 if x.dtype == np.float32 else 709)
+    e = np.negative(x, out=out)
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
@@ -349,8 +344,10 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["frame"] = _extended(arrays["frame"], outside.get("frame"), None, 2, 0, dtype)
-    arrays["phone"] = _extended(np.zeros((T, B, 8), dtype), outside.get("phone"), None, 4, 0, dtype)
+    steps = arrays["frame"]
+    arrays["frame"] = _extended(T, B, 6, outside.get("frame"), 2, None, 0, dtype)
+    arrays["frame"][2 : 2 + T] = steps
+    arrays["phone"] = _extended(T, B, 8, outside.get("phone"), 4, None, 0, dtype)
     return arrays, T, B, dtype
 
 

@@ -175,12 +175,10 @@ def _forward(arrays, T, B, dtype):
     W_mode_force = arrays["W_mode_force"]
     b_mode = arrays["b_mode"]
 
-    n_state = (  # (1)
-        (_rows(speed[1:]) @ W_state_speed.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + (_rows(speed[:T]) @ W_state_speed_1.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + (_rows(sensors) @ W_state_sensors.T).reshape(-1, B, 6)  # ij,tbj->tbi
-        + b_state
-    )
+    n_state = (_rows(speed[1:]) @ W_state_speed.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
+    n_state += (_rows(speed[:T]) @ W_state_speed_1.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
+    n_state += (_rows(sensors) @ W_state_sensors.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
+    n_state += b_state  # (1)
     force[1:] = (  # (3)
         (_rows(speed[1:]) @ W_force_speed.T).reshape(-1, B, 2)  # ij,tbj->tbi
         + b_force
@@ -189,14 +187,12 @@ def _forward(arrays, T, B, dtype):
         n_state_t = n_state[t]
         n_state_t += state[t] @ W_state_state_1.T  # (1) ij,bj->bi
         n_state_t += force[t] @ W_state_force_1.T  # (1) ij,bj->bi
-        state[t + 1] = state_t = np.tanh(n_state_t)  # (2)
+        state_t = np.tanh(n_state_t, out=state[t + 1])  # (2)
         force_t = force[t + 1]
         force_t += state_t @ W_force_state.T  # (3) ij,bj->bi
-    n_mode = (  # (4)
-        (_rows(state[1:]) @ W_mode_state.T).reshape(-1, B, 4)  # ij,tbj->tbi
-        + (_rows(force[1:]) @ W_mode_force.T).reshape(-1, B, 4)  # ij,tbj->tbi
-        + b_mode
-    )
+    n_mode = (_rows(state[1:]) @ W_mode_state.T).reshape(-1, B, 4)  # (4) ij,tbj->tbi
+    n_mode += (_rows(force[1:]) @ W_mode_force.T).reshape(-1, B, 4)  # (4) ij,tbj->tbi
+    n_mode += b_mode  # (4)
     logsumexp_mode = _logsumexp(n_mode, axis=2)  # (5)
     mode = np.exp(n_mode - logsumexp_mode[:, :, None])  # (6)
     arrays["n_mode"] = n_mode
@@ -212,12 +208,14 @@ def _loss(arrays, T, B, dtype):
     target_force = arrays["target_force"]
     target_mode = arrays["target_mode"]
 
-    loss_force = 1 / (B * 2 * T) * _huber(force[1:] - target_force, 1 / 2).sum()  # (7) tbi->
+    error_force = force[1:] - target_force  # (7)
+    loss_force = 1 / (B * 2 * T) * _huber(error_force, 1 / 2).sum()  # (7) tbi->
     loss_mode = (  # (8)
         -(1 / B * (n_mode[T - 1] * target_mode).sum())  # bi->
         + 1 / B * logsumexp_mode[T - 1].sum()  # b->
     )
     loss = loss_force + 1 / 10 * loss_mode  # (9)
+    arrays["error_force"] = error_force
     arrays["loss_force"] = loss_force
     arrays["loss_mode"] = loss_mode
     arrays["loss"] = loss
@@ -235,17 +233,15 @@ def _backward(arrays, T, B, dtype):
     W_force_state = arrays["W_force_state"]
     W_mode_state = arrays["W_mode_state"]
     W_mode_force = arrays["W_mode_force"]
-    target_force = arrays["target_force"]
     target_mode = arrays["target_mode"]
+    error_force = arrays["error_force"]
 
     d_logsumexp_mode = np.zeros((T, B), dtype)
     d_logsumexp_mode[T - 1:] += 1 / (10 * B)  # (10)
     d_n_mode = d_logsumexp_mode[:, :, None] * mode  # (11)
     d_n_mode[T - 1:] -= 1 / (10 * B) * target_mode  # (11)
-    d_force = (  # (12)
-        1 / (B * 2 * T) * _clip(force[1:] - target_force, 1 / 2)
-        + (_rows(d_n_mode) @ W_mode_force).reshape(-1, B, 2)  # ij,tbj->tbi
-    )
+    d_force = (_rows(d_n_mode) @ W_mode_force).reshape(-1, B, 2)  # (12) ij,tbj->tbi
+    d_force += 1 / (B * 2 * T) * _clip(error_force, 1 / 2)  # (12)
     d_state = (_rows(d_n_mode) @ W_mode_state).reshape(-1, B, 6)  # (13) ij,tbj->tbi
     d_n_state = np.empty((T, B, 6), dtype)
     for t in range(T - 1, -1, -1):
@@ -256,7 +252,9 @@ def _backward(arrays, T, B, dtype):
         d_state_t += d_force_t @ W_force_state  # (13) ij,bj->bi
         if t < T - 1:
             d_state_t += d_n_state[t + 1] @ W_state_state_1  # (13) ij,bj->bi
-        d_n_state[t] = d_n_state_t = d_state_t * (1 - state[t + 1] ** 2)  # (14)
+        d_n_state_t = np.square(state[t + 1], out=d_n_state[t])  # (14)
+        np.subtract(1, d_n_state_t, out=d_n_state_t)  # (14)
+        d_n_state_t *= d_state_t  # (14)
     d_W_state_speed = _rows(d_n_state).T @ _rows(speed[1:])  # (17) tbi,tbj->ij
     d_W_state_speed_1 = _rows(d_n_state).T @ _rows(speed[:T])  # (18) tbi,tbj->ij
     d_W_state_sensors = _rows(d_n_state).T @ _rows(sensors)  # (19) tbi,tbj->ij
@@ -294,10 +292,8 @@ def _input_gradients(arrays, T, B, dtype):
     d_force = arrays["d_force"]
     d_n_state = arrays["d_n_state"]
 
-    d_speed = (  # (15)
-        (_rows(d_force) @ W_force_speed).reshape(-1, B, 1)  # ij,tbj->tbi
-        + (_rows(d_n_state) @ W_state_speed).reshape(-1, B, 1)  # ij,tbj->tbi
-    )
+    d_speed = (_rows(d_force) @ W_force_speed).reshape(-1, B, 1)  # (15) ij,tbj->tbi
+    d_speed += (_rows(d_n_state) @ W_state_speed).reshape(-1, B, 1)  # (15) ij,tbj->tbi
     d_speed[:T - 1] += (_rows(d_n_state[1:]) @ W_state_speed_1).reshape(-1, B, 1)  # (15) ij,tbj->tbi
     d_sensors = (_rows(d_n_state) @ W_state_sensors).reshape(-1, B, 3)  # (16) ij,tbj->tbi
     arrays["d_speed"] = d_speed
@@ -328,11 +324,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(array, before, after, rows_before, rows_after, dtype):
-    """The array with rows for the steps before the first and after the last."""
-    T = len(array)
-    found = np.zeros((rows_before + T + rows_after, *array.shape[1:]), dtype)
-    found[rows_before : rows_before + T] = array
+def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+    """Zeros for T steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -392,9 +386,11 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["speed"] = _extended(arrays["speed"], outside.get("speed"), None, 1, 0, dtype)
-    arrays["state"] = _extended(np.zeros((T, B, 6), dtype), outside.get("state"), None, 1, 0, dtype)
-    arrays["force"] = _extended(np.zeros((T, B, 2), dtype), outside.get("force"), None, 1, 0, dtype)
+    steps = arrays["speed"]
+    arrays["speed"] = _extended(T, B, 1, outside.get("speed"), 1, None, 0, dtype)
+    arrays["speed"][1 : 1 + T] = steps
+    arrays["state"] = _extended(T, B, 6, outside.get("state"), 1, None, 0, dtype)
+    arrays["force"] = _extended(T, B, 2, outside.get("force"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 
