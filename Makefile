@@ -6,10 +6,14 @@ NETWORKS ?= 1000
 SEED ?= 1000
 WORKERS ?= auto
 
-.PHONY: test fuzz lint generated bench clean
+.PHONY: test demo fuzz lint generated bench clean
 
 test: $(VENV)/test
 	$(RUN) -m pytest -n $(WORKERS) -q
+
+demo: $(VENV)/test
+	$(RUN) -m demo.sunspots
+	$(RUN) -m demo.characters
 
 # As many random networks as one asks: make fuzz NETWORKS=5000 SEED=10000
 fuzz: $(VENV)/test
