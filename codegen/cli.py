@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -40,7 +41,7 @@ def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except UserError as error:
-            _fail(str(error), USER_ERROR)
+            _fail(str(error.located(file=kwargs.get("file", ""))), USER_ERROR)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -51,10 +52,7 @@ def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _system(file: str) -> System:
-    try:
-        return build(load(file))
-    except UserError as error:
-        raise error.located(file=file) from None
+    return build(load(file))
 
 
 FILE = click.argument("file", type=click.Path())
@@ -186,9 +184,10 @@ def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
                 stream.write(text)
         umask = os.umask(0)
         os.umask(umask)
-        for temporary, path in ready:
+        for _, path in ready:
             if path.is_dir():
-                raise IsADirectoryError(21, "Is a directory", str(path))
+                raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
+        for temporary, path in ready:
             os.chmod(temporary, 0o666 & ~umask)
             os.replace(temporary, path)
     except OSError as error:

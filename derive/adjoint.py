@@ -29,7 +29,7 @@ from derive.system import (
     Quantity,
     System,
     Term,
-    check_names,
+    add_quantity,
     name_of,
     reads,
 )
@@ -81,7 +81,6 @@ class _Adjoint:
         equations = self._without_seeds(equations)
         kept = {e.quantity.name for e in equations}
         first = len(system.equations) + 1
-        check_names((q.name, q.role or q.kind) for q in self._quantities.values())
         return replace(
             system,
             quantities={
@@ -98,12 +97,13 @@ class _Adjoint:
 
     def _declare(self, quantity: Quantity) -> None:
         is_leaf = quantity.kind in ("parameter", "input")
-        self._quantities[gradient_name(quantity.name)] = Quantity(
+        adjoint = Quantity(
             gradient_name(quantity.name),
             "gradient" if is_leaf else "adjoint",
             quantity.axes,
             f"derivative of {self._of} by {quantity.name}",
         )
+        add_quantity(self._quantities, adjoint)
 
     # One equation, differentiated by what it mentions.
 
@@ -180,7 +180,7 @@ class _Adjoint:
                 f"derivative of {self._of} by the values of {name} "
                 + ("before the first step" if side == "initial" else "after the last step"),
             )
-            self._quantities[gradient.name] = gradient
+            add_quantity(self._quantities, gradient)
             indices = gradient.canonical_indices()
             time = quantity.canonical_indices()[position]
             step = indices[position].symbol

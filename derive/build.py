@@ -59,7 +59,6 @@ def build(network: Network) -> System:
         equations += elaborator.equations
     _check_judged(network, quantities)
     losses = LossBuilder(quantities, equations).build(network.losses)
-    check_names((q.name, q.role or q.kind) for q in quantities.values())
     outputs = tuple(dict.fromkeys((*(loss.output for loss in losses), *network.outputs)))
     system = System(
         name=network.name,

@@ -24,7 +24,18 @@ from derive.elaborate import canonical
 from derive.errors import UserError
 from derive.functions import huber, softplus
 from derive.network import LossSpec
-from derive.system import BATCH, TIME, B, Equation, Loss, Quantity, T, Term, index_symbol
+from derive.system import (
+    BATCH,
+    TIME,
+    B,
+    Equation,
+    Loss,
+    Quantity,
+    T,
+    Term,
+    add_quantity,
+    index_symbol,
+)
 
 t, b = index_symbol("t"), index_symbol("b")
 LAST = T - 1
@@ -52,7 +63,7 @@ class LossBuilder:
         return losses
 
     def _add(self, quantity: Quantity, indices: tuple[Index, ...], terms: tuple[Term, ...]) -> None:
-        self._quantities[quantity.name] = quantity
+        add_quantity(self._quantities, quantity)
         self._equations.append(canonical(Equation(0, quantity, indices, terms)))
 
     def _loss(self, spec: LossSpec, name: str) -> Loss:
@@ -62,7 +73,7 @@ class LossBuilder:
         last = spec.steps == "last"
         axes = (BATCH, output.axes[2]) if last else output.axes
         target = Quantity(f"target_{spec.output}", "target", axes, f"target of {spec.output}")
-        self._quantities[target.name] = target
+        add_quantity(self._quantities, target)
         at_target = target[[b, unit.symbol] if last else [t, b, unit.symbol]]
 
         per_unit, per_step, classes = self._summands(spec, definition, at_target, unit)
@@ -106,7 +117,7 @@ class LossBuilder:
             (TIME, BATCH),
             f"weight of each step of {spec.output}",
         )
-        self._quantities[weight.name] = weight
+        add_quantity(self._quantities, weight)
         if not is_mean:
             return weight[[t, b]]
         total = Quantity(

@@ -292,6 +292,14 @@ def _constant(expr: sp.Expr, default: int) -> int:
     return int(value) if value.is_Integer else default
 
 
+def add_quantity(quantities: dict[str, Quantity], quantity: Quantity) -> None:
+    """Put a quantity among others; refuse a name that another one has."""
+    other = quantities.get(quantity.name)
+    if other is not None:
+        check_names([(q.name, q.role or q.kind) for q in (other, quantity)])
+    quantities[quantity.name] = quantity
+
+
 def check_names(names: Iterable[tuple[str, str]]) -> None:
     """Refuse a name that two things have. `names` are pairs of a name and what it names."""
     seen: dict[str, str] = {}

@@ -1,0 +1,251 @@
+"""What a stranger's file may hold: one clear sentence, status 2, nothing written."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from codegen.cli import main
+
+FOLDER = Path(__file__).parent.parent / "generated"
+NARX = (FOLDER / "narx.toml").read_text(encoding="utf-8")
+EQUATIONS = (FOLDER / "equations.toml").read_text(encoding="utf-8")
+CELL = (FOLDER / "own_cell.toml").read_text(encoding="utf-8")
+
+
+def layer(**changes: str) -> str:
+    """A network of one layer, with some keys replaced by other TOML text."""
+    keys = {"size": "3", "activation": '"tanh"', "from": "{ x = [0] }"} | changes
+    body = "\n".join(f"{key} = {value}" for key, value in keys.items() if value)
+    return f'[inputs]\nx = 2\n[layers.y]\n{body}\n[loss]\ny = "mse"\n'
+
+
+def named(name: str) -> str:
+    keys = 'size = 1\nactivation = "tanh"\nfrom = { x = [0] }'
+    return f'[inputs]\nx = 2\n[layers."{name}"]\n{keys}\n[loss]\n"{name}" = "mse"\n'
+
+
+def equation(text: str, more: str = "") -> str:
+    tables = f"[inputs]\nx = 2\n[signals]\ny = 3\n{more}[loss]\ny = 'mse'\n"
+    return f"equations = '''\n{text}\n'''\n{tables}"
+
+
+# The text of a file, and words that the sentence must hold.
+CASES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "keyword": (named("lambda"), ("lambda", "meaning of its own")),
+    "soft keyword": (named("match"), ("match",)),
+    "dunder": (named("__import__"), ("__import__",)),
+    "jinja": (named("{{ 7*7 }}"), ("{{ 7*7 }}",)),
+    "python": (named("a; import os"), ("import os",)),
+    "newline": (named("a\\nb"), ("cannot name",)),
+    "long name": (named("a" * 10**5), ("100000 characters",)),
+    "not ascii": (named("größe"), ("größe",)),
+    "module path": (f'name = "../evil"\n{NARX.split(chr(10), 2)[2]}', ("../evil",)),
+    "size zero": (layer(size="0"), ("size 0", "layers.y.size")),
+    "size negative": (layer(size="-1"), ("-1",)),
+    "size huge": (layer(size="1000000000000"), ("1000000000000",)),
+    "size fraction": (layer(size="1.5"), ("1.5",)),
+    "size text": (layer(size='"ten"'), ("ten",)),
+    "size nan": (layer(size="nan"), ("nan",)),
+    "size true": (layer(size="true"), ("True",)),
+    "size of 5000 digits": (layer(size="9" * 5000), ("size",)),
+    "no size": (layer(size=""), ("no size",)),
+    "delay negative": (layer(**{"from": "{ x = [-1] }"}), ("-1", "layers.y.from.x")),
+    "delay huge": (layer(**{"from": "{ x = [1000000000] }"}), ("1000000000",)),
+    "delays repeated": (layer(**{"from": "{ x = [1, 1] }"}), ("repeats", "[1]")),
+    "delays unsorted": (layer(**{"from": "{ x = [2, 1] }"}), ("rising", "[1, 2]")),
+    "delays empty": (layer(**{"from": "{ x = [] }"}), ("empty",)),
+    "delay alone": (layer(**{"from": "{ x = 1 }"}), ("list",)),
+    "unknown source": (layer(**{"from": "{ xx = [0] }"}), ("xx", "did you mean 'x'")),
+    "unknown key": (layer(sise="3"), ("sise", "did you mean 'size'")),
+    "unknown activation": (layer(activation='"tan"'), ("did you mean 'tanh'",)),
+    "unknown cell": (layer(activation="", cell='"lstn"'), ("did you mean 'lstm'",)),
+    "cell and activation": (layer(cell='"lstm"'), ("cell and an activation",)),
+    "direction": (layer(direction='"up"'), ("direction",)),
+    "bias text": (layer(bias='"no"'), ("bias",)),
+    "reads nothing": (layer(**{"from": "{}"}), ("reads nothing",)),
+    "no loss": (layer().split("[loss]")[0], ("no loss",)),
+    "unknown loss": (layer().replace("mse", "mee"), ("did you mean 'mse'",)),
+    "loss of nobody": (layer().replace('y = "mse"', 'z = "mse"'), ("'z'",)),
+    "loss steps": (layer().replace('"mse"', '{ kind = "mse", steps = "first" }'), ("first",)),
+    "loss weight": (layer().replace('"mse"', '{ kind = "mse", weight = inf }'), ("inf",)),
+    "loss delta": (layer().replace('"mse"', '{ kind = "mse", delta = 1.0 }'), ("huber",)),
+    "wrong activation for loss": (layer().replace("mse", "cross_entropy"), ("softmax",)),
+    "no input": ("[layers.y]\nsize = 1", ("no activation",)),
+    "empty": ("", ("empty",)),
+    "spaces": ("  \n", ("empty",)),
+    "broken toml": ("[inputs\nx = 3", ("line 1",)),
+    "duplicate key": ("[inputs]\nx = 3\nx = 4\n", ("line 3",)),
+    "nested": ("x = " + "[" * 10**5, ("nested",)),
+    "layers a list": ("layers = [1, 2]\n" + layer().split("[layers")[0], ("not a table",)),
+    "inputs a number": ("inputs = 3\n", ("not a table",)),
+    "a loop": (
+        NARX.replace("position = [1, 2]", "position = [0]"),
+        ("hidden -> position -> hidden", "position -> hidden"),
+    ),
+    "reads itself": (layer(**{"from": "{ x = [0], y = [0] }"}), ("y -> y", "delay")),
+    "unreached output": (
+        layer(**{"from": "{ y = [1] }"}), ("no input reaches",),
+    ),
+    "both ways in time": (
+        '[inputs]\nx = 1\n[layers.a]\nsize = 1\nactivation = "tanh"\nfrom = { x = [0], b = [3] }\n'
+        '[layers.b]\nsize = 1\nactivation = "tanh"\nfrom = { a = [1] }\ndirection = "backward"\n'
+        '[loss]\na = "mse"\n',
+        ("a and b",),
+    ),
+    "shared weight": (
+        layer(**{"from": '{ x = { weight = "Q" }, y = { delays = [1], weight = "Q" } }'}),
+        ("(3, 2)", "size 3"),
+    ),
+    "weights count": (
+        layer(**{"from": '{ x = { delays = [0], weights = ["A", "B"] } }'}), ("2 weights for 1",),
+    ),
+    "name twice": (
+        layer(**{"from": '{ x = { delays = [0], weight = "y" } }'}), ("'y'",),
+    ),
+    "adjoint's name": (named("q").replace("x = 2", "x = 2\nd_q = 1"), ("'d_q'",)),
+    "call": (equation("y[t] = __import__('os')"), ("line 1",)),
+    "eval": (equation("y[t] = eval(x[t])"), ("eval", "line 1, column 8")),
+    "attribute": (equation("y[t] = x.shape"), ("transpose",)),
+    "semicolon": (equation("y[t] = x[t]; import os"), (";",)),
+    "unknown function": (equation("y[t] = tanhh(W @ x[t])"), ("did you mean 'tanh'",)),
+    "unclosed": (equation("y[t] = tanh(W @ x[t]"), ("')'",)),
+    "no right side": (equation("y[t] ="), ("line 1",)),
+    "future left": (equation("y[t+1] = W @ x[t]"), ("time t",)),
+    "defined twice": (equation("y[t] = W @ x[t]\ny[t] = V @ x[t]"), ("second time",)),
+    "undefined signal": (equation("y[t] = W @ z[t]"), ("'z'",)),
+    "no time": (equation("y[t] = W @ x"), ("x[t]",)),
+    "shapes": (equation("y[t] = x[t] + W @ x[t]"), ("size 2", "size 3")),
+    "matrix shapes": (
+        equation("y[t] = W @ x[t]", "[parameters]\nW = [3, 4]\n"), ("(3, 4)", "size 2"),
+    ),
+    "index sizes": (equation("y[t,i] = W[i,j]*x[t,j] + x[t,i]"), ("index 'i'",)),
+    "index once": (equation("y[t,i] = W[i,j]*x[t,i]"), ("index",)),
+    "mixed notations": (equation("y[t,i] = W @ x[t]"), ("notation",)),
+    "shape unknown": (equation("y[t] = A @ (C @ x[t])"), ("'A'", "declare")),
+    "unused parameter": (equation("y[t] = W @ x[t]", "[parameters]\nV = [3]\n"), ("'V'",)),
+    "exponent": (equation("y[t] = (W @ x[t]) ** x[t]"), ("exponent",)),
+    "division by zero": (equation("y[t] = W @ x[t] / 0"), ("zero",)),
+    "deep nesting": (equation("y[t] = " + "(" * 10**4 + "x[t]" + ")" * 10**4), ("nested",)),
+    "long product": (equation("y[t] = W @ x[t]" + " * 1" * 10**4), ("factors",)),
+    "algebraic equations": (
+        equation("y[t] = tanh(W @ x[t] + U @ z[t])\nz[t] = tanh(y[t])", ""), ("y -> z -> y",),
+    ),
+    "equations too low": (
+        layer().split("[layers")[0] + "equations = '''y[t] = x[t]'''\n", ("above the first",),
+    ),
+    "layers and equations": ("equations = 'y[t] = x[t]'\n" + layer(), ("both",)),
+    "cell without output": (CELL.replace('output = "h"', 'output = "q"'), ("'q'",)),
+    "cell defines x": (CELL.replace("g[t,i] =", "x[t,i] ="), ("x",)),
+    "cell reads unknown": (CELL.replace("h[t-1,i]", "q[t-1,i]"), ("'q'",)),
+    "wrong bias": (CELL.replace('["b", "c"]', '["b", "q"]'), ("'q'",)),
+}  # fmt: skip
+
+
+def run(path: Path, out: Path) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["generate", str(path), "-o", str(out)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stderr
+
+
+def is_one_sentence(text: str, path: Path) -> bool:
+    lines = text.strip().splitlines()
+    return len(lines) == 1 and lines[0].startswith(f"bptt: {path}: ") and len(lines[0]) < 900
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_sentence(case: str, tmp_path: Path) -> None:
+    text, words = CASES[case]
+    path, out = tmp_path / "net.toml", tmp_path / "out"
+    path.write_text(text, encoding="utf-8")
+    status, message = run(path, out)
+    assert status == 2, message
+    assert is_one_sentence(message, path), message
+    for word in words:
+        assert word in message, message
+    assert not out.exists()
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(bytes(range(256)))
+    large = tmp_path / "large.toml"
+    large.write_bytes(b"#" * 2_000_000)
+    for path in (tmp_path / "missing.toml", tmp_path, binary, large):
+        status, message = run(path, tmp_path / "out")
+        assert status == 2
+        assert is_one_sentence(message, path), message
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_that_cannot_be_written(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("kept", encoding="utf-8")
+    status, message = run(FOLDER / "narx.toml", blocked)
+    assert status == 2
+    assert len(message.strip().splitlines()) == 1
+    assert blocked.read_text(encoding="utf-8") == "kept"
+
+
+def test_nothing_half_written(tmp_path: Path) -> None:
+    (tmp_path / "narx.tex").mkdir()
+    status, _ = run(FOLDER / "narx.toml", tmp_path)
+    assert status == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["narx.tex"]
+
+
+def test_in_a_process_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "net.toml"
+    path.write_text(layer(size="0"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "codegen", "show", path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+PIECES = [
+    "[", "]", "{", "}", "=", ",", '"', "'''", "\n", "0", "-1", "1e9", "nan", "[0]", "x", "hidden",
+    "position", "mse", "loss", "t", "t-1", "@", "*", "**", "(", ")", "W", "+", "/", ".T", "#",
+    "softmax", "concat", "sum", "\\u0000", "é", "__class__", "{{x}}", "true", "[[layers]]", "i,j",
+]  # fmt: skip
+
+
+def mutated(rng: random.Random, text: str) -> str:
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(text) + 1)
+        match rng.randrange(4):
+            case 0:
+                text = text[:at] + rng.choice(PIECES) + text[at:]
+            case 1:
+                text = text[:at] + text[at + rng.randint(1, 8) :]
+            case 2:
+                other = rng.randrange(len(text) + 1)
+                text = text[:at] + text[min(at, other) : max(at, other)][:40] + text[at:]
+            case _:
+                lines = text.split("\n")
+                rng.shuffle(lines)
+                text = "\n".join(lines)
+    return text
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_mutated_files(seed: int, tmp_path: Path) -> None:
+    """A file with random damage is either a network or one sentence."""
+    rng = random.Random(seed)
+    path = tmp_path / "net.toml"
+    for _ in range(40):
+        text = mutated(rng, rng.choice((NARX, EQUATIONS, CELL)))
+        path.write_text(text, encoding="utf-8")
+        result = CliRunner().invoke(main, ["show", str(path)])
+        fine = result.exit_code == 0 or (
+            result.exit_code == 2 and is_one_sentence(result.stderr, path)
+        )
+        assert fine, f"seed {seed}\n{text}\n{result.stderr}\n{result.exception!r}"

@@ -1,0 +1,95 @@
+"""A check that does not notice is no check: every line of a module, corrupted on purpose."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from codegen.check import ModuleFailureError, check
+from derive import build, load
+
+FOLDER = Path(__file__).parent.parent / "generated"
+EQUATION = re.compile(
+    r"^( +)(?:([A-Za-z_]\w*)(?:\[[^=]*?\])? [-+*]?= |np\.\w+\(.*out=(\w+)\)).*# \("
+)
+
+
+def corruptions(source: str) -> list[tuple[str, str, str]]:
+    """Each computing line with the name that it computes, and the source with it spoilt."""
+    lines = source.splitlines()
+    found = []
+    for number, line in enumerate(lines):
+        match = EQUATION.match(line)
+        if match and not line.rstrip().endswith("(") and " = (  #" not in line:
+            name = match[2] or match[3]
+            spoilt = f"{match[1]}{name} = {name} * 1.001 if np.ndim({name}) == 0 else {name}"
+            inplace = f"{match[1]}np.multiply({name}, 1.001, out={name}) if np.ndim({name}) else 0"
+            changed = [*lines[: number + 1], inplace, spoilt, *lines[number + 1 :]]
+            found.append((line.strip(), name, "\n".join(changed)))
+    return found
+
+
+@pytest.mark.parametrize("name", ["narx", "two_in_two_out", "gru"])
+def test_every_spoilt_line_is_noticed(name: str) -> None:
+    system = build(load(FOLDER / f"{name}.toml"))
+    spoilt = corruptions((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    kinds = {target.split("_")[0] for _, target, _ in spoilt}
+    assert len(spoilt) > 20
+    assert "d" in kinds, "no line of a derivative was spoilt"
+    for line, target, source in spoilt:
+        wrong = {r.name for r in check(system, source) if not r.passed}
+        assert wrong, f"unnoticed: {line}"
+        gradient = target.removeprefix("d_")
+        if target.startswith("d_") and gradient in (q.name for q in system.of_kind("parameter")):
+            assert wrong == {gradient}, f"{line}: {wrong} instead of {gradient}"
+
+
+SLIPS = {
+    "a lost transpose": ("@ W_hidden_position_1  #", "@ W_hidden_position_1.T.T[::-1]  #"),
+    "a shift in time": ("d_n_hidden[t + 2] @", "d_n_hidden[t + 1] @"),
+    "a lost square": ("np.square(hidden[t]", "np.positive(hidden[t]"),
+    "a factor": ("2 / (B * T)", "1 / (B * T)"),
+    "a sign": ("d_current[:T - 1] += ", "d_current[:T - 1] -= "),
+    "the wrong rows": ("_rows(position[1:T + 1])", "_rows(position[:T])"),
+    "a wrong guard": ("if t < T - 2:", "if t < T - 3:"),
+    "a wrong initial value": ("d_initial_position[1:] +=", "d_initial_position[:1] +="),
+    "a wrong output": ("np.tanh(n_hidden_t", "np.sin(n_hidden_t"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_named(slip: str) -> None:
+    old, new = SLIPS[slip]
+    source = (FOLDER / "narx.py").read_text(encoding="utf-8")
+    assert old in source
+    results = check(build(load(FOLDER / "narx.toml")), source.replace(old, new))
+    wrong = {r.name for r in results if not r.passed}
+    named = {
+        "a sign": {"current"},
+        "the wrong rows": {"W_hidden_position_1"},
+        "a wrong initial value": {"initial_position"},
+    }
+    if slip == "a lost transpose":
+        assert wrong  # the weight has one column: only its order can be lost
+    else:
+        assert wrong >= named.get(slip, {"W_hidden_current"}), wrong
+        assert slip not in named or wrong == named[slip]
+
+
+def test_a_module_that_does_not_run_is_a_failure() -> None:
+    system = build(load(FOLDER / "narx.toml"))
+    source = (FOLDER / "narx.py").read_text(encoding="utf-8")
+    for broken in ("def (", "raise OSError('x')", source.replace(".reshape(-1, B, 10)", "")):
+        with pytest.raises(ModuleFailureError):
+            check(system, broken)
+
+
+def test_nan_is_wrong() -> None:
+    system = build(load(FOLDER / "narx.toml"))
+    source = (FOLDER / "narx.py").read_text(encoding="utf-8")
+    spoilt = source.replace(
+        '    arrays["d_b_hidden"] =', '    d_b_hidden[0] = np.nan\n    arrays["d_b_hidden"] ='
+    )
+    assert {r.name for r in check(system, spoilt) if not r.passed} == {"b_hidden"}
