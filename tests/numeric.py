@@ -88,11 +88,11 @@ def derivative(
     to `near` counts: across a kink a difference says nothing, and a narrow one crosses fewer.
     """
     group, key = example.array(name)
-    start = group[key]
+    start = np.asarray(group[key])
     found = np.empty(start.shape)
 
     def loss(place: tuple[int, ...], step: complex) -> Any:
-        moved = start.astype(complex if isinstance(step, complex) else float)
+        moved = np.array(start, dtype=complex if isinstance(step, complex) else float)
         moved[place] += step
         group[key] = moved
         try:
