@@ -124,13 +124,15 @@ def check_command(file: str, module: str | None) -> None:
 
 @main.command("show")
 @FILE
+@click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
 @_reports_errors
-def show_command(file: str) -> None:
+def show_command(file: str, trace: bool) -> None:
     """Print the network in FILE: its shapes, its forward and its adjoint equations.
 
     \b
-    Example:
+    Examples:
       bptt show narx.toml | less
+      bptt show narx.toml --trace
     """
     system = adjoint(_system(file))
     console = _console()
@@ -147,7 +149,7 @@ def show_command(file: str) -> None:
         ("Adjoint equations; d_x is the derivative of the loss by x", system.equations[split:]),
     ):
         console.print(f"\n[bold]{heading}[/bold]")
-        text = system_text(equations, width=max(console.width, 60))
+        text = system_text(equations, width=max(console.width, 60), trace=trace)
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 

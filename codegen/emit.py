@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -81,7 +82,7 @@ def module_source(system: System) -> str:
         .render(
             title=f"{system.name}: a recurrent network with {system.parameter_count} parameters.",
             description=_description(system),
-            index_note=f"{steps_text(system)}.",
+            index_note=textwrap.wrap(f"{steps_text(system)}.", 96, break_on_hyphens=False),
             equations=system_text(system.equations).splitlines(),
             parameters=[_entry(q, system) for q in system.of_kind("parameter")],
             inputs=[_width_entry(q, system) for q in system.of_kind("input")],

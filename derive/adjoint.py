@@ -33,6 +33,7 @@ from derive.system import (
     name_of,
     reads,
 )
+from derive.text import affine_text, expression_text
 
 
 def adjoint(system: System, of: str = "loss") -> System:
@@ -128,7 +129,7 @@ class _Adjoint:
             self._system.subscripts(read),
             target,
         )
-        rule = f"d {equation.quantity.name} / d {name}"
+        rule = _rule(equation, read, self._system)
         origin = Origin(equation.number, rule)
         self._contributions.setdefault(name, []).append(replace(found, origins=(origin,)))
 
@@ -223,9 +224,22 @@ class _Adjoint:
             equation.quantity.kind == "adjoint"
             and all(axis.kind != "feature" for axis in equation.quantity.axes)
             and len(equation.terms) == 1
-            and equation.terms[0].is_pointwise
+            and not equation.terms[0].sums
             and not any(name_of(r).startswith(PREFIX) for r in equation.terms[0].reads())
         )
+
+
+def _rule(equation: Equation, read: sp.Indexed, system: System) -> str:
+    """The rule in words: what was differentiated by what, and what its deltas did."""
+    name = equation.quantity.name
+    rule = f"chain rule, d {name} / d {expression_text(read)}"
+    axis = system.quantity_of(read).time_axis
+    if axis is not None:
+        at = read.indices[axis]
+        index = next((i.symbol for i in equation.indices if at.coeff(i.symbol) == 1), None)
+        if index is not None and at != index:
+            rule += f"; the delta in time puts {affine_text(2 * index - at)} for {index}"
+    return rule
 
 
 def derivative(factor: sp.Expr, read: sp.Indexed) -> sp.Expr:
@@ -314,7 +328,7 @@ def collected(terms: list[Term]) -> tuple[Term, ...]:
             if rest == 0:
                 continue
             origins = tuple(dict.fromkeys(o for term in group for o in term.origins))
-            first = replace(first, factor=common * rest, origins=origins)
+            first = replace(first, factor=common * sp.factor_terms(rest), origins=origins)
         found.append(first)
     return tuple(found)
 
@@ -353,15 +367,21 @@ def _substituted(
 
 
 def _inlined(term: Term, seeds: Mapping[str, Equation]) -> Term:
-    mapping: dict[sp.Expr, sp.Expr] = {}
+    """The term with seeds in place of their names; it then holds only where they do."""
     for read in term.reads():
         seed = seeds.get(name_of(read))
         if seed is None:
             continue
         subscripts = read.indices if seed.quantity.axes else ()
         at = {i.symbol: s for i, s in zip(seed.indices, subscripts, strict=True)}
-        mapping[read] = seed.terms[0].factor.xreplace(at)
-    return replace(term, factor=term.factor.xreplace(mapping)) if mapping else term
+        known = seed.terms[0]
+        term = replace(
+            term,
+            factor=term.factor.xreplace({read: known.factor.xreplace(at)}),
+            bounds=tuple(dict.fromkeys(term.bounds + substitute(known.bounds, at))),
+            equals=tuple(dict.fromkeys(term.equals + substitute(known.equals, at))),
+        )
+    return term
 
 
 def _active(system: System) -> frozenset[str]:

@@ -9,7 +9,7 @@ import sympy as sp
 
 from derive.order import addends, split_quotient, split_sign
 from derive.system import LETTERS, Equation, System, Term, name_of
-from derive.text import affine_text, condition_text
+from derive.text import affine_text, condition_text, expression_text
 
 GREEK = frozenset(
     (
@@ -26,13 +26,13 @@ FUNCTIONS = {
     "cos": r"\cos",
     "sigmoid": r"\sigma",
 }
-TERMS_A_LINE = 2
+LINE = 90
 
 
 def symbol(name: str) -> str:
     """A quantity's name as a symbol: `W_hidden_x` is W with a superscript, `d_h` a derivative."""
     if name.startswith("d_"):
-        return rf"\partial_{{{symbol(name[2:])}}}"
+        return rf"\mathrm{{d}}{symbol(name[2:])}"
     head, *rest = re.split(r"_+", name)
     # A name's trailing digits are part of its superscript: h2 reads as h with 2.
     match = re.fullmatch(r"([A-Za-z]+)(\d+)", head)
@@ -55,8 +55,6 @@ def expression(expr: sp.Expr) -> str:
         if expr.indices == (sp.Integer(0),):
             return name
         places = [affine_text(s) for s in expr.indices]
-        if name.startswith(r"\partial") or "^" in name:
-            name = f"{{{name}}}"
         return f"{name}_{{{','.join(places)}}}"
     if isinstance(expr, sp.Add):
         return _sum(expr)
@@ -72,6 +70,10 @@ def expression(expr: sp.Expr) -> str:
         name = type(expr).__name__
         head = FUNCTIONS.get(name, rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}")
         inner = ", ".join(expression(a) for a in expr.args)
+        if name == "negative_part":
+            return rf"\min\left({inner}, 0\right)"
+        if name == "absolute":
+            return rf"\left|{inner}\right|"
         return rf"{head}\left({inner}\right)"
     if isinstance(expr, sp.Rational) and not expr.is_Integer:
         return rf"\frac{{{expr.p}}}{{{expr.q}}}"
@@ -137,10 +139,15 @@ def _term(term: Term, equation: Equation) -> tuple[int, str]:
 def equation_lines(equation: Equation) -> list[str]:
     """The lines of one aligned equation, the number on the last."""
     lines = [rf"{expression(equation.lhs)} &="]
+    used = len(expression_text(equation.lhs))
     for position, term in enumerate(equation.terms):
         sign, code = _term(term, equation)
         lead = ("-" if sign < 0 else "") if position == 0 else ("- " if sign < 0 else "+ ")
-        if position and position % TERMS_A_LINE == 0:
+        # The length of the plain text is a fair measure of the typeset width.
+        length = len(expression_text(term.factor)) + len(condition_text(term, equation)) + 4
+        used += length
+        if position and used > LINE:
+            used = length
             lines[-1] += r" \notag \\"
             lines.append(r"&\quad")
         lines[-1] += f" {lead}{code}"
@@ -183,7 +190,7 @@ def document(system: System) -> str:
         r"\maketitle",
         rf"Steps ${LETTERS['time'][0]} = 0, \ldots, T-1$; sequences $b = 0, \ldots, B-1$; "
         rf"sizes {sizes}. A term with a condition in brackets is zero where the condition does "
-        r"not hold. $\partial_{x}$ is the total derivative of the loss by $x$.",
+        r"not hold. $\mathrm{d}x$ is the total derivative of the loss by $x$.",
     ]
     for heading, chosen in parts:
         if chosen:

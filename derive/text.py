@@ -6,12 +6,16 @@ n_hidden[t,b,i] = sum_j W_hidden_x[i,j]*x[t,b,j] + b_hidden[i]
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 
 import sympy as sp
 
 from derive.bounds import Index
 from derive.order import addends, split_quotient, split_sign
 from derive.system import Equation, System, T, Term, name_of
+
+# Functions that have a customary form of their own.
+CALLS = {"negative_part": "min({}, 0)", "absolute": "|{}|", "signum": "sign({})"}
 
 
 def equation_text(equation: Equation, *, width: int = 96) -> str:
@@ -32,14 +36,26 @@ def equation_text(equation: Equation, *, width: int = 96) -> str:
     return "\n".join(lines)
 
 
-def system_text(equations: tuple[Equation, ...], *, width: int = 96) -> str:
-    """Numbered equations, one or more lines each."""
+def trace_text(equation: Equation) -> str:
+    """Where each term comes from: an equation's number, and the rule that made the term."""
+    return "\n".join(
+        f"term {number} from ({origin.equation}): {origin.rule}"
+        for number, term in enumerate(equation.terms, 1)
+        for origin in term.origins
+    )
+
+
+def system_text(equations: Iterable[Equation], *, width: int = 96, trace: bool = False) -> str:
+    """Numbered equations, one or more lines each; with `trace`, the origins of their terms."""
+    equations = tuple(equations)
     digits = len(str(max((e.number for e in equations), default=0)))
     lines = []
     for equation in equations:
         label = f"({equation.number})".rjust(digits + 2)
         text = equation_text(equation, width=width - digits - 4)
         lines.append(f"{label}  " + textwrap.indent(text, " " * (digits + 4)).lstrip())
+        if trace and any(term.origins for term in equation.terms):
+            lines.append(textwrap.indent(trace_text(equation), " " * (digits + 4)))
     return "\n".join(lines)
 
 
@@ -131,7 +147,8 @@ def expression_text(expr: sp.Expr) -> str:
             return _quotient(expr)
         return f"{_atom(expr.base)}^{_atom(expr.exp)}"
     if isinstance(expr, sp.Function):
-        return f"{type(expr).__name__}({', '.join(expression_text(a) for a in expr.args)})"
+        inner = ", ".join(expression_text(a) for a in expr.args)
+        return CALLS.get(type(expr).__name__, type(expr).__name__ + "({})").format(inner)
     if isinstance(expr, sp.Float):
         return repr(float(expr))
     return str(expr)

@@ -6,7 +6,10 @@ Arrays are laid out (time, batch, width); T is the number of steps and B of sequ
 Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
 float32, float64, or complex128 (for derivatives by complex step).
 
-Equations; d_x stands for the derivative of the loss by x. t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_character = 96, N_lower = 64, N_upper = 64, N_next = 96.
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold.
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_character = 96, N_lower = 64, N_upper = 64,
+N_next = 96.
 
  (1)  n_i_lower[t,b,i] = sum_j W_i_lower_character[i,j]*character[t,b,j]
           + sum_j U_i_lower[i,j]*lower[t-1,b,j] + b_i_lower[i]

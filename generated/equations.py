@@ -6,7 +6,9 @@ Arrays are laid out (time, batch, width); T is the number of steps and B of sequ
 Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
 float32, float64, or complex128 (for derivatives by complex step).
 
-Equations; d_x stands for the derivative of the loss by x. t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_s = 3, N_h = 6, N_y = 2, N_K_1 = 4.
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold.
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_s = 3, N_h = 6, N_y = 2, N_K_1 = 4.
 
  (1)  n_a[t,b,i] = sum_j K[i,j]*h[t-1,b,j] + sum_j Q[i,j]*x[t,b,j]
  (2)  logsumexp_a[t,b] = log sum_i exp(n_a[t,b,i])

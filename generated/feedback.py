@@ -6,7 +6,9 @@ Arrays are laid out (time, batch, width); T is the number of steps and B of sequ
 Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
 float32, float64, or complex128 (for derivatives by complex step).
 
-Equations; d_x stands for the derivative of the loss by x. t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_first = 5, N_second = 4, N_output = 2.
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold.
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_first = 5, N_second = 4, N_output = 2.
 
  (1)  n_first[t,b,i] = sum_j W_first_x[i,j]*x[t,b,j] + sum_j W_first_x_1[i,j]*x[t-1,b,j]
           + sum_j W_first_first_1[i,j]*first[t-1,b,j]
@@ -29,7 +31,7 @@ Equations; d_x stands for the derivative of the loss by x. t = 0..T-1 steps, b =
  (8)  d_second[t,b,i] = sum_j W_output_second[j,i]*d_output[t,b,j]
           + sum_j W_second_second_2[j,i]*d_n_second[t+2,b,j] [t <= T-3]
           + sum_j W_second_second_5[j,i]*d_n_second[t+5,b,j] [t <= T-6]
- (9)  d_n_second[t,b,i] = d_second[t,b,i]*(1 + negative_part(second[t,b,i]))
+ (9)  d_n_second[t,b,i] = d_second[t,b,i]*(1 + min(second[t,b,i], 0))
 (10)  d_first[t,b,i] = sum_j W_second_first[j,i]*d_n_second[t,b,j]
           + sum_j W_second_first_1[j,i]*d_n_second[t+1,b,j] [t <= T-2]
           + sum_j W_first_first_1[j,i]*d_n_first[t+1,b,j] [t <= T-2]

@@ -6,7 +6,9 @@ Arrays are laid out (time, batch, width); T is the number of steps and B of sequ
 Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
 float32, float64, or complex128 (for derivatives by complex step).
 
-Equations; d_x stands for the derivative of the loss by x. t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_hidden = 8, N_output = 2.
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold.
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_hidden = 8, N_output = 2.
 
  (1)  n_hidden[t,b,i] = sum_j W_hidden_x[i,j]*x[t,b,j]
           + sum_j W_hidden_output_1[i,j]*output[t-1,b,j] + b_hidden[i]

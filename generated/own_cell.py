@@ -6,7 +6,9 @@ Arrays are laid out (time, batch, width); T is the number of steps and B of sequ
 Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
 float32, float64, or complex128 (for derivatives by complex step).
 
-Equations; d_x stands for the derivative of the loss by x. t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_memory = 6, N_output = 1.
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold.
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_memory = 6, N_output = 1.
 
  (1)  n_g_memory[t,b,i] = sum_j V_memory_x[i,j]*x[t,b,j] + sum_j V_memory_x_1[i,j]*x[t-1,b,j]
           + sum_j V_memory_x_3[i,j]*x[t-3,b,j] + c_memory[i]
