@@ -8,6 +8,10 @@ WORKERS ?= auto
 
 .PHONY: test demo fuzz lint generated bench clean
 
+# One thread of linear algebra for each worker: more of them wait for each other.
+test fuzz: export OPENBLAS_NUM_THREADS = 1
+test fuzz: export OMP_NUM_THREADS = 1
+
 test: $(VENV)/test
 	$(RUN) -m pytest -n $(WORKERS) -q
 

@@ -87,7 +87,7 @@ def module_source(system: System) -> str:
             parameters=[_entry(q, system) for q in system.of_kind("parameter")],
             inputs=[_width_entry(q, system) for q in system.of_kind("input")],
             outputs=[_width_entry(system.quantities[n], system) for n in system.outputs],
-            initial=[f'"{b.key}": ({b.steps}, {b.width})' for b in boundaries],
+            initial=[f'"{b.key}": {(b.steps, *b.units)}' for b in boundaries],
             initial_gradients=[f'"{b.key}": "{b.gradient}"' for b in boundaries],
             targets=[
                 f'"{loss.output}": {system.shape(system.quantities[loss.output])[-1]}'
@@ -152,7 +152,7 @@ class Boundary:
     quantity: str
     side: str
     steps: int
-    width: int
+    units: tuple[int, ...]
     gradient: str
 
 
@@ -167,12 +167,12 @@ def boundary_values(system: System) -> list[Boundary]:
         quantity = system.quantities[name]
         if quantity.kind not in ("signal", "input"):
             continue
-        width = int(system.shape(quantity)[-1])
+        units = tuple(int(n) for n in system.shape(quantity)[2:])
         for side, steps in (("initial", reach.before), ("after", reach.after)):
             if steps:
                 both = side == "after" and reach.before
                 key = f"{name}_after" if both else name
-                found.append(Boundary(key, name, side, steps, width, f"d_{side}_{name}"))
+                found.append(Boundary(key, name, side, steps, units, f"d_{side}_{name}"))
     return found
 
 
@@ -186,9 +186,10 @@ def _extensions(system: System, boundaries: list[Boundary]) -> list[str]:
             f'outside.get("{keys[side]}")' if side in keys else "None"
             for side in ("initial", "after")
         )
-        width = system.shape(quantity)[-1]
+        shape = ", ".join(("B", *map(str, system.shape(quantity)[2:])))
+        shape += "," if shape == "B" else ""
         extended = (
-            f"_extended(T, B, {width}, {before}, {reach.before}, {after}, {reach.after}, dtype)"
+            f"_extended(T, ({shape}), {before}, {reach.before}, {after}, {reach.after}, dtype)"
         )
         if quantity.kind == "input":
             lines.append(f'steps = arrays["{name}"]')

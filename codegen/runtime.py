@@ -14,9 +14,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+def _extended(T, shape, before, rows_before, after, rows_after, dtype):
     """Zeros for T steps, with the given values before the first and after the last."""
-    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
+    found = np.zeros((rows_before + T + rows_after, *shape), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -29,8 +29,9 @@ def _sigmoid(x, out=None):
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
+    e = np.empty_like(x) if out is None else out
+    np.negative(x, out=e)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.negative(x, out=out)
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1

@@ -356,13 +356,16 @@ def _substituted(
     """The term at other indices, or None where its conditions never hold there."""
     box = indices + term.sums
     bounds = substitute(term.bounds, mapping)
-    if any(always_holds(-bound - 1, box) for bound in bounds):
+    equals = substitute(term.equals, mapping)
+    if any(always_holds(-bound - 1, box) for bound in bounds) or any(
+        always_holds(sign * equal - 1, box) for equal in equals for sign in (1, -1)
+    ):
         return None
     return replace(
         term,
         factor=term.factor.xreplace(dict(mapping)),
         bounds=prune(bounds, box),
-        equals=substitute(term.equals, mapping),
+        equals=equals,
     )
 
 

@@ -20,11 +20,13 @@ from derive.network import (
     MAX_CONNECTIONS,
     MAX_LAYERS,
     MAX_PARAMETERS,
+    PREFIXES,
     STEPS,
     Cell,
     Layer,
     Network,
     check_delay,
+    check_module_name,
     check_name,
     check_size,
 )
@@ -82,11 +84,13 @@ def build(network: Network) -> System:
 
 
 def _check_network(network: Network) -> None:
-    check_name(network.name, "a network", "name")
+    check_module_name(network.name)
     if not network.inputs:
         raise UserError(
             "the network has no input", place="inputs", remedy="name one with its width: x = 3"
         )
+    if len(network.inputs) > MAX_LAYERS:
+        raise UserError(f"{len(network.inputs)} inputs", remedy=f"use at most {MAX_LAYERS}")
     for name, width in network.inputs.items():
         check_name(name, "an input", f"inputs.{name}")
         check_size(width, f"inputs.{name}")
@@ -342,6 +346,9 @@ def _declare(
     signals = {s.target.name: b for b in blocks for s in b.statements}
     check_names((s.target.name, _what(s.target.name, b)) for b in blocks for s in b.statements)
     parameters = []
+    for name in known:
+        if name.startswith(PREFIXES):
+            check_name(name, "a quantity", "")
     for name, shape in known.items():
         axes = tuple(Axis("feature", size) for size in shape)
         if name in signals:

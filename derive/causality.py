@@ -8,6 +8,7 @@ from derive.errors import UserError
 from derive.system import Equation, System, name_of
 
 Offsets = dict[str, set[int]]
+STARTS, MOST_SHOWN = 20, 12
 
 
 def time_offsets(system: System, equation: Equation) -> Offsets:
@@ -108,28 +109,38 @@ def _algebraic_loop(
     start = path.index(min(path))
     path = path[start:] + path[:start]
     source, target = path[-1], path[0]
+    around = [*path, path[0]]
+    if len(around) > MOST_SHOWN:
+        around = [*around[: MOST_SHOWN // 2], "...", *around[-MOST_SHOWN // 2 :]]
     return UserError(
-        f"the loop {' -> '.join([*path, path[0]])} has no delay",
+        f"the loop {' -> '.join(around)} has no delay",
         remedy=f"give a connection on it a delay of 1 or more, such as {source} -> {target}",
     )
 
 
 def _shortest_cycle(graph: Mapping[str, list[str]], members: set[str]) -> list[str]:
+    """The shortest round through one of the first few members, by breadth-first search."""
     best: list[str] = []
-    for start in sorted(members):
-        paths = {start: [start]}
-        frontier = [start]
-        while frontier:
+    for start in sorted(members)[:STARTS]:
+        came_from = {start: ""}
+        frontier, last = [start], ""
+        while frontier and not last:
             reached = []
             for node in frontier:
                 for need in graph[node]:
-                    if need == start and (not best or len(paths[node]) < len(best)):
-                        best = paths[node]
-                    if need in members and need not in paths:
-                        paths[need] = [*paths[node], need]
+                    if need == start:
+                        last = node
+                    elif need in members and need not in came_from:
+                        came_from[need] = node
                         reached.append(need)
             frontier = reached
-    return best
+        cycle = []
+        while last:
+            cycle.append(last)
+            last = came_from[last]
+        if not best or len(cycle) < len(best):
+            best = cycle
+    return best[::-1]
 
 
 def reads_of(equation: Equation) -> set[str]:

@@ -8,14 +8,15 @@ after what it is: `n_h`, the net input of h.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 import sympy as sp
 
-from derive.bounds import Index
+from derive.bounds import Index, substitute
 from derive.errors import UserError, did_you_mean
-from derive.functions import PRIMITIVES
+from derive.functions import PRIMITIVES, Primitive
 from derive.language import (
     OVER_AN_INDEX,
     Binary,
@@ -38,6 +39,7 @@ from derive.system import BATCH, TIME, Axis, AxisKind, Equation, Quantity, Term,
 
 t, b = index_symbol("t"), index_symbol("b")
 Terms = list[Term]
+MAX_EXPONENT = 100
 
 
 def exact_number(text: str) -> sp.Expr:
@@ -118,7 +120,7 @@ class Elaborator:
         )
 
     def _append(self, quantity: Quantity, indices: tuple[Index, ...], terms: Terms) -> None:
-        equation = Equation(0, quantity, indices, tuple(terms))
+        equation = Equation(0, quantity, indices, tuple(m for m in terms if m.factor != 0))
         self.equations.append(canonical(equation))
 
     # Matrix notation: an expression at given feature indices.
@@ -265,21 +267,20 @@ class Elaborator:
         if node.operator in "+-":
             return [term for sign, n in addends(node) for term in scaled(go(n), sign)]
         if node.operator == "**":
-            return [Term(self._pointwise(node.left, go) ** _exponent(node.right))]
+            return [Term(_power(self._pointwise(node.left, go), _exponent(node.right), node.at))]
         constant, others = sp.Integer(1), []
         for power, operand in factors(node):
             if isinstance(operand, Number):
-                constant *= exact_number(operand.text) ** power
+                factor = _power(exact_number(operand.text), sp.Integer(power), node.at)
+                constant = _checked(constant * factor, node.at)
             else:
                 others.append((power, operand))
-        if constant.has(sp.zoo, sp.nan):
-            raise UserError("a division by zero", place=node.at, remedy="divide by something else")
         if len(others) == 1 and others[0][0] == 1:
             return scaled(go(others[0][1]), constant)
         product = constant
         for power, operand in others:
-            product *= self._pointwise(operand, go) ** power
-        return [Term(product)]
+            product *= _power(self._pointwise(operand, go), sp.Integer(power), node.at)
+        return [Term(_checked(product, node.at))]
 
     def _pointwise(self, node: Node, go: Callable[[Node], Terms], name: str = "") -> sp.Expr:
         """The expression as one pointwise expression; what is not becomes a signal."""
@@ -304,17 +305,25 @@ class Elaborator:
             return self._softmax(node, at, bound)
         if name == "linear":
             return go(arguments[0])
-        argument = self._pointwise(arguments[0], go, f"n_{self._local_target()}")
+        label = f"n_{self._local_target()}"
+        argument = self._pointwise(arguments[0], go, label)
+        if argument.atoms(sp.Function):
+            # A function of a function: the inner value is a quantity of its own.
+            argument = self._lift([Term(argument)], label)
         match name:
             case "gaussian":
                 value = sp.exp(-(argument**2))
             case "square":
-                value = argument**2
+                value = _power(argument, sp.Integer(2), node.at)
             case "sqrt":
                 value = sp.sqrt(argument)
             case _:
-                value = PRIMITIVES[ELEMENTWISE[name]].symbolic(argument)
-        return [Term(value)]
+                primitive = PRIMITIVES[ELEMENTWISE[name]]
+                if argument.is_number:
+                    value = _constant_call(primitive, argument, node.at)
+                else:
+                    value = primitive.symbolic(argument)
+        return [Term(_checked(value, node.at))]
 
     def _concat(self, arguments: tuple[Node, ...], at: tuple[sp.Expr, ...]) -> Terms:
         terms: Terms = []
@@ -324,8 +333,17 @@ class Elaborator:
             assert shape is not None
             stop = start + shape[0]
             bounds = (at[0] - start, stop - 1 - at[0])
-            for term in self._at(argument, (at[0] - start,)):
-                terms.append(Term(term.factor, term.sums, term.bounds + bounds, term.equals))
+            index = self._fresh(shape[0])
+            place = {index.symbol: at[0] - start}
+            for term in self._at(argument, (index.symbol,)):
+                terms.append(
+                    Term(
+                        term.factor.xreplace(place),
+                        term.sums,
+                        substitute(term.bounds, place) + bounds,
+                        substitute(term.equals, place),
+                    )
+                )
             start = stop
         return terms
 
@@ -355,7 +373,7 @@ class Elaborator:
             terms, place = self._at(node.arguments[0], (index.symbol,)), at[0]
         else:
             letter = index_letter(node)
-            if letter is None or letter.name not in bound:
+            if letter is None or letter.name not in bound & set(self._letters):
                 raise UserError(
                     f"{name} does not say over which index of the left side it normalises",
                     place=node.at,
@@ -498,14 +516,54 @@ def _check_call(node: Call) -> None:
         )
 
 
+def _power(base: sp.Expr, exponent: sp.Expr, at: str) -> sp.Expr:
+    """`base ** exponent`, where that is a number, or a power that floating point can hold."""
+    if base == 0 and exponent < 0:
+        raise UserError("a division by zero", place=at, remedy="divide by something else")
+    if base.is_number and base != 0 and abs(float(sp.log(abs(base))) * exponent) > 30:
+        raise UserError("a number is out of range", place=at, remedy="use 1e-12 to 1e12")
+    found = _checked(base**exponent, at)
+    if any(abs(power.exp) > MAX_EXPONENT for power in found.atoms(sp.Pow)):
+        raise UserError("an exponent is too large", place=at, remedy=f"use at most {MAX_EXPONENT}")
+    return found
+
+
+def _constant_call(primitive: Primitive, argument: sp.Expr, at: str) -> sp.Expr:
+    """A function of a number, as a number."""
+    try:
+        value = complex(primitive.scalar(complex(argument)))
+    except (OverflowError, ValueError):
+        value = complex("nan")
+    if value.imag or not math.isfinite(value.real):
+        raise UserError(
+            f"{primitive.name} of a constant is not a finite real number",
+            place=at,
+            remedy="use numbers in range",
+        )
+    return sp.Float(value.real)
+
+
+def _checked(value: sp.Expr, at: str) -> sp.Expr:
+    """The expression; where it is a number, one that is real and of a size to compute with."""
+    if not value.is_number:
+        return value
+    if not (value.is_finite and value.is_real and abs(value) < 10**15):
+        raise UserError(
+            "a constant is not a finite real number", place=at, remedy="use numbers in range"
+        )
+    return value if value.is_Rational and value.q <= 10**6 else sp.Float(float(value))
+
+
 def _exponent(node: Node) -> sp.Expr:
     negative = isinstance(node, Negative)
     number = node.operand if isinstance(node, Negative) else node
     if not isinstance(number, Number):
         raise UserError("an exponent is not a number", place=node.at, remedy="write x ** 2")
     value = exact_number(number.text)
-    if abs(value) > 100:
-        raise UserError("an exponent is too large", place=node.at, remedy="use at most 100")
+    if abs(value) > MAX_EXPONENT:
+        raise UserError(
+            "an exponent is too large", place=node.at, remedy=f"use at most {MAX_EXPONENT}"
+        )
     return -value if negative else value
 
 

@@ -46,4 +46,6 @@ def shown(value: object, limit: int = 60) -> str:
         text = repr(value)
     except ValueError:  # an integer with more digits than Python converts
         return "a number with thousands of digits"
+    except RecursionError:
+        return "a value that is nested too deeply"
     return text if len(text) <= limit else text[: limit - 1] + "…"

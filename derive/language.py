@@ -21,12 +21,13 @@ from dataclasses import dataclass
 
 from derive.errors import UserError, shown
 
-MAX_TEXT = 100_000
+MAX_TEXT = 50_000
 MAX_DEPTH = 60
 MAX_NAME = 64
 MAX_OFFSET = 10_000
-MAX_EQUATIONS = 2_000
-MAX_FACTORS = 30
+MAX_EQUATIONS = 500
+MAX_FACTORS = 12
+MAX_TERMS = 200
 OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax")
 
 
@@ -214,7 +215,15 @@ class _Parser:
                 remedy="name a part of it in an equation of its own",
             )
         left = self._product()
+        terms = 1
         while token := self._accept("+", "-"):
+            terms += 1
+            if terms > MAX_TERMS:
+                raise UserError(
+                    f"a sum of more than {MAX_TERMS} terms",
+                    place=token.at,
+                    remedy="name a part of it in an equation of its own",
+                )
             left = Binary(token.text, left, self._product(), token.at)
         self._depth -= 1
         return left

@@ -132,8 +132,11 @@ class LossBuilder:
         if found is not None:
             return found
         _refuse_other_activation(definition, spec, "softmax")
+        name = f"logsumexp_{spec.output}"
+        while name in self._quantities:
+            name += "_"
         total = Quantity(
-            f"logsumexp_{spec.output}",
+            name,
             "signal",
             (TIME, BATCH),
             f"logarithm of the sum of exponentials of {spec.output}",

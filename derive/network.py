@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,8 +17,8 @@ Steps = Literal["all", "last", "weighted"]
 
 MAX_SIZE = 100_000
 MAX_DELAY = 10_000
-MAX_LAYERS = 1_000
-MAX_CONNECTIONS = 10_000
+MAX_LAYERS = 300
+MAX_CONNECTIONS = 2_000
 MAX_PARAMETERS = 1_000_000_000
 MAX_NAME = 64
 
@@ -41,6 +42,9 @@ STEPS: tuple[Steps, ...] = ("all", "last", "weighted")
 RESERVED = frozenset(
     ("t", "T", "B", "np", "numpy", "dtype", "arrays", "range", "max", "min", "loss", *FUNCTIONS)
 )
+
+# Names that begin so belong to what is derived.
+PREFIXES = ("d_", "target_", "weight_", "total_weight_", "initial_", "loss_")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
 
@@ -113,6 +117,17 @@ class Network:
     parameters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
+def check_module_name(name: str) -> None:
+    """Refuse a network's name that would hide a module which NumPy or Python imports."""
+    check_name(name, "a network", "name")
+    if name in sys.stdlib_module_names or name in ("numpy", "pytest"):
+        raise UserError(
+            f"{name!r} cannot name a network: a module of that name would hide Python's own",
+            place="name",
+            remedy="choose another name",
+        )
+
+
 def check_name(name: str, what: str, place: str) -> None:
     """Refuse what cannot be a name in equations and in generated code."""
     remedy = "use a letter, then letters, digits and _"
@@ -127,6 +142,13 @@ def check_name(name: str, what: str, place: str) -> None:
     if keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in RESERVED:
         raise UserError(
             f"{name!r} cannot name {what}: it has a meaning of its own",
+            place=place,
+            remedy="choose another name",
+        )
+    if name.startswith(PREFIXES):
+        prefix = next(p for p in PREFIXES if name.startswith(p))
+        raise UserError(
+            f"{name!r} cannot name {what}: names that begin with {prefix} are made here",
             place=place,
             remedy="choose another name",
         )

@@ -29,6 +29,8 @@ from derive.language import (
 
 Shape = tuple[sp.Expr, ...]
 
+NO_LETTERS = ("t", "b", "T", "B")
+
 ELEMENTWISE = {
     "tanh": "tanh",
     "sigmoid": "sigmoid",
@@ -194,10 +196,11 @@ class Shapes:
         self, node: Binary, left: Node, right: Node, expected: Shape | None
     ) -> Shape | None:
         a, b = self.of(left), self.of(right)
-        if a is None and b and expected:
-            a = self.of(left, (expected[0], b[0]))
-        if b is None and a:
-            b = self.of(right, (a[-1], *(expected[1:] if expected else ())))
+        # The product's shape is a without its last size, then b without its first.
+        if a is None and b and expected is not None:
+            a = self.of(left, (*expected[: len(expected) - len(b) + 1], b[0]))
+        if b is None and a and (expected is not None or len(a) > 1):
+            b = self.of(right, (a[-1], *(expected or ())[len(a) - 1 :]))
         if a is None or b is None:
             return None
         if not a or not b:
@@ -238,6 +241,13 @@ class Shapes:
         for reference in mentioned:
             shape = self.known.get(reference.name)
             subscripts = feature_subscripts(reference)
+            for subscript in subscripts:
+                if subscript.name in NO_LETTERS:
+                    raise UserError(
+                        f"{subscript.name!r} cannot be the index of units",
+                        place=reference.at,
+                        remedy="use i, j or k; t is the time and b the sequence",
+                    )
             if shape is None:
                 sizes = [letters.get(s.name or "") for s in subscripts]
                 if reference.subscripts is not None and None not in sizes:

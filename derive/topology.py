@@ -20,7 +20,7 @@ from derive.network import (
     check_size,
 )
 
-MAX_BYTES = 1_000_000
+MAX_BYTES, MAX_LINE = 250_000, 10_000
 _TOP = (
     "name",
     "inputs",
@@ -69,6 +69,13 @@ def _text(data: bytes) -> str:
         raise UserError(
             f"byte {error.start} is not UTF-8 text", remedy="a topology file is a TOML text"
         ) from None
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > MAX_LINE:
+            raise UserError(
+                f"a line of {len(line)} characters",
+                place=f"line {number}",
+                remedy=f"at most {MAX_LINE} are read",
+            )
     if not text.strip():
         raise UserError(
             "the file is empty", remedy="describe a network: [inputs], [layers.*], [loss]"

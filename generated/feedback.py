@@ -90,7 +90,7 @@ PARAMETERS = {
 INPUTS = {"x": 2}
 OUTPUTS = {"output": 2}
 
-# Values outside the given steps, with their shapes (steps, width): before the first step in
+# Values outside the given steps, with their shapes (steps, width), the batch left out: before the first step in
 # chronological order, or after the last for what runs backward in time. Zero unless given.
 INITIAL = {"x": (1, 2), "first": (1, 5), "output": (5, 2), "second": (5, 4)}
 
@@ -353,9 +353,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+def _extended(T, shape, before, rows_before, after, rows_after, dtype):
     """Zeros for T steps, with the given values before the first and after the last."""
-    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
+    found = np.zeros((rows_before + T + rows_after, *shape), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -387,7 +387,7 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
     _collect(given, "parameters", parameters, PARAMETERS)
     _collect(given, "inputs", inputs, {n: (T, B, width) for n, width in INPUTS.items()})
     initial = {} if initial is None else initial
-    shapes = {n: (steps, B, width) for n, (steps, width) in INITIAL.items()}
+    shapes = {n: (steps, B, *units) for n, (steps, *units) in INITIAL.items()}
     _collect(given, "initial", initial, shapes, optional=True)
     if judge:
         shapes = {n: _target_shape(n, T, B) for n in TARGETS}
@@ -408,11 +408,11 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
     steps = arrays["x"]
-    arrays["x"] = _extended(T, B, 2, outside.get("x"), 1, None, 0, dtype)
+    arrays["x"] = _extended(T, (B, 2), outside.get("x"), 1, None, 0, dtype)
     arrays["x"][1 : 1 + T] = steps
-    arrays["first"] = _extended(T, B, 5, outside.get("first"), 1, None, 0, dtype)
-    arrays["output"] = _extended(T, B, 2, outside.get("output"), 5, None, 0, dtype)
-    arrays["second"] = _extended(T, B, 4, outside.get("second"), 5, None, 0, dtype)
+    arrays["first"] = _extended(T, (B, 5), outside.get("first"), 1, None, 0, dtype)
+    arrays["output"] = _extended(T, (B, 2), outside.get("output"), 5, None, 0, dtype)
+    arrays["second"] = _extended(T, (B, 4), outside.get("second"), 5, None, 0, dtype)
     return arrays, T, B, dtype
 
 

@@ -82,7 +82,7 @@ PARAMETERS = {
 INPUTS = {"x": 4}
 OUTPUTS = {"output": 2}
 
-# Values outside the given steps, with their shapes (steps, width): before the first step in
+# Values outside the given steps, with their shapes (steps, width), the batch left out: before the first step in
 # chronological order, or after the last for what runs backward in time. Zero unless given.
 INITIAL = {"memory": (1, 10)}
 
@@ -346,9 +346,9 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(T, B, width, before, rows_before, after, rows_after, dtype):
+def _extended(T, shape, before, rows_before, after, rows_after, dtype):
     """Zeros for T steps, with the given values before the first and after the last."""
-    found = np.zeros((rows_before + T + rows_after, B, width), dtype)
+    found = np.zeros((rows_before + T + rows_after, *shape), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
@@ -361,8 +361,9 @@ def _sigmoid(x, out=None):
     if np.iscomplexobj(x):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
+    e = np.empty_like(x) if out is None else out
+    np.negative(x, out=e)
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
-    e = np.negative(x, out=out)
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
     e += 1
@@ -383,7 +384,7 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
     _collect(given, "parameters", parameters, PARAMETERS)
     _collect(given, "inputs", inputs, {n: (T, B, width) for n, width in INPUTS.items()})
     initial = {} if initial is None else initial
-    shapes = {n: (steps, B, width) for n, (steps, width) in INITIAL.items()}
+    shapes = {n: (steps, B, *units) for n, (steps, *units) in INITIAL.items()}
     _collect(given, "initial", initial, shapes, optional=True)
     if judge:
         shapes = {n: _target_shape(n, T, B) for n in TARGETS}
@@ -403,7 +404,7 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    arrays["memory"] = _extended(T, B, 10, outside.get("memory"), 1, None, 0, dtype)
+    arrays["memory"] = _extended(T, (B, 10), outside.get("memory"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 

@@ -23,7 +23,7 @@ def example(seed, steps, batch):
     rng = np.random.default_rng(seed)
     parameters = {n: 0.7 * rng.standard_normal(s) for n, s in network.PARAMETERS.items()}
     inputs = {n: rng.standard_normal((steps, batch, w)) for n, w in network.INPUTS.items()}
-    initial = {n: rng.standard_normal((d, batch, w)) for n, (d, w) in network.INITIAL.items()}
+    initial = {n: rng.standard_normal((d, batch, *w)) for n, (d, *w) in network.INITIAL.items()}
     targets = {}
     for name, width in network.TARGETS.items():
         shape = (batch,) if name in network.LAST_STEP else (steps, batch)
@@ -62,10 +62,11 @@ def numerical(arguments, name, direction):
 def errors(seed, steps, batch):
     """The worst relative error of each gradient, by name."""
     arguments = example(seed, steps, batch)
-    _, gradients = network.loss_and_gradients(*arguments, wrt=("parameters", "inputs", "initial"))
+    loss, gradients = network.loss_and_gradients(*arguments, wrt=("parameters", "inputs", "initial"))
     rng = np.random.default_rng(seed + 1)
-    # A gradient far below all others is compared on their scale: rounding is.
-    floor = 1e-4 * max(np.abs(g).max() for g in gradients.values()) or 1.0
+    # A gradient far below all others, or below the loss, is compared on their scale: rounding is.
+    largest = max(np.abs(g).max() for g in gradients.values())
+    floor = max(1e-4 * largest, 1e-5 * abs(loss)) or 1.0
     found = {}
     for name, gradient in gradients.items():
         pairs = []

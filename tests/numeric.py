@@ -36,7 +36,7 @@ class Example:
         self.parameters = {n: scale * rng.standard_normal(s) for n, s in module.PARAMETERS.items()}
         self.inputs = {n: rng.standard_normal((steps, batch, w)) for n, w in module.INPUTS.items()}
         self.initial = {
-            n: rng.standard_normal((d, batch, w)) for n, (d, w) in module.INITIAL.items()
+            n: rng.standard_normal((d, batch, *w)) for n, (d, *w) in module.INITIAL.items()
         }
         self.targets: Arrays = {}
         self.rows: Arrays = {}

@@ -207,23 +207,41 @@ EQUATIONS = {
     "index sum": "h[t,i] = tanh(W[i,j]*x[t,j])*sum(h[t-1,k]*h[t-1,k], k)\ny[t,i] = V[i,j]*h[t,j]",
     "diagonal": "h[t,i] = tanh(W[i,j]*x[t,j] + U[i,i]*h[t-1,i])\ny[t,i] = V[i,j]*h[t,j]",
     "first unit": "h[t,i] = tanh(W[i,j]*x[t,j] + h[t-1,0])\ny[t,i] = V[i,j]*h[t,j]",
+    "scalar signal": "m[t] = x[t] @ x[t-1]\nh[t] = (W @ x[t]) * m[t-1]\ny[t] = V @ h[t]",
+    "matrix signal": "a[t,i,j] = 0.5*a[t-1,i,j] + h[t-1,i]*x[t,j]\n"
+    "h[t,i] = tanh(a[t,i,j]*v[j])\ny[t,i] = V[i,j]*h[t,j]",
+    "nothing left": "h[t] = tanh(W @ x[t]) + 0.1 * h[t-1]\ny[t] = V @ h[t] * 0 + C @ x[t]",
+    "constants": "h[t] = tanh(W @ x[t] * sigmoid(1) + exp(0.5))\ny[t] = V @ sin(cos(h[t]))",
+    "parts of other sizes": "h[t] = tanh(concat(tanh(q @ x[t]), p * p) + W @ x[t])\n"
+    "y[t] = V @ h[t]",
+    "vector and matrix": "h[t] = tanh(x[t] @ A + 0.1 * h[t-1])\ny[t] = V @ h[t]",
+    "nested functions": "h[t] = "
+    + "tanh(" * 20
+    + "W @ x[t] + 0.3 * h[t-1]"
+    + ")" * 20
+    + "\ny[t] = V @ h[t]",
     "three indices": "h[t,i] = tanh(Z[i,j,k]*x[t,j]*h[t-1,k] + 0.5)\ny[t,i] = V[i,j]*h[t,j]",
+}
+
+
+# Shapes that do not follow from use.
+DECLARED: dict[str, dict[str, tuple[int, ...]]] = {
+    "scalar parameter": {"a": ()},
+    "diagonal": {"U": (4, 4)},
+    "three indices": {"Z": (4, 2, 4)},
+    "parts of other sizes": {"q": (3, 2), "p": (1,)},
 }
 
 
 @pytest.mark.parametrize("case", EQUATIONS)
 def test_networks_of_equations(case: str) -> None:
-    parameters = {"a": (), "U": (4, 4)} if "U" in EQUATIONS[case] else {"a": ()}
-    if case == "three indices":
-        parameters["Z"] = (4, 2, 4)
-    used = {n: s for n, s in parameters.items() if f"{n} " in EQUATIONS[case] or n in "UZ"}
     network = Network(
         name="equations",
         inputs={"x": 2},
         losses=(LossSpec("y", "mse"),),
         equations=EQUATIONS[case],
         signals={"h": 4, "y": 2},
-        parameters={n: s for n, s in used.items() if n != "a" or case == "scalar parameter"},
+        parameters=DECLARED.get(case, {}),
     )
     system = build(network)
     derived = adjoint(system)
