@@ -44,6 +44,9 @@ MAX_EXPONENT = 100
 
 def exact_number(text: str) -> sp.Expr:
     """A literal: exact where its denominator is small, else the nearest double."""
+    exponent = text.lower().partition("e")[2]
+    if len(exponent) > 4:  # not even worth computing
+        raise UserError(f"the number {text} is out of range", remedy="use 1e-12 to 1e12")
     try:
         value = Fraction(text)
     except (ValueError, ZeroDivisionError):
@@ -237,6 +240,16 @@ class Elaborator:
         subscripts = list(node.subscripts or ())
         if quantity.time_axis is not None:
             subscripts = subscripts[1:]
+        sizes = [axis.size for axis in quantity.axes if axis.kind == "feature"]
+        for subscript, size in zip(subscripts, sizes, strict=True):
+            length = self._letters[subscript.name] if subscript.name else sp.Integer(1)
+            reach = self._shapes.number(length) + subscript.offset
+            if subscript.offset < 0 or reach > self._shapes.number(size):
+                raise UserError(
+                    f"a subscript of {node.name!r} leaves its {self._shapes.number(size)} units",
+                    place=node.at,
+                    remedy="keep it between 0 and the size less one",
+                )
         return tuple(
             (index_symbol(s.name) if s.name else sp.Integer(0)) + s.offset for s in subscripts
         )

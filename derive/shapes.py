@@ -115,6 +115,9 @@ class Shapes:
                         remedy="declare it under [signals] or [parameters]",
                     )
 
+    def number(self, size: sp.Expr) -> int:
+        return self._sizes.number(size)
+
     def resolve(self) -> None:
         """Give every size its final symbol; to be called when all equations are inferred."""
         self.known = {n: tuple(map(self._sizes.resolve, s)) for n, s in self.known.items()}
@@ -261,12 +264,17 @@ class Shapes:
                     remedy="in index notation every axis has a subscript",
                 )
             for subscript, size in zip(subscripts, shape, strict=True):
-                self._letter(letters, reference, subscript.name, size)
+                self._letter(letters, reference, subscript.name, subscript.offset, size)
 
     def _letter(
-        self, letters: dict[str, sp.Expr], reference: Reference, name: str | None, size: sp.Expr
+        self,
+        letters: dict[str, sp.Expr],
+        reference: Reference,
+        name: str | None,
+        offset: int,
+        size: sp.Expr,
     ) -> None:
-        if name is None:
+        if name is None or offset:
             return
         if name not in letters:
             letters[name] = size
