@@ -255,7 +255,7 @@ def main() -> None:
     if options.serve:
         serve(options.serve)
         return
-    Console(width=120).print(measure(options.rounds))
+    Console(width=140).print(measure(options.rounds))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,10 @@ def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:
             # The reader of a pipe (head, less) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            # A full disk behind standard output, say; anything left in its buffer is lost.
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            _fail(f"the output cannot be written ({error.strerror})", USER_ERROR)
         except InternalError as error:
             _fail(f"this is a bug of bptt, please report it: {error}", OUR_ERROR)
 
@@ -212,7 +216,7 @@ def _read(path: str) -> str:
 
 
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 100)
+    return Console(width=None if sys.stdout and sys.stdout.isatty() else 100)
 
 
 def _shapes(system: System) -> Table:

@@ -17,7 +17,7 @@ from codegen.program import Function, program
 from codegen.share import share_values
 from derive.adjoint import adjoint
 from derive.latex import document
-from derive.system import Quantity, System
+from derive.system import Quantity, System, check_names
 from derive.text import steps_text, system_text
 
 
@@ -173,6 +173,7 @@ def boundary_values(system: System) -> list[Boundary]:
                 both = side == "after" and reach.before
                 key = f"{name}_after" if both else name
                 found.append(Boundary(key, name, side, steps, units, f"d_{side}_{name}"))
+    check_names((b.key, f"the values of {b.quantity} outside the steps") for b in found)
     return found
 
 

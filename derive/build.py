@@ -196,7 +196,8 @@ def _check_losses(network: Network) -> None:
                 remedy="use 'all', 'last' or 'weighted'",
             )
         for key, value, least in (("weight", loss.weight, None), ("delta", loss.delta, 0.0)):
-            if not math.isfinite(value) or abs(value) > 1e9 or (least is not None and value <= 0):
+            is_far = not math.isfinite(value) or not (value == 0 or 1e-9 < abs(value) < 1e9)
+            if is_far or (least is not None and value <= 0):
                 raise UserError(
                     f"{shown(value)} is out of range",
                     place=f"{place}.{key}",

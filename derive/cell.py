@@ -128,6 +128,12 @@ class _Instance:
                         place=at,
                         remedy=f"add an equation for {name}[t], or read a parameter without [t]",
                     )
+        for signal in cell.signals:
+            if signal not in self._signals:
+                raise UserError(
+                    f"no equation of the cell defines the signal {signal!r}",
+                    remedy="name a signal of the cell",
+                )
         unknown = set(cell.bias) - {
             r.name for s in self._statements for r in references(s.expression)
         }

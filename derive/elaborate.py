@@ -40,19 +40,20 @@ from derive.system import BATCH, TIME, Axis, AxisKind, Equation, Quantity, Term,
 t, b = index_symbol("t"), index_symbol("b")
 Terms = list[Term]
 MAX_EXPONENT = 100
+IN_RANGE = "use 1e-12 to 1e12"
 
 
-def exact_number(text: str) -> sp.Expr:
+def exact_number(text: str, at: str = "") -> sp.Expr:
     """A literal: exact where its denominator is small, else the nearest double."""
     exponent = text.lower().partition("e")[2]
     if len(exponent) > 4:  # not even worth computing
-        raise UserError(f"the number {text} is out of range", remedy="use 1e-12 to 1e12")
+        raise UserError(f"the number {text} is out of range", place=at, remedy=IN_RANGE)
     try:
         value = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise UserError(f"{text!r} is not a number", remedy="write it as 1, 0.5 or 1e-3") from None
     if abs(value) > 10**12 or (value and abs(value) < Fraction(1, 10**12)):
-        raise UserError(f"the number {text} is out of range", remedy="use 1e-12 to 1e12")
+        raise UserError(f"the number {text} is out of range", place=at, remedy=IN_RANGE)
     if value.denominator <= 1000:
         return sp.Rational(value.numerator, value.denominator)
     return sp.Float(float(value))
@@ -130,8 +131,8 @@ class Elaborator:
 
     def _at(self, node: Node, at: tuple[sp.Expr, ...]) -> Terms:
         match node:
-            case Number(text):
-                return [Term(exact_number(text))]
+            case Number(text, place):
+                return [Term(exact_number(text, place))]
             case Reference():
                 return [Term(self._read(node, at))]
             case Negative(operand):
@@ -185,8 +186,8 @@ class Elaborator:
 
     def _at_letters(self, node: Node, bound: set[str]) -> Terms:
         match node:
-            case Number(text):
-                return [Term(exact_number(text))]
+            case Number(text, place):
+                return [Term(exact_number(text, place))]
             case Negative(operand):
                 return scaled(self._at_letters(operand, bound), -1)
             case Binary("+" | "-"):
@@ -284,7 +285,7 @@ class Elaborator:
         constant, others = sp.Integer(1), []
         for power, operand in factors(node):
             if isinstance(operand, Number):
-                factor = _power(exact_number(operand.text), sp.Integer(power), node.at)
+                factor = _power(exact_number(operand.text, operand.at), sp.Integer(power), node.at)
                 constant = _checked(constant * factor, node.at)
             else:
                 others.append((power, operand))
@@ -395,6 +396,12 @@ class Elaborator:
             place = index_symbol(letter.name)
             index = Axis("feature", self._letters[letter.name]).index(place)
             terms = self._at_letters(node.arguments[0], bound)
+            if not any(place in term.factor.free_symbols for term in terms):
+                raise UserError(
+                    f"{name} over {letter.name!r} of something that does not vary with it",
+                    place=node.at,
+                    remedy=f"write {name}(z[t,i], i)",
+                )
         logits = self._lift_unless_atomic(terms, f"n_{self._local_target()}")
         total = self._lift(
             [Term(logits, (index,), reduction="logsumexp")],
@@ -572,7 +579,7 @@ def _exponent(node: Node) -> sp.Expr:
     number = node.operand if isinstance(node, Negative) else node
     if not isinstance(number, Number):
         raise UserError("an exponent is not a number", place=node.at, remedy="write x ** 2")
-    value = exact_number(number.text)
+    value = exact_number(number.text, number.at)
     if abs(value) > MAX_EXPONENT:
         raise UserError(
             "an exponent is too large", place=node.at, remedy=f"use at most {MAX_EXPONENT}"

@@ -25,13 +25,19 @@ class UserError(Exception):
         return UserError(self.found, place=where, file=self.file or file, remedy=self.remedy)
 
     def __str__(self) -> str:
-        where = ": ".join(part for part in (self.file, self.place) if part)
-        text = f"{where}: {self.found}" if where else self.found
-        return f"{text}; {self.remedy}" if self.remedy else text
+        parts = (self.file, self.place, self.found)
+        text = ": ".join(one_line(part) for part in parts if part)
+        return f"{text}; {one_line(self.remedy)}" if self.remedy else text
 
 
 class InternalError(Exception):
     """A bug of this project's own: an invariant of a derivation or of generation does not hold."""
+
+
+def one_line(text: str, limit: int = 400) -> str:
+    """Text for one line of a terminal: control characters escaped, and cut where it is long."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

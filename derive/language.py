@@ -399,4 +399,8 @@ def factors(node: Node) -> list[tuple[int, Node]]:
 def uses_index_notation(statement: Statement) -> bool:
     """Whether any subscript is another than the time index; `@`, `.T` and `concat` never do."""
     mentioned = [statement.target, *references(statement.expression)]
-    return any(s.name != "t" for r in mentioned for s in r.subscripts or ())
+    return any(
+        s.name != "t" or position > 0
+        for r in mentioned
+        for position, s in enumerate(r.subscripts or ())
+    )

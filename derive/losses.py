@@ -174,10 +174,12 @@ class LossBuilder:
 
 
 def _refuse_other_activation(definition: Equation, spec: LossSpec, wanted: str) -> None:
-    factor = definition.terms[0].factor
+    factor = definition.terms[0].factor if definition.terms else sp.Integer(0)
     if len(definition.terms) == 1 and isinstance(factor, sp.Function):
+        is_softmax = "logsumexp_" in str(factor)
+        activation = "softmax" if is_softmax else type(factor).__name__
         raise UserError(
-            f"{spec.kind} on an output that goes through {type(factor).__name__}",
+            f"{spec.kind} on an output that goes through {activation}",
             place=f"loss.{spec.output}",
             remedy=f"give {spec.output!r} the activation {wanted} or linear",
         )

@@ -42,8 +42,9 @@ def load(path: str | Path) -> Network:
     """Read a topology file. Raises UserError, which names the file and the place."""
     path = Path(path)
     try:
-        if path.is_dir():
-            raise UserError("this is a folder", remedy="name a topology file")
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise UserError(f"this is {what}", remedy="name a topology file")
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:

@@ -55,6 +55,24 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "shifted beyond": (equation("y[t,i] = y[t-1,i+1] + W[i,j]*x[t,j]"), ("leaves its 3",)),
     "letter of unknown range": (equation("y[t,i] = W[i,j]*x[t,j+1]"), ("W",)),
     "number of 7 digits": (equation("y[t] = 1e9999999 * (W @ x[t])"), ("out of range",)),
+    "t twice": (equation("y[t,t] = W @ x[t]"), ("'t'",)),
+    "softmax of a constant": (
+        equation("y[t,i] = softmax(p[j]*p[j], i) + W[i,k]*x[t,k]", "[parameters]\np = 3\n"),
+        ("vary",),
+    ),
+    "line break in a key": (layer().replace("x = 2", '"a\\nb" = 2'), ("a\\nb",)),
+    "signals of a cell": (
+        CELL.replace("[layers.memory]", "[cells.leaky.signals]\nq = 3\n[layers.memory]"), ("'q'",),
+    ),
+    "values twice": (
+        '[inputs]\nx = 1\n'
+        '[layers.h]\nsize = 1\nactivation = "tanh"\nfrom = { x = [0] }\n'
+        '[layers.h_after]\nsize = 1\nactivation = "tanh"\nfrom = { h = [0], h_after = [1] }\n'
+        '[layers.g]\nsize = 1\nactivation = "tanh"\nfrom = { h = [1] }\n'
+        '[layers.r]\nsize = 1\nactivation = "tanh"\ndirection = "backward"\n'
+        'from = { h = [1], h_after = [0] }\n[loss]\nr = "mse"\ng = "mse"\n',
+        ("h_after",),
+    ),
     "root of -1": (equation("y[t] = sqrt(-1) + W @ x[t]"), ("real number",)),
     "log of 0": (equation("y[t] = log(0) + W @ x[t]"), ("finite",)),
     "huge exp": (equation("y[t] = exp(1e5) * (W @ x[t])"), ("finite",)),
