@@ -11,7 +11,7 @@ from dataclasses import replace
 import sympy as sp
 
 from derive.bounds import Index
-from derive.elaborate import canonical
+from derive.canonical import canonical
 from derive.forward_values import ForwardValues
 from derive.system import Axis, Equation, Quantity, System, Term, name_of, reads
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 import sympy as sp
 
 from derive.bounds import Index, always_holds, prune, substitute
-from derive.elaborate import canonical
+from derive.canonical import canonical
 from derive.errors import InternalError
 from derive.forward_values import ForwardValues
 from derive.system import (

@@ -8,15 +8,15 @@ after what it is: `n_h`, the net input of h.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 
 import sympy as sp
 
 from derive.bounds import Index, substitute
+from derive.canonical import canonical
+from derive.constants import checked, constant_call, exact_number, exponent_of, power_of
 from derive.errors import UserError, did_you_mean
-from derive.functions import PRIMITIVES, Primitive
+from derive.functions import PRIMITIVES
 from derive.language import (
     OVER_AN_INDEX,
     Binary,
@@ -35,28 +35,10 @@ from derive.language import (
     uses_index_notation,
 )
 from derive.shapes import ELEMENTWISE, FUNCTIONS, Shapes
-from derive.system import BATCH, TIME, Axis, AxisKind, Equation, Quantity, Term, fresh, index_symbol
+from derive.system import BATCH, TIME, Axis, Equation, Quantity, Term, index_symbol
 
 t, b = index_symbol("t"), index_symbol("b")
 Terms = list[Term]
-MAX_EXPONENT = 100
-IN_RANGE = "use 1e-12 to 1e12"
-
-
-def exact_number(text: str, at: str = "") -> sp.Expr:
-    """A literal: exact where its denominator is small, else the nearest double."""
-    exponent = text.lower().partition("e")[2]
-    if len(exponent) > 4:  # not even worth computing
-        raise UserError(f"the number {text} is out of range", place=at, remedy=IN_RANGE)
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise UserError(f"{text!r} is not a number", remedy="write it as 1, 0.5 or 1e-3") from None
-    if abs(value) > 10**12 or (value and abs(value) < Fraction(1, 10**12)):
-        raise UserError(f"the number {text} is out of range", place=at, remedy=IN_RANGE)
-    if value.denominator <= 1000:
-        return sp.Rational(value.numerator, value.denominator)
-    return sp.Float(float(value))
 
 
 class Elaborator:
@@ -281,20 +263,24 @@ class Elaborator:
         if node.operator in "+-":
             return [term for sign, n in addends(node) for term in scaled(go(n), sign)]
         if node.operator == "**":
-            return [Term(_power(self._pointwise(node.left, go), _exponent(node.right), node.at))]
+            return [
+                Term(power_of(self._pointwise(node.left, go), exponent_of(node.right), node.at))
+            ]
         constant, others = sp.Integer(1), []
         for power, operand in factors(node):
             if isinstance(operand, Number):
-                factor = _power(exact_number(operand.text, operand.at), sp.Integer(power), node.at)
-                constant = _checked(constant * factor, node.at)
+                factor = power_of(
+                    exact_number(operand.text, operand.at), sp.Integer(power), node.at
+                )
+                constant = checked(constant * factor, node.at)
             else:
                 others.append((power, operand))
         if len(others) == 1 and others[0][0] == 1:
             return scaled(go(others[0][1]), constant)
         product = constant
         for power, operand in others:
-            product *= _power(self._pointwise(operand, go), sp.Integer(power), node.at)
-        return [Term(_checked(product, node.at))]
+            product *= power_of(self._pointwise(operand, go), sp.Integer(power), node.at)
+        return [Term(checked(product, node.at))]
 
     def _pointwise(self, node: Node, go: Callable[[Node], Terms], name: str = "") -> sp.Expr:
         """The expression as one pointwise expression; what is not becomes a signal."""
@@ -328,16 +314,16 @@ class Elaborator:
             case "gaussian":
                 value = sp.exp(-(argument**2))
             case "square":
-                value = _power(argument, sp.Integer(2), node.at)
+                value = power_of(argument, sp.Integer(2), node.at)
             case "sqrt":
                 value = sp.sqrt(argument)
             case _:
                 primitive = PRIMITIVES[ELEMENTWISE[name]]
                 if argument.is_number:
-                    value = _constant_call(primitive, argument, node.at)
+                    value = constant_call(primitive, argument, node.at)
                 else:
                     value = primitive.symbolic(argument)
-        return [Term(_checked(value, node.at))]
+        return [Term(checked(value, node.at))]
 
     def _concat(self, arguments: tuple[Node, ...], at: tuple[sp.Expr, ...]) -> Terms:
         terms: Terms = []
@@ -457,45 +443,6 @@ class Elaborator:
         return "_".join(names) if 0 < len(names) <= 3 else f"part_{self._local_target()}"
 
 
-def canonical(equation: Equation) -> Equation:
-    """The same equation with the customary letters: the left side's first, then the sums'."""
-    wanted = equation.quantity.canonical_indices()
-    left = {old.symbol: new.symbol for old, new in zip(equation.indices, wanted, strict=True)}
-    taken = {new.symbol for new in wanted}
-    terms = []
-    for term in equation.terms:
-        mapping = dict(left)
-        used = set(taken)
-        sums = []
-        for index in term.sums:
-            symbol = fresh(kind_of(index), used)
-            used.add(symbol)
-            mapping[index.symbol] = symbol
-            sums.append(Index(symbol, index.low, index.high))
-        terms.append(renamed(term, mapping, tuple(sums)))
-    return Equation(equation.number, equation.quantity, wanted, tuple(terms))
-
-
-def kind_of(index: Index) -> AxisKind:
-    """What an index runs over: time and batch are known by their ranges."""
-    for axis in (TIME, BATCH):
-        if index.high == axis.size - 1:
-            return axis.kind
-    return "feature"
-
-
-def renamed(term: Term, mapping: Mapping[sp.Symbol, sp.Symbol], sums: tuple[Index, ...]) -> Term:
-    """The term with its index symbols replaced, all at once."""
-    return Term(
-        term.factor.xreplace(mapping),
-        sums,
-        tuple(e.xreplace(mapping) for e in term.bounds),
-        tuple(e.xreplace(mapping) for e in term.equals),
-        term.reduction,
-        term.origins,
-    )
-
-
 def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:
     if factor == 1:
         return terms
@@ -534,57 +481,6 @@ def _check_call(node: Call) -> None:
             place=node.at,
             remedy=f"it takes {most}" if most == 1 else f"it takes at most {most}",
         )
-
-
-def _power(base: sp.Expr, exponent: sp.Expr, at: str) -> sp.Expr:
-    """`base ** exponent`, where that is a number, or a power that floating point can hold."""
-    if base == 0 and exponent < 0:
-        raise UserError("a division by zero", place=at, remedy="divide by something else")
-    if base.is_number and base != 0 and abs(float(sp.log(abs(base))) * exponent) > 30:
-        raise UserError("a number is out of range", place=at, remedy="use 1e-12 to 1e12")
-    found = _checked(base**exponent, at)
-    if any(abs(power.exp) > MAX_EXPONENT for power in found.atoms(sp.Pow)):
-        raise UserError("an exponent is too large", place=at, remedy=f"use at most {MAX_EXPONENT}")
-    return found
-
-
-def _constant_call(primitive: Primitive, argument: sp.Expr, at: str) -> sp.Expr:
-    """A function of a number, as a number."""
-    try:
-        value = complex(primitive.scalar(complex(argument)))
-    except (OverflowError, ValueError):
-        value = complex("nan")
-    if value.imag or not math.isfinite(value.real):
-        raise UserError(
-            f"{primitive.name} of a constant is not a finite real number",
-            place=at,
-            remedy="use numbers in range",
-        )
-    return sp.Float(value.real)
-
-
-def _checked(value: sp.Expr, at: str) -> sp.Expr:
-    """The expression; where it is a number, one that is real and of a size to compute with."""
-    if not value.is_number:
-        return value
-    if not (value.is_finite and value.is_real and abs(value) < 10**15):
-        raise UserError(
-            "a constant is not a finite real number", place=at, remedy="use numbers in range"
-        )
-    return value if value.is_Rational and value.q <= 10**6 else sp.Float(float(value))
-
-
-def _exponent(node: Node) -> sp.Expr:
-    negative = isinstance(node, Negative)
-    number = node.operand if isinstance(node, Negative) else node
-    if not isinstance(number, Number):
-        raise UserError("an exponent is not a number", place=node.at, remedy="write x ** 2")
-    value = exact_number(number.text, number.at)
-    if abs(value) > MAX_EXPONENT:
-        raise UserError(
-            "an exponent is too large", place=node.at, remedy=f"use at most {MAX_EXPONENT}"
-        )
-    return -value if negative else value
 
 
 def _is_atomic(factor: sp.Expr) -> bool:

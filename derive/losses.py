@@ -20,7 +20,7 @@ from __future__ import annotations
 import sympy as sp
 
 from derive.bounds import Index
-from derive.elaborate import canonical
+from derive.canonical import canonical
 from derive.errors import UserError
 from derive.functions import huber, softplus
 from derive.network import LossSpec

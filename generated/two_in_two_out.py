@@ -79,8 +79,9 @@ PARAMETERS = {
 INPUTS = {"speed": 1, "sensors": 3}
 OUTPUTS = {"force": 2, "mode": 4}
 
-# Values outside the given steps, with their shapes (steps, width), the batch left out: before the first step in
-# chronological order, or after the last for what runs backward in time. Zero unless given.
+# Values outside the given steps, with their shapes (steps, width), the batch left out: those
+# before the first step in chronological order, or those after the last for what runs backward
+# in time. Zero unless given.
 INITIAL = {"speed": (1, 1), "state": (1, 6), "force": (1, 2)}
 
 # Targets of the losses, with their widths: arrays (T, B, width), or (B, width) where a loss
@@ -374,6 +375,9 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         _collect(given, "targets", targets, shapes)
         weights = {} if weights is None else weights
         _collect(given, "weights", weights, {n: (T, B) for n in WEIGHTED})
+        for name in WEIGHTED:
+            if not np.any(weights[name]):
+                raise ValueError(f"weights[{name!r}] are all zero; some step must count")
     names = {array.dtype.name for _, array in given.values()}
     if {"float32", "float64"} <= names or {"float32", "complex128"} <= names:
         first = next(where for where, array in given.values() if array.dtype.name == "float32")

@@ -72,6 +72,13 @@ def test_other_mistakes_at_the_door() -> None:
         module.loss_and_gradients(*arguments, wrt=("weights",))
 
 
+def test_weights_that_count_nothing() -> None:
+    arguments = list(Example(shelf("gru"), 0, 4, 2).arguments)
+    arguments[4] = {"output": np.zeros((4, 2))}
+    with pytest.raises(ValueError, match="all zero"):
+        shelf("gru").loss(*arguments)
+
+
 def test_class_targets() -> None:
     module = shelf("elman")
     example = Example(module, 0, 4, 2)

@@ -1,0 +1,49 @@
+"""Equations with the customary index letters: t, b, then i, j, k."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from derive.bounds import Index
+from derive.system import BATCH, TIME, AxisKind, Equation, Term, fresh
+
+
+def canonical(equation: Equation) -> Equation:
+    """The same equation with the customary letters: the left side's first, then the sums'."""
+    wanted = equation.quantity.canonical_indices()
+    left = {old.symbol: new.symbol for old, new in zip(equation.indices, wanted, strict=True)}
+    taken = {new.symbol for new in wanted}
+    terms = []
+    for term in equation.terms:
+        mapping = dict(left)
+        used = set(taken)
+        sums = []
+        for index in term.sums:
+            symbol = fresh(kind_of(index), used)
+            used.add(symbol)
+            mapping[index.symbol] = symbol
+            sums.append(Index(symbol, index.low, index.high))
+        terms.append(renamed(term, mapping, tuple(sums)))
+    return Equation(equation.number, equation.quantity, wanted, tuple(terms))
+
+
+def kind_of(index: Index) -> AxisKind:
+    """What an index runs over: time and batch are known by their ranges."""
+    for axis in (TIME, BATCH):
+        if index.high == axis.size - 1:
+            return axis.kind
+    return "feature"
+
+
+def renamed(term: Term, mapping: Mapping[sp.Symbol, sp.Symbol], sums: tuple[Index, ...]) -> Term:
+    """The term with its index symbols replaced, all at once."""
+    return Term(
+        term.factor.xreplace(mapping),
+        sums,
+        tuple(e.xreplace(mapping) for e in term.bounds),
+        tuple(e.xreplace(mapping) for e in term.equals),
+        term.reduction,
+        term.origins,
+    )
