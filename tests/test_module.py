@@ -214,6 +214,8 @@ EQUATIONS = {
     "index sum": "h[t,i] = tanh(W[i,j]*x[t,j])*sum(h[t-1,k]*h[t-1,k], k)\ny[t,i] = V[i,j]*h[t,j]",
     "diagonal": "h[t,i] = tanh(W[i,j]*x[t,j] + U[i,i]*h[t-1,i])\ny[t,i] = V[i,j]*h[t,j]",
     "first unit": "h[t,i] = tanh(W[i,j]*x[t,j] + h[t-1,0])\ny[t,i] = V[i,j]*h[t,j]",
+    "functions alike": "a[t] = W @ x[t] + 0.1 * h[t-1]\nh[t] = tanh(a[t])\n"
+    "y[t] = V @ (h[t] * tanh(2 * a[t]) + tanh(a[t-1]))",
     "scalar signal": "m[t] = x[t] @ x[t-1]\nh[t] = (W @ x[t]) * m[t-1]\ny[t] = V @ h[t]",
     "matrix signal": "a[t,i,j] = 0.5*a[t-1,i,j] + h[t-1,i]*x[t,j]\n"
     "h[t,i] = tanh(a[t,i,j]*v[j])\ny[t,i] = V[i,j]*h[t,j]",
