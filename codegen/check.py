@@ -51,6 +51,12 @@ def check(system: System, source: str | None = None) -> list[Result]:
     """
     derived = adjoint(system)
     module = _load(source if source is not None else module_source(derived), system.name)
+    for name, quantities in (
+        ("PARAMETERS", system.of_kind("parameter")),
+        ("INPUTS", system.of_kind("input")),
+    ):
+        if set(getattr(module, name, ())) != {q.name for q in quantities}:
+            raise ModuleFailureError(f"its {name} are not those of {system.name}")
     with _importable(module):
         test = _load(test_source(derived), f"test_{system.name}")
         try:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import click
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
 from codegen.check import ModuleFailureError, Result, check
@@ -91,7 +92,8 @@ def generate_command(file: str, output: str) -> None:
       bptt generate narx.toml -o out
       python out/test_narx.py
     """
-    files = generate(_system(file)).files()
+    with _working("deriving and generating"):
+        files = generate(_system(file)).files()
     for path in write_all(Path(output), files):
         click.echo(path)
 
@@ -112,10 +114,11 @@ def check_command(file: str, module: str | None) -> None:
       bptt check narx.toml
       bptt check narx.toml --module out/narx.py
     """
-    system = _system(file)
     source = None if module is None else _read(module)
+    system = _system(file)
     try:
-        results = check(system, source)
+        with _working("comparing values and gradients"):
+            results = check(system, source)
     except ModuleFailureError as error:
         _fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
     _print_results(results)
@@ -138,7 +141,8 @@ def show_command(file: str, trace: bool) -> None:
       bptt show narx.toml | less
       bptt show narx.toml --trace
     """
-    system = adjoint(_system(file))
+    with _working("deriving"):
+        system = adjoint(_system(file))
     console = _console()
     count = system.parameter_count
     console.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
@@ -168,7 +172,8 @@ def latex_command(file: str, output: str | None) -> None:
     Example:
       bptt latex narx.toml -o narx.tex && pdflatex narx.tex
     """
-    text = document(adjoint(_system(file)))
+    with _working("deriving"):
+        text = document(adjoint(_system(file)))
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -213,6 +218,11 @@ def _read(path: str) -> str:
         raise UserError(
             f"cannot be read ({reason})", file=path, remedy="name a generated module"
         ) from None
+
+
+def _working(what: str) -> Status:
+    """A sign of life on standard error, where that is a terminal."""
+    return Console(stderr=True).status(what)
 
 
 def _console() -> Console:

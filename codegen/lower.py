@@ -357,7 +357,8 @@ class _LoopBody:
     ) -> list[Statement]:
         """Terms that hold at some steps or for some units only."""
         lines: list[Statement] = []
-        for term in terms:
+        guards = list(dict.fromkeys(map(self._guard, terms)))
+        for term in sorted(terms, key=lambda m: guards.index(self._guard(m))):
             value = self._value(term, out)
             places = [
                 slice_code(r, Affine(0), r.length) for r in term.ranges if r.name != self._step

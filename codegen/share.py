@@ -45,14 +45,19 @@ def share_values(system: System) -> System:
         terms = tuple(replace(m, factor=values.express(m.factor)) for m in equation.terms)
         return replace(equation, terms=terms)
 
+    expressed = [express(e) for e in (*forward, *backward)]
+    read = {name_of(r) for e in (*expressed, *added) for m in e.terms for r in m.reads()}
+    # A difference inside a shared function's argument is not read on its own any more.
+    added = [a for a in added if a.quantity.name in read]
     merged: list[Equation] = []
-    for equation in forward:
+    for equation in expressed[: len(forward)]:
         merged += [a for a in added if a.number == equation.number]
-        merged.append(express(equation))
+        merged.append(equation)
+    names = {a.quantity.name for a in added}
     return replace(
         system,
-        quantities=quantities,
-        equations=(*merged, *map(express, backward)),
+        quantities={n: q for n, q in quantities.items() if n in system.quantities or n in names},
+        equations=(*merged, *expressed[len(forward) :]),
         forward_count=len(merged),
     )
 

@@ -44,7 +44,11 @@ def adjoint(system: System, of: str = "loss") -> System:
     every signal or input that is read before the first step or after the last the gradient of
     those values (`d_initial_...`, `d_after_...`).
     """
-    return _Adjoint(system, of).system()
+    if not isinstance(system, System):
+        raise TypeError(
+            f"a System is needed, not a {type(system).__name__}: build(network) makes one"
+        )
+    return _Adjoint(system.forward(), of).system()
 
 
 def gradient_name(name: str) -> str:

@@ -23,7 +23,9 @@ from derive.network import (
     PREFIXES,
     STEPS,
     Cell,
+    Connection,
     Layer,
+    LossSpec,
     Network,
     check_delay,
     check_module_name,
@@ -84,6 +86,7 @@ def build(network: Network) -> System:
 
 
 def _check_network(network: Network) -> None:
+    _check_types(network)
     check_module_name(network.name)
     if not network.inputs:
         raise UserError(
@@ -112,6 +115,37 @@ def _check_network(network: Network) -> None:
     if total > MAX_CONNECTIONS:
         raise UserError(f"{total} connections", remedy=f"use at most {MAX_CONNECTIONS}")
     _check_losses(network)
+
+
+def _check_types(network: Network) -> None:
+    """What a type checker would say of a description made in Python."""
+    for place, values, kind in (
+        ("layers", network.layers, Layer),
+        ("losses", network.losses, LossSpec),
+        ("cells", tuple(network.cells.values()), Cell),
+        *((f"layers.{n}", layer.connections, Connection) for n, layer in _named(network)),
+    ):
+        if not isinstance(values, tuple | list) or not all(isinstance(v, kind) for v in values):
+            raise UserError(
+                f"{shown(values)} is not a tuple of {kind.__name__}",
+                place=place,
+                remedy=f"write ({kind.__name__}(...),), with a comma for a single one",
+            )
+    for name, cell in network.cells.items():
+        if cell.name != name:
+            raise UserError(
+                f"the cell is called {cell.name!r}", place=f"cells.{name}", remedy="use one name"
+            )
+    for loss in network.losses:
+        if loss.delta != 1.0 and loss.kind in LOSS_KINDS and loss.kind != "huber":
+            raise UserError(
+                "delta belongs to huber", place=f"loss.{loss.output}", remedy="leave it out"
+            )
+
+
+def _named(network: Network) -> list[tuple[str, Layer]]:
+    layers = network.layers if isinstance(network.layers, tuple | list) else ()
+    return [(layer.name, layer) for layer in layers if isinstance(layer, Layer)]
 
 
 def _check_layer(network: Network, layer: Layer) -> None:
@@ -196,12 +230,12 @@ def _check_losses(network: Network) -> None:
                 remedy="use 'all', 'last' or 'weighted'",
             )
         for key, value, least in (("weight", loss.weight, None), ("delta", loss.delta, 0.0)):
-            is_far = not math.isfinite(value) or not (value == 0 or 1e-9 < abs(value) < 1e9)
+            is_far = not math.isfinite(value) or not 1e-9 < abs(value) < 1e9
             if is_far or (least is not None and value <= 0):
                 raise UserError(
                     f"{shown(value)} is out of range",
                     place=f"{place}.{key}",
-                    remedy="use a finite number" + (" above 0" if least is not None else ""),
+                    remedy="use a number that is not 0" if least is None else "use one above 0",
                 )
 
 
@@ -381,6 +415,8 @@ def _what(name: str, block: LayerEquations) -> str:
 def _place(block: LayerEquations) -> str:
     if not block.layer.name:
         return "equations"
+    if block.layer.cell:
+        return f"cells.{block.layer.cell}.equations in layers.{block.layer.name}"
     return f"layers.{block.layer.name}"
 
 

@@ -427,8 +427,12 @@ class Elaborator:
     def _unique(self, name: str) -> str:
         if name not in self.quantities:
             return name
-        number = next(n for n in range(2, 10**6) if f"{name}_{n}" not in self.quantities)
-        return f"{name}_{number}"
+        # Letters, for a number behind a name is a delay.
+        letters = (
+            f"{name}_{'abcdefghijklmnopqrstuvwxyz'[n % 26] * (n // 26 + 1)}"
+            for n in range(1, 10**6)
+        )
+        return next(n for n in letters if n not in self.quantities)
 
     def _local_target(self) -> str:
         if self._target == self._output:
@@ -440,7 +444,9 @@ class Elaborator:
         names = dict.fromkeys(
             self._local.get(r.name, r.name) for r in references(node) if r.name in self.quantities
         )
-        return "_".join(names) if 0 < len(names) <= 3 else f"part_{self._local_target()}"
+        if len(names) == 1:
+            return f"{next(iter(names))}_part"
+        return "_".join(names) if 1 < len(names) <= 3 else f"part_{self._local_target()}"
 
 
 def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:

@@ -207,7 +207,14 @@ class System:
         """The system without the equations that a derivation has added."""
         if self.forward_count < 0:
             return self
-        return replace(self, equations=self.equations[: self.forward_count], forward_count=-1)
+        return replace(
+            self,
+            quantities={
+                n: q for n, q in self.quantities.items() if q.kind not in ("adjoint", "gradient")
+            },
+            equations=self.equations[: self.forward_count],
+            forward_count=-1,
+        )
 
     def of_kind(self, *kinds: Kind) -> tuple[Quantity, ...]:
         return tuple(q for q in self.quantities.values() if q.kind in kinds)

@@ -10,6 +10,7 @@ from typing import Any
 from derive.errors import UserError, did_you_mean, shown
 from derive.network import (
     ACTIVATIONS,
+    LOSS_KINDS,
     Cell,
     Connection,
     Layer,
@@ -223,7 +224,7 @@ def _loss(output: str, value: Any) -> LossSpec:
     if "kind" not in value:
         raise UserError("the loss has no kind", place=place, remedy='add kind = "mse"')
     kind = _string(value, "kind", place, "")
-    if "delta" in value and kind != "huber":
+    if "delta" in value and kind in LOSS_KINDS and kind != "huber":
         raise UserError("delta belongs to huber", place=place, remedy="leave it out")
     return LossSpec(
         output=output,

@@ -76,6 +76,8 @@ WEIGHTED = ()
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
+    if np.dtype(dtype).name not in _DTYPES:
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -88,7 +90,8 @@ def forward(parameters, inputs, initial=None):
     """The signals of the network.
 
     parameters: as PARAMETERS; inputs: arrays (T, B, width); initial: arrays (steps, B, width)
-    for any of INITIAL. Returns the arrays (T, B, width) of every layer, outputs among them.
+    for any of INITIAL. Returns the arrays (T, B, width) of all named signals: outputs, layers,
+    and what is within their cells.
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False)
     _forward(arrays, T, B, dtype)
@@ -317,8 +320,9 @@ def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True
         weights = {} if weights is None else weights
         _collect(given, "weights", weights, {n: (T, B) for n in WEIGHTED})
         for name in WEIGHTED:
-            if not np.any(weights[name]):
-                raise ValueError(f"weights[{name!r}] are all zero; some step must count")
+            weight = np.real(weights[name])
+            if not np.all(weight >= 0) or not np.any(weight):
+                raise ValueError(f"weights[{name!r}] must be 0 or more, and not all zero")
     names = {array.dtype.name for _, array in given.values()}
     if {"float32", "float64"} <= names or {"float32", "complex128"} <= names:
         first = next(where for where, array in given.values() if array.dtype.name == "float32")
@@ -378,9 +382,14 @@ def _one_hot(targets, shapes, dtype):
     found = dict(targets)
     for name in CLASSES:
         labels = np.asarray(found.get(name, 0.0))
-        if labels.dtype.kind not in "iu":
-            continue
         shape, width = shapes[name][:-1], TARGETS[name]
+        if labels.dtype.kind not in "iu":
+            if labels.shape == shape:
+                raise ValueError(f"targets[{name!r}] has dtype {labels.dtype}; classes are integers")
+            continue
+        if labels.shape == shapes[name]:
+            found[name] = labels.astype(dtype)
+            continue
         if labels.shape != shape:
             raise ValueError(
                 f"targets[{name!r}] has shape {labels.shape}; class numbers of shape {shape}, or "

@@ -22,7 +22,7 @@ def example(seed, steps, batch):
     """Random arguments of loss_and_gradients, and what is differentiated, by gradient's name."""
     rng = np.random.default_rng(seed)
     # Small enough that no unit saturates, where a derivative has no digits left.
-    scales = {n: 1 / np.sqrt(max(2.0, *s, 2.0)) for n, s in network.PARAMETERS.items()}
+    scales = {n: 1 / np.sqrt(max((2.0, *s))) for n, s in network.PARAMETERS.items()}
     parameters = {n: scales[n] * rng.standard_normal(s) for n, s in network.PARAMETERS.items()}
     inputs = {n: rng.standard_normal((steps, batch, w)) for n, w in network.INPUTS.items()}
     initial = {n: rng.standard_normal((d, batch, *w)) for n, (d, *w) in network.INITIAL.items()}

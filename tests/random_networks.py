@@ -158,10 +158,11 @@ def _loss(rng: random.Random, layer: Layer) -> LossSpec:
         kinds.append("cross_entropy")
     if plain in ("sigmoid", "linear") or layer.cell in ("gru", "leaky"):
         kinds.append("binary_cross_entropy")
+    kind = rng.choice(kinds)
     return LossSpec(
         output=layer.name,
-        kind=rng.choice(kinds),
+        kind=kind,
         weight=rng.choice((1.0, 0.5, 2.0, 0.3)),
         steps=rng.choice(("all", "all", "last", "weighted")),
-        delta=rng.choice((0.5, 1.0)),
+        delta=0.5 if kind == "huber" else 1.0,
     )

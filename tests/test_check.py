@@ -93,3 +93,9 @@ def test_nan_is_wrong() -> None:
         '    arrays["d_b_hidden"] =', '    d_b_hidden[0] = np.nan\n    arrays["d_b_hidden"] ='
     )
     assert {r.name for r in check(system, spoilt) if not r.passed} == {"b_hidden"}
+
+
+def test_the_module_of_another_network_is_refused() -> None:
+    source = (FOLDER / "lstm.py").read_text(encoding="utf-8")
+    with pytest.raises(ModuleFailureError, match="PARAMETERS are not those of narx"):
+        check(build(load(FOLDER / "narx.toml")), source)
