@@ -24,13 +24,15 @@ from rich.progress import Progress
 from rich.table import Table
 
 SIZES = ((4, 10, 1, 100), (16, 32, 8, 50), (64, 128, 32, 50), (256, 512, 64, 30))
-CONTENDERS = ("generated", "torch.nn.LSTM", "torch loop", "torch loop, hoisted", "jax.lax.scan")
-NEEDS = {
-    "torch.nn.LSTM": "torch",
-    "torch loop": "torch",
-    "torch loop, hoisted": "torch",
-    "jax.lax.scan": "jax",
-}
+CONTENDERS = (
+    "generated",
+    "torch.nn.LSTM",
+    "torch loop",
+    "torch loop, gates stacked",
+    "torch loop, stacked and hoisted",
+    "jax.lax.scan",
+)
+NEEDS = {c: "jax" if c.startswith("jax") else "torch" for c in CONTENDERS[1:]}
 GATES = ("i", "f", "g", "o")
 Run = Callable[[], tuple[float, Any]]
 
@@ -93,8 +95,36 @@ def torch_module(size: tuple[int, ...], dtype: str) -> Run:
     return run
 
 
-def torch_loop(size: tuple[int, ...], dtype: str, *, hoist: bool = False) -> Run:
-    """The recurrence step by step; `hoist`: all inputs are projected before the loop."""
+def torch_loop(size: tuple[int, ...], dtype: str) -> Run:
+    """The recurrence as its equations are written: step by step and gate by gate."""
+    import torch
+
+    _, hidden, batch, _ = size
+    p = {name: torch.from_numpy(array) for name, array in problem(size, dtype).items()}
+    weights = [
+        tuple(p[n][k].clone().requires_grad_() for n in ("W", "U", "b")) for k in range(len(GATES))
+    ]
+
+    def run() -> tuple[float, Any]:
+        for gate in weights:
+            for parameter in gate:
+                parameter.grad = None
+        h = c = torch.zeros(batch, hidden, dtype=p["x"].dtype)
+        outputs = []
+        for x in p["x"]:
+            i, f, g, o = (x @ w.T + h @ u.T + b for w, u, b in weights)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        loss = ((torch.stack(outputs) - p["y"]) ** 2).mean()
+        loss.backward()
+        return loss.item(), weights[1][1].grad.numpy()
+
+    return run
+
+
+def torch_stacked_loop(size: tuple[int, ...], dtype: str, *, hoist: bool = False) -> Run:
+    """The four gates as one product; `hoist`: all inputs are projected before the loop."""
     import torch
 
     _, hidden, batch, _ = size
@@ -156,7 +186,8 @@ MAKERS: dict[str, Callable[[tuple[int, ...], str], Run]] = {
     "generated": generated,
     "torch.nn.LSTM": torch_module,
     "torch loop": torch_loop,
-    "torch loop, hoisted": partial(torch_loop, hoist=True),
+    "torch loop, gates stacked": torch_stacked_loop,
+    "torch loop, stacked and hoisted": partial(torch_stacked_loop, hoist=True),
     "jax.lax.scan": jax_scan,
 }
 
