@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from derive.errors import UserError
-from derive.system import Equation, System, name_of
+from derive.system import Equation, System
 
 Offsets = dict[str, set[int]]
 STARTS, MOST_SHOWN = 20, 12
@@ -141,8 +141,3 @@ def _shortest_cycle(graph: Mapping[str, list[str]], members: set[str]) -> list[s
         if not best or len(cycle) < len(best):
             best = cycle
     return best[::-1]
-
-
-def reads_of(equation: Equation) -> set[str]:
-    """The names of all quantities on the right side."""
-    return {name_of(read) for term in equation.terms for read in term.reads()}

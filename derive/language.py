@@ -16,7 +16,7 @@ One equation a line; a line goes on while a parenthesis is open; `#` starts a co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from derive.errors import UserError, shown
@@ -214,33 +214,34 @@ class _Parser:
                 place=self._next.at,
                 remedy="name a part of it in an equation of its own",
             )
-        left = self._product()
-        terms = 1
-        while token := self._accept("+", "-"):
-            terms += 1
-            if terms > MAX_TERMS:
-                raise UserError(
-                    f"a sum of more than {MAX_TERMS} terms",
-                    place=token.at,
-                    remedy="name a part of it in an equation of its own",
-                )
-            left = Binary(token.text, left, self._product(), token.at)
+        node = self._chain(("+", "-"), self._product, MAX_TERMS, "sum", "terms")
         self._depth -= 1
-        return left
+        return node
 
     def _product(self) -> Node:
-        left = self._unary()
-        factors = 1
-        while token := self._accept("*", "/", "@"):
-            factors += 1
-            if factors > MAX_FACTORS:
+        return self._chain(("*", "/", "@"), self._unary, MAX_FACTORS, "product", "factors")
+
+    def _chain(
+        self,
+        operators: tuple[str, ...],
+        operand: Callable[[], Node],
+        most: int,
+        what: str,
+        parts: str,
+    ) -> Node:
+        """Operands between operators of one rank, from the left, `most` of them."""
+        node = operand()
+        count = 1
+        while token := self._accept(*operators):
+            count += 1
+            if count > most:
                 raise UserError(
-                    f"a product of more than {MAX_FACTORS} factors",
+                    f"a {what} of more than {most} {parts}",
                     place=token.at,
                     remedy="name a part of it in an equation of its own",
                 )
-            left = Binary(token.text, left, self._unary(), token.at)
-        return left
+            node = Binary(token.text, node, operand(), token.at)
+        return node
 
     def _unary(self) -> Node:
         negative, at = False, self._next.at
