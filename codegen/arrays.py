@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from codegen.nodes import (
+    ZERO,
     Affine,
     Call,
+    Condition,
     FrozenTerm,
     Node,
     Number,
+    Place,
     Power,
     Product,
     Range,
     Read,
     Size,
     Sum,
-    reads,
+    Where,
+    indices,
 )
 from derive.errors import InternalError
 
@@ -32,7 +36,7 @@ FUNCTIONS = {
     "tanh": "np.tanh",
 }
 
-SUM, PRODUCT, UNARY, POWER, ATOM = range(5)
+COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,14 @@ class Source:
 class Layout:
     """How an array stores a quantity: rows of time before step 0, and its total lengths.
 
-    `lengths` has one entry per axis, None for the batch.
+    `lengths` has one entry per axis, None for the batch. A padded array has rows of time for
+    values outside the steps.
     """
 
     before: int
     lengths: tuple[Affine | None, ...]
     time_axis: int | None
+    is_padded: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ class ArrayPrinter:
     """Prints terms as array expressions.
 
     `ranges` says where each index runs; in a time loop `step` names the time index, which is
-    then one number, and `local` gives the source of reads that a local variable holds.
+    then one number, and `local` gives the source of reads that a local variable holds, with the
+    axis that it is a row of.
     """
 
     def __init__(
@@ -81,7 +88,7 @@ class ArrayPrinter:
         ranges: Mapping[str, Range],
         *,
         step: str | None = None,
-        local: Callable[[Read], str | None] = lambda read: None,
+        local: Callable[[Read], tuple[str, int] | None] = lambda read: None,
     ) -> None:
         self._layouts = layouts
         self._ranges = ranges
@@ -92,14 +99,31 @@ class ArrayPrinter:
         """The value of a term, aligned for broadcasting over `out`."""
         summed = tuple(r.name for r in term.sums)
         if term.reduction == "logsumexp":
-            operand = self.elementwise(term.factor, (*out, *summed))
-            axes = ", ".join(str(len(out) + n) for n in range(len(summed)))
-            axes = axes if len(summed) == 1 else f"({axes})"
-            code = f"_logsumexp({operand.code}, axis={axes})"
-            return Contracted(Source(code), self.labels(term.factor) - set(summed))
+            return self._logsumexp(term, out, summed)
+        factor = Where(term.conditions, term.factor) if term.conditions else term.factor
         if not summed:
-            return Contracted(self.elementwise(term.factor, out), self.labels(term.factor))
-        return _Contraction(self, term.factor, summed, out).result()
+            return Contracted(self.elementwise(factor, out), self.labels(factor))
+        return _Contraction(self, factor, summed, out).result()
+
+    def _logsumexp(self, term: FrozenTerm, out: Labels, summed: Labels) -> Contracted:
+        labels = self.labels(term.factor) | self._labels_of(term.conditions)
+        free = tuple(name for name in out if name in labels)
+        operand = self.elementwise(term.factor, (*free, *summed))
+        axes = ", ".join(str(len(free) + n) for n in range(len(summed)))
+        axes = axes if len(summed) == 1 else f"({axes})"
+        where = ""
+        if term.conditions:
+            where = f", where={self._mask(term.conditions, (*free, *summed)).code}"
+        code = f"_logsumexp({operand.code}, axis={axes}{where})"
+        return Contracted(Source(aligned(code, free, out)), frozenset(free))
+
+    def _labels_of(self, conditions: Sequence[Condition]) -> frozenset[str]:
+        found = {name for condition in conditions for name, _ in condition.counts}
+        return frozenset(found) - {self._step or ""}
+
+    def has_width(self, index: str) -> bool:
+        """Whether an index runs over a number of units that is known."""
+        return self._ranges[index].kind == "feature"
 
     def width(self, index: str) -> int:
         """The number of units that a feature index runs over."""
@@ -113,12 +137,7 @@ class ArrayPrinter:
 
     def labels(self, node: Node) -> frozenset[str]:
         """The indices that an expression varies over."""
-        return frozenset(
-            s.index
-            for read in reads(node)
-            for s in read.subscripts
-            if s.index is not None and s.index != self._step
-        )
+        return indices(node) - {self._step or ""}
 
     # Elementwise expressions.
 
@@ -128,6 +147,12 @@ class ArrayPrinter:
                 return _number(value)
             case Size(name):
                 return Source(name)
+            case Place(index, offset):
+                return self._place(index, offset, out)
+            case Where(conditions, value, otherwise):
+                mask = self._mask(conditions, out).code
+                inner = self.elementwise(value, out).code
+                return Source(f"np.where({mask}, {inner}, {otherwise})")
             case Read():
                 return self._read(node, out)
             case Sum(operands, signs):
@@ -155,10 +180,10 @@ class ArrayPrinter:
 
     def _product(self, above: Sequence[Node], below: Sequence[Node], out: Labels) -> Source:
         """Numbers first, so that they are multiplied before an array is."""
-        scalars = [n for n in above if not reads(n)]
-        arrays = [n for n in above if reads(n)]
-        scalars_below = [n for n in below if not reads(n)]
-        arrays_below = [n for n in below if reads(n)]
+        scalars = [n for n in above if not indices(n)]
+        arrays = [n for n in above if indices(n)]
+        scalars_below = [n for n in below if not indices(n)]
+        arrays_below = [n for n in below if indices(n)]
         code = " * ".join(self.elementwise(n, out).within(PRODUCT) for n in scalars)
         if scalars_below:
             divisor = self._divisor(scalars_below, out)
@@ -183,6 +208,45 @@ class ArrayPrinter:
         power = _number(exponent if exponent.denominator == 1 else float(exponent))
         return Source(f"{code} ** {power.within(ATOM)}", POWER)
 
+    def _place(self, index: str, offset: Affine, out: Labels) -> Source:
+        """The number of a step: in a loop its own, else of all steps."""
+        if index == self._step:
+            return Source(step_code(index, offset.constant), ATOM if offset == ZERO else SUM)
+        code = self._arange(index, offset)
+        return Source(aligned(f"{code}.astype(dtype)", (index,), out))
+
+    def _arange(self, index: str, offset: Affine = ZERO) -> str:
+        """The places that an index runs over."""
+        span = self._ranges[index]
+        starts = [start + offset for start in span.starts]
+        stops = [stop + offset for stop in span.stops]
+        start, stop = _extreme("max", starts), _extreme("min", stops)
+        return f"np.arange({stop})" if start == "0" else f"np.arange({start}, {stop})"
+
+    def _mask(self, conditions: Sequence[Condition], out: Labels) -> Source:
+        """Where all of some conditions hold, as an array of truth values."""
+        codes = []
+        for condition in conditions:
+            sides: dict[bool, list[str]] = {True: [], False: []}
+            for name, count in condition.counts:
+                at = aligned(self._arange(name), (name,), out)
+                side = at if abs(count) == 1 else f"{abs(count)} * {at}"
+                sides[count > 0].append(side)
+            more = condition.offset
+            left = " + ".join(sides[True]) or "0"
+            if more != ZERO:
+                left = (
+                    f"{left} + {more.code}"
+                    if not more.code.startswith("-")
+                    else (
+                        f"{left} - {more.code[1:]}" if not more.names else f"{left} + ({more.code})"
+                    )
+                )
+            codes.append(f"{left} >= {' + '.join(sides[False]) or '0'}")
+        if len(codes) == 1:
+            return Source(codes[0], COMPARISON)
+        return Source(" & ".join(f"({code})" for code in codes), COMPARISON)
+
     def _read(self, read: Read, out: Labels) -> Source:
         code, labels = self._subscripted(read)
         if len(set(labels)) < len(labels):
@@ -202,7 +266,7 @@ class ArrayPrinter:
         local = self._local(read)
         places: list[str] = []
         for axis, subscript in enumerate(read.subscripts):
-            if local is not None and axis == layout.time_axis:
+            if local is not None and axis == local[1]:
                 continue
             shift = layout.before if axis == layout.time_axis else 0
             if subscript.index is None:
@@ -215,7 +279,7 @@ class ArrayPrinter:
                 places.append(slice_code(span, offset, layout.lengths[axis]))
         while places and places[-1] == ":":
             places.pop()
-        name = read.name if local is None else local
+        name = read.name if local is None else local[0]
         code = f"{name}[{', '.join(places)}]" if places else name
         return code, self._read_labels(read)
 
@@ -228,12 +292,12 @@ class _Contraction:
         self._summed = summed
         self._out = out
         self._order = printer.customary((*out, *summed))
-        above, below = (
-            (factor.above, factor.below) if isinstance(factor, Product) else ((factor,), ())
-        )
-        nodes = [*above, *(Product((), (n,)) for n in below)]
-        self._scalars = [n for n in nodes if not reads(n)]
-        arrays = [n for n in nodes if reads(n)]
+        conditions = factor.conditions if isinstance(factor, Where) else ()
+        inner = factor.value if isinstance(factor, Where) else factor
+        above, below = (inner.above, inner.below) if isinstance(inner, Product) else ((inner,), ())
+        nodes = _conditioned([*above, *(Product((), (n,)) for n in below)], conditions)
+        self._scalars = [n for n in nodes if not indices(n)]
+        arrays = [n for n in nodes if indices(n)]
         self._outer = [n for n in arrays if not self._has_summed(n)]
         self._inner = self._merged([n for n in arrays if self._has_summed(n)])
         self._labels = printer.labels(factor) - set(summed)
@@ -330,6 +394,8 @@ class _Contraction:
             a = print_(left[0], (*summed, *rows)).code
             b = print_(right[0], (*summed, *columns)).code
             return Source(f"_rows({a}).T @ _rows({b})", PRODUCT)
+        if columns and not self._printer.has_width(columns[0]):
+            return None
         first = print_(left[0], (*rows, *summed))
         second = print_(right[0], (*summed, *columns))
         if len(rows) <= 1 or not columns:
@@ -338,6 +404,18 @@ class _Contraction:
             return None
         width = self._printer.width(columns[0])
         return Source(f"(_rows({first.code}) @ {second.within(UNARY)}).reshape(-1, B, {width})")
+
+
+def _conditioned(nodes: list[Node], conditions: tuple[Condition, ...]) -> list[Node]:
+    """The factors of a product, with each condition put on one of them, or on a factor 1."""
+    for condition in conditions:
+        names = {name for name, _ in condition.counts}
+        at = next((n for n, node in enumerate(nodes) if names <= indices(node)), None)
+        if at is None:
+            nodes = [*nodes, Where((condition,), Number(Fraction(1)))]
+        else:
+            nodes = [*nodes[:at], Where((condition,), nodes[at]), *nodes[at + 1 :]]
+    return nodes
 
 
 def _parts(node: Node, nodes: list[Node]) -> list[Node]:
@@ -376,14 +454,9 @@ def slice_code(span: Range, offset: Affine, length: Affine | None) -> str:
     """The slice of an axis of `length` that an index with an offset runs over."""
     if span.kind == "batch" or length is None:
         return ":"
-    if offset.steps:
-        starts = [Affine(s.constant + offset.constant, s.steps + offset.steps) for s in span.starts]
-        stops = [Affine(s.constant + offset.constant, s.steps + offset.steps) for s in span.stops]
-    else:
-        starts = [s + offset.constant for s in span.starts]
-        stops = [s + offset.constant for s in span.stops]
-    start = _extreme("max", starts)
-    stop = _extreme("min", stops)
+    starts = [start + offset for start in span.starts]
+    stops = [stop + offset for stop in span.stops]
+    start, stop = _extreme("max", starts), _extreme("min", stops)
     return f"{'' if start == '0' else start}:{'' if stops == [length] else stop}"
 
 
@@ -391,7 +464,8 @@ def _extreme(function: str, values: list[Affine]) -> str:
     """The greatest or least of several places, never below 0."""
     codes = [v.code for v in values]
     code = codes[0] if len(codes) == 1 else f"{function}({', '.join(codes)})"
-    if all(v.least >= 0 for v in values) or (function == "max" and values[0].least >= 0):
+    safe = [v.is_never_negative for v in values]
+    if all(safe) or (function == "max" and any(safe)):
         return code
     return f"max({code}, 0)"
 

@@ -7,6 +7,7 @@ a kink), by the test that is emitted beside the module.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ def check(system: System, source: str | None = None) -> list[Result]:
     module = _load(source if source is not None else module_source(derived), system.name)
     for name, quantities in (
         ("PARAMETERS", system.of_kind("parameter")),
-        ("INPUTS", system.of_kind("input")),
+        ("INPUTS", system.of_kind("input", "mask")),
     ):
         if set(getattr(module, name, ())) != {q.name for q in quantities}:
             raise ModuleFailureError(f"its {name} are not those of {system.name}")
@@ -80,7 +81,7 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
     parameters, inputs, targets, initial, weights = test.example(0, steps, batch)
     arrays = {**parameters, **inputs}
     for name, target in targets.items():
-        width = module.TARGETS[name]
+        width = module.TARGETS[name][-1]
         is_class = target.dtype.kind == "i"
         arrays[f"target_{name}"] = np.eye(width)[target] if is_class else target
     arrays |= {f"weight_{name}": weight for name, weight in weights.items()}
@@ -92,10 +93,12 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
         arrays,
         steps=steps,
         batch=batch,
+        lengths={name: steps + n for n, name in enumerate(module.LENGTHS)},
         initial=sides["initial"],
         after=sides["after"],
     )
-    found = dict(module.forward(parameters, inputs, initial))
+    free = {"steps": steps} if "steps" in inspect.signature(module.forward).parameters else {}
+    found = dict(module.forward(parameters, inputs, initial, **free))
     found["loss"] = module.loss(parameters, inputs, targets, initial, weights)
     results = []
     for name, value in found.items():

@@ -13,7 +13,7 @@ import jinja2
 
 from codegen import runtime
 from codegen.lower import render
-from codegen.program import Function, program
+from codegen.program import Function, Part, needed_for_signals, program
 from codegen.share import share_values
 from derive.adjoint import adjoint
 from derive.latex import document
@@ -64,18 +64,10 @@ def _environment() -> jinja2.Environment:
 def module_source(system: System) -> str:
     """The source of the generated module for a system that holds its own adjoint."""
     shared = share_values(system)
-    parts = program(shared)
-    functions = [
-        _function("_forward", "The signals, forward in time.", parts.forward),
-        _function("_loss", "The losses, and what only they need.", parts.loss),
-        _function("_backward", "Adjoints, and the parameters' gradients.", parts.backward),
-        _function("_input_gradients", "The gradients of the inputs.", parts.inputs),
-        _function(
-            "_initial_gradients", "The gradients of values outside the steps.", parts.initial
-        ),
-    ]
+    functions = [_function(f, shared) for f in program(shared, _parts(shared), _results(shared))]
     body = "\n".join(line for f in functions for line in f.lines)
     boundaries = boundary_values(system)
+    inputs = system.of_kind("input", "mask")
     return (
         _environment()
         .get_template("module.py.jinja")
@@ -84,18 +76,27 @@ def module_source(system: System) -> str:
             description=_description(system),
             index_note=textwrap.wrap(f"{steps_text(system)}.", 96, break_on_hyphens=False),
             equations=system_text(system.equations).splitlines(),
+            sizes=size_names(system),
+            lengths=_tuple(size.name for size in system.lengths),
             parameters=[_entry(q, system) for q in system.of_kind("parameter")],
-            inputs=[_width_entry(q, system) for q in system.of_kind("input")],
-            outputs=[_width_entry(system.quantities[n], system) for n in system.outputs],
-            initial=[f'"{b.key}": {(b.steps, *b.units)}' for b in boundaries],
-            initial_gradients=[f'"{b.key}": "{b.gradient}"' for b in boundaries],
+            inputs=[_entry(q, system) for q in inputs],
+            masks=_tuple(q.name for q in system.of_kind("mask")),
+            outputs=[_entry(system.quantities[n], system) for n in system.outputs],
+            initial=[f'"{b.key}": {_shape(b.shape)}' for b in boundaries],
+            initial_gradients=[
+                f'"{b.key}": "{b.gradient}"' for b in boundaries if b.gradient in system.definitions
+            ],
             targets=[
-                f'"{loss.output}": {system.shape(system.quantities[loss.output])[-1]}'
+                _entry(system.quantities[f"target_{loss.output}"], system, loss.output)
                 for loss in system.losses
             ],
-            last_step=_tuple(x.output for x in system.losses if x.steps == "last"),
             classes=_tuple(x.output for x in system.losses if x.by_class),
-            weighted=_tuple(x.output for x in system.losses if x.steps == "weighted"),
+            weighted=[
+                _entry(q, system, q.name.removeprefix("weight_")) for q in system.of_kind("weight")
+            ],
+            judging=_tuple(x.weights for x in system.losses if system.quantities.get(x.weights)),
+            free_steps=", steps=None" if _has_free_steps(system) else "",
+            steps="steps" if _has_free_steps(system) else "None",
             signals=[_trimmed(q, system) for q in system.of_kind("signal") if _is_visible(q)],
             loss_formula=_loss_formula(system),
             functions=functions,
@@ -104,6 +105,44 @@ def module_source(system: System) -> str:
             extensions=_extensions(system, boundaries),
         )
     )
+
+
+def size_names(system: System) -> str:
+    """The names of the sizes that are known when a module runs: lengths of axes of steps, B."""
+    return ", ".join([*(size.name for size in system.lengths), "B"])
+
+
+def _has_free_steps(system: System) -> bool:
+    """Whether no input says how many steps there are."""
+    given = {a.size for q in system.of_kind("input", "mask") for a in q.axes if a.kind == "time"}
+    return not set(system.lengths) <= given
+
+
+def _parts(system: System) -> list[Part]:
+    """The functions of a module, in the order in which they run."""
+    forward, losses = needed_for_signals(system)
+    names = [e.quantity.name for e in system.equations]
+    backward = names[system.forward_count :]
+    parameters = {f"d_{q.name}" for q in system.of_kind("parameter")}
+    sides = {f"d_{q.name}" for q in system.of_kind("input")}
+    outside = {n for n in backward if n.startswith(("d_initial_", "d_after_"))} - parameters
+    groups = (
+        ("_forward", "The signals, forward in time.", forward),
+        ("_loss", "The losses, and what only they need.", losses),
+        (
+            "_backward",
+            "Adjoints, and the parameters' gradients.",
+            set(backward) - sides - outside,
+        ),
+        ("_input_gradients", "The gradients of the inputs.", sides),
+        ("_initial_gradients", "The gradients of values outside the steps.", outside),
+    )
+    return [Part(n, about, tuple(q for q in names if q in group)) for n, about, group in groups]
+
+
+def _results(system: System) -> list[str]:
+    """What a user gets to see: named signals, losses, gradients."""
+    return [q.name for q in system.of_kind("signal", "loss", "gradient") if _is_visible(q)]
 
 
 def test_source(system: System) -> str:
@@ -135,13 +174,13 @@ class FunctionText:
     lines: tuple[str, ...]
 
 
-def _function(name: str, about: str, part: Function) -> FunctionText:
-    lines = [f'    {n} = arrays["{n}"]' for n in part.takes]
-    if lines and part.statements:
+def _function(made: Function, system: System) -> FunctionText:
+    lines = [f'    {n} = arrays["{n}"]' for n in made.takes]
+    if lines and made.statements:
         lines.append("")
-    lines += render(part.statements)
-    lines += [f'    arrays["{n}"] = {n}' for n in part.gives if n not in part.takes]
-    return FunctionText(name, about, tuple(lines or ["    return"]))
+    lines += render(made.statements)
+    lines += [f'    arrays["{n}"] = {n}' for n in made.gives if n not in made.takes]
+    return FunctionText(made.part.name, made.part.about, tuple(lines or ["    return"]))
 
 
 @dataclass(frozen=True)
@@ -152,7 +191,7 @@ class Boundary:
     quantity: str
     side: str
     steps: int
-    units: tuple[int, ...]
+    shape: tuple[int | str, ...]
     gradient: str
 
 
@@ -165,14 +204,14 @@ def boundary_values(system: System) -> list[Boundary]:
     found = []
     for name, reach in system.reach.items():
         quantity = system.quantities[name]
-        if quantity.kind not in ("signal", "input"):
+        if quantity.kind not in ("signal", "input", "mask"):
             continue
-        units = tuple(int(n) for n in system.shape(quantity)[2:])
+        rest = system.shape(quantity)[1:]
         for side, steps in (("initial", reach.before), ("after", reach.after)):
             if steps:
                 both = side == "after" and reach.before
                 key = f"{name}_after" if both else name
-                found.append(Boundary(key, name, side, steps, units, f"d_{side}_{name}"))
+                found.append(Boundary(key, name, side, steps, (steps, *rest), f"d_{side}_{name}"))
     check_names((b.key, f"the values of {b.quantity} outside the steps") for b in found)
     return found
 
@@ -187,32 +226,38 @@ def _extensions(system: System, boundaries: list[Boundary]) -> list[str]:
             f'outside.get("{keys[side]}")' if side in keys else "None"
             for side in ("initial", "after")
         )
-        shape = ", ".join(("B", *map(str, system.shape(quantity)[2:])))
-        shape += "," if shape == "B" else ""
-        extended = (
-            f"_extended(T, ({shape}), {before}, {reach.before}, {after}, {reach.after}, dtype)"
-        )
-        if quantity.kind == "input":
-            lines.append(f'steps = arrays["{name}"]')
+        length, *rest = map(str, system.shape(quantity))
+        shape = ", ".join(rest) + ("," if len(rest) == 1 else "")
+        outside = f"{before}, {reach.before}, {after}, {reach.after}"
+        extended = f"_extended({length}, ({shape}), {outside}, dtype)"
+        is_given = quantity.kind in ("input", "mask")
+        if is_given:
+            lines.append(f'given_steps = arrays["{name}"]')
         lines.append(f'arrays["{name}"] = {extended}')
-        if quantity.kind == "input":
-            lines.append(f'arrays["{name}"][{reach.before} : {reach.before} + T] = steps')
+        if is_given:
+            rows = f"{reach.before} : {reach.before} + {length}"
+            lines.append(f'arrays["{name}"][{rows}] = given_steps')
     return lines
 
 
 def _description(system: System) -> str:
-    inputs = ", ".join(f"{q.name} ({system.shape(q)[-1]})" for q in system.of_kind("input"))
-    outputs = ", ".join(f"{n} ({system.shape(system.quantities[n])[-1]})" for n in system.outputs)
+    inputs = ", ".join(f"{q.name} {_plain(q, system)}" for q in system.of_kind("input", "mask"))
+    outputs = ", ".join(f"{n} {_plain(system.quantities[n], system)}" for n in system.outputs)
     return f"Inputs {inputs}; outputs {outputs}."
 
 
-def _entry(quantity: Quantity, system: System) -> str:
-    shape = system.shape(quantity)
-    return f'"{quantity.name}": ({", ".join(map(str, shape))}{"," if len(shape) == 1 else ""})'
+def _plain(quantity: Quantity, system: System) -> str:
+    return f"({', '.join(map(str, system.shape(quantity)))})"
 
 
-def _width_entry(quantity: Quantity, system: System) -> str:
-    return f'"{quantity.name}": {system.shape(quantity)[-1]}'
+def _shape(shape: Iterable[int | str]) -> str:
+    """A shape as source: ("T", "B", 3)."""
+    entries = [f'"{n}"' if isinstance(n, str) else str(n) for n in shape]
+    return f"({', '.join(entries)}{',' if len(entries) == 1 else ''})"
+
+
+def _entry(quantity: Quantity, system: System, key: str = "") -> str:
+    return f'"{key or quantity.name}": {_shape(system.shape(quantity))}'
 
 
 def _tuple(names: Iterable[str]) -> str:
@@ -228,7 +273,8 @@ def _trimmed(quantity: Quantity, system: System) -> str:
     reach = system.reach.get(quantity.name)
     array = f'arrays["{quantity.name}"]'
     if reach is not None:
-        array += f"[{reach.before} : {reach.before} + T]" if reach.before else "[:T]"
+        length = system.shape(quantity)[0]
+        array += f"[{reach.before} : {reach.before} + {length}]" if reach.before else f"[:{length}]"
     return f'"{quantity.name}": {array}'
 
 

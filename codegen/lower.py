@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 
 from codegen.arrays import PRODUCT, ArrayPrinter, Contracted, Labels, Layout, slice_code, step_code
 from codegen.inplace import has_out, into_row
-from codegen.nodes import Affine, Call, FrozenEquation, FrozenTerm, Range, Read, reads, term_reads
+from codegen.nodes import (
+    ZERO,
+    Affine,
+    Call,
+    FrozenEquation,
+    FrozenTerm,
+    Range,
+    Read,
+    reads,
+    term_reads,
+)
 from codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
 from derive.system import System
 
@@ -51,7 +61,7 @@ def layouts(system: System) -> dict[str, Layout]:
             if axis.kind == "batch":
                 axes.append(None)
             elif axis.kind == "time":
-                axes.append(Affine(0, 1))
+                axes.append(Affine(0, ((axis.size.name, 1),)))
             else:
                 axes.append(Affine(system.size(axis.size)))
         reach = system.reach.get(quantity.name)
@@ -59,8 +69,10 @@ def layouts(system: System) -> dict[str, Layout]:
         before = 0
         if reach is not None and position is not None:
             before = reach.before
-            axes[position] = Affine(reach.before + reach.after, 1)
-        found[quantity.name] = Layout(before, tuple(axes), position)
+            steps = axes[position]
+            assert steps is not None
+            axes[position] = steps + (reach.before + reach.after)
+        found[quantity.name] = Layout(before, tuple(axes), position, reach is not None)
     return found
 
 
@@ -139,11 +151,7 @@ class Lowering:
         operator = "+=" if term.sign > 0 else "-="
         target = self._target(equation, term.ranges, out)
         if term.diagonal:
-            gone = {second for _, second in term.diagonal}
-            kept = tuple(name for name in out if name not in gone)
-            first = {b: a for a, b in term.diagonal}
-            letters = "".join(first.get(name, name) for name in out)
-            target = f"np.einsum({letters + '->' + ''.join(kept)!r}, {target})[...]"
+            target, kept = diagonal(target, term, out)
             value = self._value(term, kept)
         return Line(f"{target} {operator} {value.source.code}", _remark(equation, [value]))
 
@@ -152,8 +160,7 @@ class Lowering:
         return ArrayPrinter(self._layouts, ranges).term(term, out)
 
     def _is_padded(self, name: str) -> bool:
-        layout = self._layouts[name]
-        return layout.time_axis is not None and layout.lengths[layout.time_axis] != Affine(0, 1)
+        return self._layouts[name].is_padded
 
     def _target(self, equation: FrozenEquation, ranges: Sequence[Range], out: Labels) -> str:
         """The part of the equation's array that the ranges cover."""
@@ -189,9 +196,8 @@ class Lowering:
                 else:
                     lines.append(Line(f"{name} = {donor}", "takes its place, step by step"))
         body = _LoopBody(self, loop).statements()
-        step = _time_index(loop.equations[0].equation)
-        span = "range(T)" if loop.direction == "forward" else "range(T - 1, -1, -1)"
-        lines.append(Block(f"for {step} in {span}:", tuple(body)))
+        span = loop.length if loop.direction == "forward" else f"{loop.length} - 1, -1, -1"
+        lines.append(Block(f"for {loop.step} in range({span}):", tuple(body)))
         return lines
 
     def _donor(self, item: LoopEquation, loop: TimeLoop) -> str | None:
@@ -208,7 +214,9 @@ class Lowering:
         every = [r for o in loop.equations for r in term_reads(o.equation)]
         is_last = sum(r.name == argument.name for r in every) == 1
         same = self._layouts[argument.name].lengths == self._layouts[item.equation.name].lengths
-        return argument.name if is_last and same and self._time_offset(argument) == 0 else None
+        is_plain = not item.within[0].conditions and source.axis == item.axis
+        is_now = row_offset(argument, source.axis, loop.step) == 0
+        return argument.name if is_last and same and is_plain and is_now else None
 
     def _is_stored(self, item: LoopEquation, loop: TimeLoop) -> bool:
         """Whether an array keeps the values of all steps, and not only a local variable."""
@@ -216,16 +224,10 @@ class Lowering:
         if item.before or name in self._kept or self._is_padded(name):
             return True
         return any(
-            read.name == name and self._time_offset(read) != 0
+            read.name == name and row_offset(read, item.axis, loop.step) != 0
             for other in loop.equations
             for read in term_reads(other.equation)
         )
-
-    def _time_offset(self, read: Read) -> int | None:
-        axis = self._layouts[read.name].time_axis
-        if axis is None or read.subscripts[axis].index is None:
-            return None
-        return read.subscripts[axis].offset.constant
 
     def local_name(self, name: str, offset: int) -> str:
         """The local variable for a quantity at step t + offset."""
@@ -242,8 +244,9 @@ class _LoopBody:
     def __init__(self, lowering: Lowering, loop: TimeLoop) -> None:
         self._lowering = lowering
         self._loop = loop
-        self._step = _time_index(loop.equations[0].equation)
-        self._bound: dict[tuple[str, int], str] = {}
+        self._step = loop.step
+        self._axes = {item.equation.name: item.axis for item in loop.equations}
+        self._bound: dict[tuple[str, int, int], str] = {}
 
     def statements(self) -> list[Statement]:
         lines = self._bindings()
@@ -253,42 +256,47 @@ class _LoopBody:
 
     def _bindings(self) -> list[Statement]:
         """Local names for rows of arrays that unguarded terms read more than once."""
-        counts: dict[tuple[str, int], int] = {}
+        counts: dict[tuple[str, int, int], int] = {}
         members = self._loop.names
         for item in self._loop.equations:
             for term in item.within:
                 if not self._guard(term):
                     for read in reads(term.factor):
-                        offset = self._offset(read)
-                        if offset is not None and not (read.name in members and offset == 0):
-                            counts[read.name, offset] = counts.get((read.name, offset), 0) + 1
+                        row = self._row_of(read)
+                        if row is not None and not (read.name in members and row[2] == 0):
+                            counts[row] = counts.get(row, 0) + 1
         lines: list[Statement] = []
-        for (name, offset), count in counts.items():
+        for (name, axis, offset), count in counts.items():
             if count > 1:
                 local = self._lowering.local_name(name, offset)
-                self._bound[name, offset] = local
-                lines.append(Line(f"{local} = {name}[{self._row(name, offset)}]"))
+                while local in self._bound.values():
+                    local += "_"
+                self._bound[name, axis, offset] = local
+                lines.append(Line(f"{local} = {name}[{self._row(name, axis, offset)}]"))
         return lines
 
-    def _offset(self, read: Read) -> int | None:
-        """The read's offset from t, or None where it does not depend on t."""
-        axis = self._lowering._layouts[read.name].time_axis
-        if axis is None or read.subscripts[axis].index != self._step:
-            return None
-        return read.subscripts[axis].offset.constant
+    def _row_of(self, read: Read) -> tuple[str, int, int] | None:
+        """The name, the axis and the offset of a read at this step; None where it has none."""
+        axes = [p for p, s in enumerate(read.subscripts) if s.index == self._step]
+        axis = self._axes.get(read.name, axes[0] if axes else 0)
+        offset = row_offset(read, axis, self._step)
+        return None if offset is None or len(axes) > 1 else (read.name, axis, offset)
 
-    def _row(self, name: str, offset: int) -> str:
-        return step_code(self._step, self._lowering._layouts[name].before + offset)
+    def _row(self, name: str, axis: int, offset: int) -> str:
+        layout = self._lowering._layouts[name]
+        shift = layout.before if axis == layout.time_axis else 0
+        return ", ".join([":"] * axis + [step_code(self._step, shift + offset)])
 
-    def _local(self, read: Read) -> str | None:
-        offset = self._offset(read)
-        return None if offset is None else self._bound.get((read.name, offset))
+    def _local(self, read: Read) -> tuple[str, int] | None:
+        row = self._row_of(read)
+        local = self._bound.get(row) if row else None
+        return (local, row[1]) if row and local else None
 
     def _equation(self, item: LoopEquation) -> list[Statement]:
         equation, lowering = item.equation, self._lowering
         name = equation.name
         local = lowering.local_name(name, 0)
-        row = f"{name}[{self._row(name, 0)}]"
+        row = f"{name}[{self._row(name, item.axis, 0)}]"
         stored = lowering._is_stored(item, self._loop)
         out = tuple(r.name for r in equation.ranges if r.name != self._step)
         plain = [m for m in item.within if not self._guard(m) and self._holds_everywhere(m)]
@@ -308,7 +316,12 @@ class _LoopBody:
                 )
                 for m, value in values
             ]
-        elif stored and covered and (found := self._in_place(equation, values, row, local, out)):
+        elif (
+            stored
+            and covered
+            and item.axis == 0
+            and (found := self._in_place(equation, values, row, local, out))
+        ):
             lines += found
         elif values and covered:
             target = f"{row} = {local} =" if stored and not others else f"{local} ="
@@ -318,7 +331,7 @@ class _LoopBody:
             lines.append(Line(f"{local} = np.zeros({shape}, dtype)"))
             if values:
                 lines += _assignment(f"{local} +=", values, remark)
-        self._bound[name, 0] = local
+        self._bound[name, item.axis, 0] = local
         lines += self._guarded(equation, others, out, local)
         is_in_place = item.before or found or (values and covered and not others)
         if stored and not is_in_place:
@@ -335,7 +348,7 @@ class _LoopBody:
     ) -> list[Statement]:
         """Statements that compute the terms into the row of the array; none where they cannot."""
         (term, _), *others = values
-        if term.sign < 0 or term.sums or term.reduction != "sum":
+        if term.sign < 0 or term.sums or term.reduction != "sum" or term.conditions:
             return []
         lines = into_row(term.factor, self._printer(term), out, row, local)
         if lines is None:
@@ -359,13 +372,13 @@ class _LoopBody:
         lines: list[Statement] = []
         guards = list(dict.fromkeys(map(self._guard, terms)))
         for term in sorted(terms, key=lambda m: guards.index(self._guard(m))):
-            value = self._value(term, out)
-            places = [
-                slice_code(r, Affine(0), r.length) for r in term.ranges if r.name != self._step
-            ]
+            places = [slice_code(r, ZERO, r.length) for r in term.ranges if r.name != self._step]
             while places and places[-1] == ":":
                 places.pop()
-            target = f"{local}[{', '.join(places)}]" if places else local
+            target, labels = f"{local}[{', '.join(places)}]" if places else local, out
+            if term.diagonal:
+                target, labels = diagonal(target, term, out)
+            value = self._value(term, labels)
             line = Line(
                 f"{target} {'+=' if term.sign > 0 else '-='} {value.source.code}",
                 _remark(equation, [value]),
@@ -390,7 +403,7 @@ class _LoopBody:
     def _guard(self, term: FrozenTerm) -> str:
         """The condition on t under which a term holds, '' where it always does."""
         span = next(r for r in term.ranges if r.name == self._step)
-        conditions = [f"{self._step} >= {s.code}" for s in span.starts if s != Affine(0)]
+        conditions = [f"{self._step} >= {s.code}" for s in span.starts if s != ZERO]
         conditions += [f"{self._step} < {s.code}" for s in span.stops if s != span.length]
         return " and ".join(conditions)
 
@@ -398,8 +411,18 @@ class _LoopBody:
         return all(r.is_full for r in term.ranges if r.name != self._step) and not term.diagonal
 
 
-def _time_index(equation: FrozenEquation) -> str:
-    return next(r.name for r in equation.ranges if r.kind == "time")
+def row_offset(read: Read, axis: int, step: str) -> int | None:
+    """How far from a loop's step a read is along an axis; None where it is not tied to it."""
+    subscript = read.subscripts[axis] if read.subscripts else None
+    return None if subscript is None or subscript.index != step else subscript.offset.constant
+
+
+def diagonal(target: str, term: FrozenTerm, out: Labels) -> tuple[str, Labels]:
+    """The part of a target where pairs of its indices are equal, and the labels that are left."""
+    first = {b: a for a, b in term.diagonal}
+    kept = tuple(name for name in out if name not in first)
+    letters = "".join(first.get(name, name) for name in out)
+    return f"np.einsum({letters + '->' + ''.join(kept)!r}, {target})[...]", kept
 
 
 def _remark(equation: FrozenEquation, values: Sequence[Contracted]) -> str:

@@ -1,47 +1,63 @@
 """The frozen form of equations: small immutable nodes, with no SymPy left.
 
-Feature sizes are numbers here; the number of steps T and of sequences B stay open.
+Feature sizes are numbers here; the numbers of steps T and of sequences B stay open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import sympy as sp
 
-from derive.bounds import Index, limits
+from derive.bounds import AxisKind, Index, limits, substitute
 from derive.errors import InternalError
 from derive.functions import primitive_of
 from derive.order import addends, split_quotient, split_sign
-from derive.system import AxisKind, B, Equation, System, T, Term, name_of
+from derive.system import B, Equation, System, Term, name_of
 
 
 @dataclass(frozen=True)
 class Affine:
-    """`steps * T + constant`."""
+    """`constant + sum of count * name`, in lengths (T) and, within a loop, its step (t)."""
 
     constant: int
-    steps: int = 0
+    names: tuple[tuple[str, int], ...] = ()
 
-    def __add__(self, other: int) -> Affine:
-        return Affine(self.constant + other, self.steps)
+    def __add__(self, other: int | Affine) -> Affine:
+        if isinstance(other, int):
+            return replace(self, constant=self.constant + other)
+        counts = dict(self.names)
+        for name, count in other.names:
+            counts[name] = counts.get(name, 0) + count
+        names = tuple(sorted((n, c) for n, c in counts.items() if c))
+        return Affine(self.constant + other.constant, names)
 
     @property
     def code(self) -> str:
-        """Python source, with T named `T`."""
-        if not self.steps:
+        """Python source."""
+        if not self.names:
             return str(self.constant)
-        stem = "T" if self.steps == 1 else f"{self.steps} * T"
+        code = ""
+        for name, count in sorted(self.names, key=lambda pair: pair[1] < 0):
+            term = name if abs(count) == 1 else f"{abs(count)} * {name}"
+            if code:
+                code += f" {'-' if count < 0 else '+'} {term}"
+            else:
+                code = f"-{term}" if count < 0 else term
         if not self.constant:
-            return stem
-        return f"{stem} {'+' if self.constant > 0 else '-'} {abs(self.constant)}"
+            return code
+        return f"{code} {'+' if self.constant > 0 else '-'} {abs(self.constant)}"
 
     @property
-    def least(self) -> int:
-        """The value at T = 1, the least where `steps` is not negative."""
-        return self.constant + self.steps
+    def is_never_negative(self) -> bool:
+        """Whether it is >= 0 for every step >= 0 and every length >= 1."""
+        least = self.constant + sum(count for name, count in self.names if name.isupper())
+        return least >= 0 and all(count >= 0 for _, count in self.names)
+
+
+ZERO = Affine(0)
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,14 @@ class Subscript:
     """An index with an offset, or, without an index, one fixed place."""
 
     index: str | None
+    offset: Affine
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`sum of count * index + offset >= 0`, in two indices or more."""
+
+    counts: tuple[tuple[str, int], ...]
     offset: Affine
 
 
@@ -62,6 +86,14 @@ class Size:
     """T or B, known when the module runs."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """An index as a number, with an offset."""
+
+    index: str
+    offset: Affine
 
 
 @dataclass(frozen=True)
@@ -98,7 +130,16 @@ class Call:
     arguments: tuple[Node, ...]
 
 
-Node = Number | Size | Read | Sum | Product | Power | Call
+@dataclass(frozen=True)
+class Where:
+    """`value` where all conditions hold, else `otherwise`."""
+
+    conditions: tuple[Condition, ...]
+    value: Node
+    otherwise: int = 0
+
+
+Node = Number | Size | Place | Read | Sum | Product | Power | Call | Where
 
 
 @dataclass(frozen=True)
@@ -113,14 +154,15 @@ class Range:
 
     @property
     def is_full(self) -> bool:
-        return self.starts == (Affine(0),) and self.stops == (self.length,)
+        return self.kind == "batch" or (self.starts == (ZERO,) and self.stops == (self.length,))
 
 
 @dataclass(frozen=True)
 class FrozenTerm:
     """A term: its sign and factor, the ranges of its equation's indices and of its sums.
 
-    `diagonal` pairs the indices of the left side that must be equal.
+    `diagonal` pairs the indices of the left side that must be equal; `conditions` are those on
+    two indices or more.
     """
 
     sign: int
@@ -129,6 +171,7 @@ class FrozenTerm:
     sums: tuple[Range, ...]
     reduction: str
     diagonal: tuple[tuple[str, str], ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def is_full(self) -> bool:
@@ -157,6 +200,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return (base,)
         case Call(_, arguments):
             return arguments
+        case Where(_, value):
+            return (value,)
         case _:
             return ()
 
@@ -173,8 +218,43 @@ def reads(node: Node) -> tuple[Read, ...]:
     return tuple(n for n in walk(node) if isinstance(n, Read))
 
 
+def indices(node: Node) -> frozenset[str]:
+    """The indices that an expression varies with."""
+    found: set[str] = set()
+    for part in walk(node):
+        match part:
+            case Read(_, subscripts):
+                found |= {s.index for s in subscripts if s.index is not None}
+            case Place(index):
+                found.add(index)
+            case Where(conditions):
+                found |= {name for condition in conditions for name, _ in condition.counts}
+    return frozenset(found)
+
+
 def term_reads(equation: FrozenEquation) -> tuple[Read, ...]:
     return tuple(r for term in equation.terms for r in reads(term.factor))
+
+
+# Functions that may overflow, or have no value, at places that a condition excludes.
+UNSAFE = frozenset({"exp", "log"})
+
+
+def guarded(node: Node, conditions: tuple[Condition, ...]) -> Node:
+    """The node with functions kept from what they would be given outside the conditions."""
+    match node:
+        case Call(function, (argument,)) if function in UNSAFE:
+            return Call(function, (Where(conditions, guarded(argument, conditions), 1),))
+        case Call(function, arguments):
+            return Call(function, tuple(guarded(a, conditions) for a in arguments))
+        case Sum(operands, signs):
+            return Sum(tuple(guarded(o, conditions) for o in operands), signs)
+        case Product(above, below):
+            return Product(*(tuple(guarded(n, conditions) for n in p) for p in (above, below)))
+        case Power(base, exponent):
+            return Power(guarded(base, conditions), exponent)
+        case _:
+            return node
 
 
 class Freezer:
@@ -183,64 +263,95 @@ class Freezer:
     def __init__(self, system: System) -> None:
         self._system = system
         self._places: dict[sp.Expr, Affine] = {}
+        self._supports: dict[str, frozenset[sp.Expr]] = {}
 
-    def equation(self, equation: Equation) -> FrozenEquation:
-        kinds = [axis.kind for axis in equation.quantity.axes]
-        ranges = tuple(
-            self._range(index, kind, (), ())
-            for index, kind in zip(equation.indices, kinds, strict=True)
-        )
-        terms = tuple(self._term(term, equation) for term in equation.terms)
+    def equation(self, equation: Equation, step: sp.Symbol | None = None) -> FrozenEquation:
+        """One equation; within a loop, `step` is the index that is one number at a time."""
+        ranges = tuple(self._range(index, (), (), None) for index in equation.indices)
+        terms = tuple(self._term(term, equation, step) for term in equation.terms)
         return FrozenEquation(equation.number, equation.quantity.name, ranges, terms)
 
-    def _term(self, term: Term, equation: Equation) -> FrozenTerm:
+    def _term(self, term: Term, equation: Equation, step: sp.Symbol | None) -> FrozenTerm:
         factor, pairs, equals = term.factor, [], []
-        symbols = [index.symbol for index in equation.indices]
+        bounds = list(term.bounds)
+        symbols = [index.symbol for index in equation.indices if index.symbol != step]
+        inside = {index.symbol for index in equation.box(term)} - {step}
         for equal in term.equals:
             found = [s for s in symbols if equal.coeff(s) != 0]
             if len(found) == 2 and sp.expand(equal).as_coeff_Add()[0] == 0:
                 factor = factor.xreplace({found[1]: found[0]})
                 pairs.append((found[0].name, found[1].name))
+            elif len(equal.free_symbols & inside) > 1:
+                bounds += [equal, -equal]
             else:
                 equals.append(equal)
-        ranges = []
-        for index, axis in zip(equation.indices, equation.quantity.axes, strict=True):
-            ranges.append(self._range(index, axis.kind, term.bounds, tuple(equals)))
-        sums = [
-            self._range(index, self._kind(index, term), term.bounds, tuple(equals))
-            for index in term.sums
-        ]
+        double = [e for e in bounds if len(e.free_symbols & inside) > 1]
+        single = tuple(e for e in bounds if e not in double)
+        if step is None:
+            implied = self._implied(factor)
+            double = [e for e in double if e not in implied]
+        ranges = [self._range(i, single, tuple(equals), step) for i in equation.indices]
+        sums = [self._range(i, single, tuple(equals), step) for i in term.sums]
+        conditions = tuple(self._condition(e, inside) for e in double)
         sign, factor = split_sign(factor)
+        node = self.node(factor)
+        if conditions:
+            node = guarded(node, conditions)
         return FrozenTerm(
-            sign, self.node(factor), tuple(ranges), tuple(sums), term.reduction, tuple(pairs)
+            sign, node, tuple(ranges), tuple(sums), term.reduction, tuple(pairs), conditions
         )
 
-    def _kind(self, index: Index, term: Term) -> AxisKind:
-        for read in term.reads():
-            quantity = self._system.quantity_of(read)
-            for axis, at in zip(quantity.axes, self._system.subscripts(read), strict=True):
-                if at.coeff(index.symbol) != 0:
-                    return axis.kind
-        return "feature"
+    def _implied(self, factor: sp.Expr) -> set[sp.Expr]:
+        """Conditions outside which a factor of the product is zero anyway."""
+        found: set[sp.Expr] = set()
+        for read in sp.Mul.make_args(factor):
+            if isinstance(read, sp.Indexed) and name_of(read) in self._system.definitions:
+                definition = self._system.definitions[name_of(read)]
+                subscripts = self._system.subscripts(read)
+                at = {i.symbol: s for i, s in zip(definition.indices, subscripts, strict=True)}
+                found |= set(substitute(self._support(definition), at))
+        return found
+
+    def _support(self, definition: Equation) -> frozenset[sp.Expr]:
+        """The conditions that all terms of an equation have in common."""
+        name = definition.quantity.name
+        if name not in self._supports:
+            common = [frozenset(term.bounds) for term in definition.terms]
+            self._supports[name] = frozenset.intersection(*common) if common else frozenset()
+        return self._supports[name]
+
+    def _condition(self, bound: sp.Expr, inside: Iterable[sp.Symbol]) -> Condition:
+        counts = {s: int(bound.coeff(s)) for s in inside if bound.coeff(s) != 0}
+        rest = bound - sum(count * symbol for symbol, count in counts.items())
+        named = tuple(sorted((s.name, count) for s, count in counts.items()))
+        return Condition(named, self._affine(rest))
 
     def _range(
         self,
         index: Index,
-        kind: AxisKind,
         bounds: tuple[sp.Expr, ...],
         equals: tuple[sp.Expr, ...],
+        step: sp.Symbol | None,
     ) -> Range:
-        if kind == "batch":
-            # B is the one size that is neither a number nor T; nothing restricts a batch.
-            return Range(index.symbol.name, kind, None, (Affine(0),), (None,))  # type: ignore[arg-type]
+        if index.kind == "batch":
+            # B is the one size that is neither a number nor of steps; nothing restricts a batch.
+            return Range(index.symbol.name, "batch", None, (ZERO,), ())
+        if index.symbol == step:
+            # What ties another index to the step restricts the other one.
+            bounds = tuple(e for e in bounds if not self._other_indices(e, step))
+            equals = tuple(e for e in equals if not self._other_indices(e, step))
         lows, highs = limits(index, bounds, equals)
         return Range(
             index.symbol.name,
-            kind,
+            index.kind,
             self._affine(index.length),
             tuple(self._affine(low) for low in lows),
             tuple(self._affine(high) + 1 for high in highs),
         )
+
+    def _other_indices(self, expr: sp.Expr, step: sp.Symbol | None) -> set[sp.Symbol]:
+        known = {step, *self._system.lengths, *self._system.sizes, *self._system.free}
+        return {symbol for symbol in expr.free_symbols if symbol not in known}
 
     def _affine(self, expr: sp.Expr) -> Affine:
         found = self._places.get(expr)
@@ -249,17 +360,15 @@ class Freezer:
         return found
 
     def _evaluated(self, expr: sp.Expr) -> Affine:
-        constant, steps = 0, 0
+        found = ZERO
         for symbol, count in sp.expand(expr).as_coefficients_dict().items():
-            if symbol == T:
-                steps = int(count)
-            elif symbol == 1:
-                constant += int(count)
+            if symbol == 1:
+                found += int(count)
             elif symbol in self._system.sizes:
-                constant += int(count) * self._system.sizes[symbol]
+                found += int(count) * self._system.sizes[symbol]
             else:
-                raise InternalError(f"{expr} is not a place on an axis")
-        return Affine(constant, steps)
+                found += Affine(0, ((symbol.name, int(count)),))
+        return found
 
     def node(self, expr: sp.Expr) -> Node:
         """A pointwise expression as nodes."""
@@ -271,9 +380,7 @@ class Freezer:
         if expr.is_Number:
             return Number(float(expr))
         if isinstance(expr, sp.Symbol):
-            if expr in (T, B):
-                return Size(expr.name)
-            return Number(Fraction(self._system.size(expr)))
+            return self._symbol(expr)
         if isinstance(expr, sp.Add):
             signed = [split_sign(a) for a in addends(expr)]
             return Sum(tuple(self.node(e) for _, e in signed), tuple(s for s, _ in signed))
@@ -294,8 +401,16 @@ class Freezer:
         primitive = primitive_of(expr)
         return Call(primitive.name, tuple(self.node(a) for a in expr.args))
 
+    def _symbol(self, symbol: sp.Symbol) -> Node:
+        if symbol == B or symbol in self._system.lengths:
+            return Size(symbol.name)
+        if symbol in self._system.sizes:
+            return Number(Fraction(self._system.size(symbol)))
+        return Place(symbol.name, ZERO)
+
     def _subscript(self, expr: sp.Expr) -> Subscript:
-        symbols = [s for s in expr.free_symbols if s != T and s not in self._system.sizes]
+        known = {*self._system.lengths, *self._system.sizes}
+        symbols = [s for s in expr.free_symbols if s not in known]
         if not symbols:
             return Subscript(None, self._affine(expr))
         (symbol,) = symbols

@@ -1,87 +1,75 @@
-"""What a generated module computes: three functions' stages, and what passes between them."""
+"""What a generated module computes: the stages of its functions, and what passes between them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from codegen.lower import Lowering, Statement, Storage, layouts
 from codegen.nodes import Freezer, FrozenEquation, term_reads
 from codegen.schedule import AllSteps, Stage, schedule
-from derive.system import System
+from derive.system import System, name_of
+
+
+@dataclass(frozen=True)
+class Part:
+    """A function to be made: its name, what it is about, and the quantities that it computes."""
+
+    name: str
+    about: str
+    quantities: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Function:
     """A function of the module: what it takes from earlier ones, does, and hands on."""
 
+    part: Part
     takes: tuple[str, ...]
     statements: tuple[Statement, ...]
     gives: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Program:
-    """The functions of a module, in the order in which they run."""
+def program(
+    system: System, parts: Sequence[Part], results: Iterable[str], taken: Iterable[str] = ()
+) -> tuple[Function, ...]:
+    """Schedule and lower the parts of a system.
 
-    forward: Function
-    loss: Function
-    backward: Function
-    inputs: Function
-    initial: Function
-
-
-def program(system: System) -> Program:
-    """Schedule and lower a system that holds its own adjoint."""
+    `results` are the quantities that the module's user gets to see; `taken` are names that no
+    local variable may have, beside those of the quantities.
+    """
     freezer = Freezer(system)
-    forward, losses = _forward_and_loss(system)
-    groups = [
-        [freezer.equation(system.definitions[n]) for n in names] for names in (forward, losses)
+    results = frozenset(results)
+    names = (*system.quantities, *taken)
+    stages = [
+        schedule([system.definitions[n] for n in part.quantities], freezer, names) for part in parts
     ]
-    backward = [freezer.equation(e) for e in system.equations[system.forward_count :]]
-    sides = {f"d_{q.name}" for q in system.of_kind("input")}
-    outside = {e.name for e in backward if e.name.startswith(("d_initial_", "d_after_"))}
-    outside -= {f"d_{q.name}" for q in system.of_kind("parameter")}
-    groups.append([e for e in backward if e.name not in sides | outside])
-    groups.append([e for e in backward if e.name in sides])
-    groups.append([e for e in backward if e.name in outside])
-    stages = [schedule(group) for group in groups]
-    storage = Storage(layouts(system), _kept(system, stages))
-    lowering = Lowering(storage, system.quantities)
+    storage = Storage(layouts(system), _kept(stages) | results)
+    lowering = Lowering(storage, names)
+    padded = {n for n in system.reach if system.quantities[n].kind not in ("input", "mask")}
+    reads = [_read_by(system, part) for part in parts]
     functions = []
-    for position, group in enumerate(groups):
-        defined = {e.name for e in group}
-        read = {r.name for e in group for r in term_reads(e)}
-        later = {r.name for g in groups[position + 1 :] for e in g for r in term_reads(e)}
-        gives = storage.kept if position < 2 else later
+    for position, part in enumerate(parts):
+        defined = set(part.quantities)
+        later = set().union(*reads[position + 1 :])
+        taken_in = (reads[position] - defined) | (padded & defined)
         functions.append(
             Function(
-                takes=tuple(
-                    n
-                    for n in system.quantities
-                    if n in read - defined or n in _padded(system) & defined
-                ),
+                part,
+                takes=tuple(n for n in system.quantities if n in taken_in),
                 statements=lowering.statements(stages[position]),
-                gives=tuple(
-                    e.name
-                    for e in group
-                    if e.name in gives or (position > 1 and _is_gradient(system, e))
-                ),
+                gives=tuple(n for n in part.quantities if n in later | results),
             )
         )
-    return Program(*functions)
+    return tuple(functions)
 
 
-def _is_gradient(system: System, equation: FrozenEquation) -> bool:
-    return system.quantities[equation.name].kind == "gradient"
+def _read_by(system: System, part: Part) -> set[str]:
+    terms = (term for name in part.quantities for term in system.definitions[name].terms)
+    return {name_of(read) for term in terms for read in term.reads()}
 
 
-def _padded(system: System) -> set[str]:
-    """The signals with values outside 0..T-1: their arrays exist before they are computed."""
-    return {name for name in system.reach if system.quantities[name].kind == "signal"}
-
-
-def _forward_and_loss(system: System) -> tuple[list[str], list[str]]:
+def needed_for_signals(system: System) -> tuple[set[str], set[str]]:
     """Names of forward equations: those that signals need, and those that only the losses need."""
     needed: set[str] = set()
     todo = [q.name for q in system.of_kind("signal") if not q.internal]
@@ -91,16 +79,16 @@ def _forward_and_loss(system: System) -> tuple[list[str], list[str]]:
         if name in needed or name not in definitions:
             continue
         needed.add(name)
-        todo += [str(r.base.label) for term in definitions[name].terms for r in term.reads()]
-    names = [e.quantity.name for e in system.equations[: system.forward_count]]
-    return [n for n in names if n in needed], [n for n in names if n not in needed]
+        todo += [name_of(r) for term in definitions[name].terms for r in term.reads()]
+    names = {e.quantity.name for e in system.equations[: system.forward_count]}
+    return names & needed, names - needed
 
 
-def _kept(system: System, stages: Iterable[tuple[Stage, ...]]) -> frozenset[str]:
-    """What is read by another stage than the one that computes it, and what the user may see."""
-    kept = {q.name for q in system.of_kind("signal", "loss") if not q.internal}
+def _kept(groups: Iterable[tuple[Stage, ...]]) -> frozenset[str]:
+    """What is read by another stage than the one that computes it."""
+    kept: set[str] = set()
     home: dict[str, Stage] = {}
-    every = [stage for group in stages for stage in group]
+    every = [stage for group in groups for stage in group]
     for stage in every:
         for equation in _equations(stage):
             home[equation.name] = stage

@@ -14,13 +14,13 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(T, shape, before, rows_before, after, rows_after, dtype):
-    """Zeros for T steps, with the given values before the first and after the last."""
-    found = np.zeros((rows_before + T + rows_after, *shape), dtype)
+def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
+    """Zeros for some steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + steps + rows_after, *shape), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
-        found[rows_before + T :] = after
+        found[rows_before + steps :] = after
     return found
 
 
@@ -45,10 +45,19 @@ def _softplus(x):
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-def _logsumexp(x, axis):
-    """log(sum(exp(x)))."""
-    top = x.real.max(axis, keepdims=True)
-    return np.log(np.exp(x - top).sum(axis)) + top.squeeze(axis)
+def _logsumexp(x, axis, where=True):
+    """log(sum(exp(x))) where the condition holds; 0 where it holds nowhere."""
+    top = x.real.max(axis, keepdims=True, initial=-np.inf, where=where)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    total = np.exp(np.where(where, x - top, -np.inf)).sum(axis)
+    return np.log(np.where(total == 0, 1, total)) + top.squeeze(axis)
+
+
+def _every(n, period):
+    """1 at the steps that are multiples of the period, else 0."""
+    if isinstance(n, int):
+        return float(n % period == 0)
+    return (n.real % period == 0).astype(n.dtype)
 
 
 def _step(x):

@@ -1,20 +1,22 @@
 """System to program: which equations run for all steps at once, and which in a time loop.
 
 Equations are the nodes of a dependence graph. A strongly connected component without a cycle
-runs for all t at once; one with a cycle is a time loop, forward where it reads the past,
+runs for all steps at once; one with a cycle is a time loop, forward where it reads the past,
 backward where it reads the future. Terms of a loop's equations that read nothing of the loop
 are computed for all steps before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from codegen.nodes import FrozenEquation, FrozenTerm, Read, reads, term_reads
-from derive.causality import components
-from derive.errors import InternalError
+import sympy as sp
+
+from codegen.nodes import Freezer, FrozenEquation, FrozenTerm, reads
+from derive.causality import Loop, loops
+from derive.system import Equation, index_symbol
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,15 @@ class AllSteps:
 
 @dataclass(frozen=True)
 class LoopEquation:
-    """An equation in a time loop: the terms computed before the loop, and those within."""
+    """An equation in a time loop: the terms computed before the loop, and those within.
+
+    `axis` is the axis that the loop runs along.
+    """
 
     equation: FrozenEquation
     before: tuple[FrozenTerm, ...]
     within: tuple[FrozenTerm, ...]
+    axis: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class TimeLoop:
     """Equations computed step by step, in an order in which each finds what it needs."""
 
     direction: Literal["forward", "backward"]
+    step: str
+    length: str
     equations: tuple[LoopEquation, ...]
 
     @property
@@ -48,67 +56,74 @@ class TimeLoop:
 Stage = AllSteps | TimeLoop
 
 
-def schedule(equations: Iterable[FrozenEquation]) -> tuple[Stage, ...]:
-    """The stages that compute the equations, each after those that it needs."""
-    by_name = {e.name: e for e in equations}
-    offsets = {name: _offsets(e, by_name) for name, e in by_name.items()}
-    graph = {name: sorted(needs) for name, needs in offsets.items()}
+def schedule(
+    equations: Iterable[Equation], freezer: Freezer, taken: Iterable[str]
+) -> tuple[Stage, ...]:
+    """The stages that compute the equations, each after those that it needs.
+
+    No loop's step has a name that is `taken`.
+    """
+    by_name = {e.quantity.name: e for e in equations}
+    taken = frozenset(taken)
     stages: list[Stage] = []
-    for component in components(graph):
-        first = component[0]
-        if len(component) == 1 and first not in offsets[first]:
-            stages.append(AllSteps(by_name[first]))
+    for found in loops(by_name):
+        if isinstance(found, Loop):
+            stages.append(_time_loop(found, by_name, freezer, taken))
         else:
-            stages.append(_loop(component, by_name, offsets))
+            stages.append(AllSteps(freezer.equation(by_name[found])))
     return tuple(stages)
 
 
-def _offsets(
-    equation: FrozenEquation, known: Mapping[str, FrozenEquation]
-) -> dict[str, set[int | None]]:
-    """What an equation needs of the others: offsets in time, None for a read of a whole axis."""
-    now = next((r.name for r in equation.ranges if r.kind == "time"), None)
-    found: dict[str, set[int | None]] = {}
-    for read in term_reads(equation):
-        if read.name in known:
-            found.setdefault(read.name, set()).add(_offset(read, known[read.name], now))
-    return found
-
-
-def _offset(read: Read, definition: FrozenEquation, now: str | None) -> int | None:
-    for subscript, span in zip(read.subscripts, definition.ranges, strict=True):
-        if span.kind == "time" and subscript.index == now and now is not None:
-            return subscript.offset.constant
-    return None
-
-
-def _loop(
-    component: list[str],
-    by_name: Mapping[str, FrozenEquation],
-    offsets: Mapping[str, dict[str, set[int | None]]],
+def _time_loop(
+    loop: Loop, by_name: dict[str, Equation], freezer: Freezer, taken: frozenset[str]
 ) -> TimeLoop:
-    members = set(component)
-    inside = {
-        d for name in component for need, at in offsets[name].items() if need in members for d in at
-    }
-    constant = {d for d in inside if d is not None}
-    if len(constant) < len(inside) or (min(constant) < 0 < max(constant)):
-        raise InternalError(f"no time loop computes {sorted(members)}")
-    instant = {
-        name: sorted(n for n, at in offsets[name].items() if n in members and 0 in at)
-        for name in sorted(members)
-    }
-    ordered = [name for group in components(instant) for name in group]
+    name = loop.size.name.lower()
+    while name in taken:
+        name += "_"
+    step = index_symbol(name)
     return TimeLoop(
-        "forward" if min(constant) < 0 else "backward",
-        tuple(_split(by_name[name], members) for name in ordered),
+        loop.direction,
+        step.name,
+        loop.size.name,
+        tuple(_split(by_name[n], loop, step, freezer) for n in loop.names),
     )
 
 
-def _split(equation: FrozenEquation, members: set[str]) -> LoopEquation:
+def _split(equation: Equation, loop: Loop, step: sp.Symbol, freezer: Freezer) -> LoopEquation:
+    axis = loop.axes[equation.quantity.name]
+    renamed = _with_step(equation, equation.indices[axis].symbol, step)
+    members = set(loop.names)
+    whole, inside = freezer.equation(renamed), freezer.equation(renamed, step)
     before: list[FrozenTerm] = []
     within: list[FrozenTerm] = []
-    for term in equation.terms:
-        is_inside = any(read.name in members for read in reads(term.factor))
-        (within if is_inside else before).append(term)
-    return LoopEquation(equation, tuple(before), tuple(within))
+    for at_once, stepwise in zip(whole.terms, inside.terms, strict=True):
+        if any(read.name in members for read in reads(stepwise.factor)):
+            within.append(stepwise)
+        else:
+            before.append(at_once)
+    return LoopEquation(inside, tuple(before), tuple(within), axis)
+
+
+def _with_step(equation: Equation, old: sp.Symbol, step: sp.Symbol) -> Equation:
+    """The equation with `step` for the index that the loop runs along."""
+    if old == step:
+        return equation
+    mapping = {old: step, step: old}
+
+    def renamed(expr: sp.Expr) -> sp.Expr:
+        return expr.xreplace(mapping)
+
+    return replace(
+        equation,
+        indices=tuple(replace(i, symbol=renamed(i.symbol)) for i in equation.indices),
+        terms=tuple(
+            replace(
+                term,
+                factor=renamed(term.factor),
+                sums=tuple(replace(i, symbol=renamed(i.symbol)) for i in term.sums),
+                bounds=tuple(map(renamed, term.bounds)),
+                equals=tuple(map(renamed, term.equals)),
+            )
+            for term in equation.terms
+        ),
+    )

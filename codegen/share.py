@@ -10,10 +10,9 @@ from dataclasses import replace
 
 import sympy as sp
 
-from derive.bounds import Index
 from derive.canonical import canonical
 from derive.forward_values import ForwardValues
-from derive.system import Axis, Equation, Quantity, System, Term, name_of, reads
+from derive.system import LETTERS, Axis, Equation, Quantity, System, Term, name_of, reads
 
 
 def share_values(system: System) -> System:
@@ -30,6 +29,8 @@ def share_values(system: System) -> System:
     added: list[Equation] = []
     for equation in forward:
         for term in equation.terms:
+            if term.bounds:
+                continue  # where a condition fails, its functions may have no value
             for part in sorted(_parts(term) & wanted, key=sp.default_sort_key):
                 if part == term.factor and term.is_pointwise:
                     continue
@@ -78,6 +79,9 @@ def _shared(
 ) -> Equation | None:
     """The equation of the new signal, on the axes of the quantities that it is made of."""
     axes: dict[sp.Symbol, Axis] = {}
+    numbers = part.xreplace({read: sp.Integer(1) for read in reads(part)}).free_symbols
+    if not reads(part) or numbers & {index.symbol for index in equation.indices}:
+        return None
     for read in reads(part):
         places = zip(system.subscripts(read), system.quantity_of(read).axes, strict=True)
         for at, axis in places:
@@ -85,7 +89,8 @@ def _shared(
                 return None
             axes.setdefault(at, axis)
     order = ("time", "batch", "feature")
-    symbols = sorted(axes, key=lambda s: (order.index(axes[s].kind), s.name))
+    first = LETTERS["time"][0]
+    symbols = sorted(axes, key=lambda s: (order.index(axes[s].kind), s.name != first, s.name))
     name = _name(part)
     while name in quantities:
         name += "_"
@@ -96,7 +101,7 @@ def _shared(
         f"part of {equation.quantity.name}",
         internal=True,
     )
-    indices = tuple(Index(s, sp.Integer(0), axes[s].size - 1) for s in symbols)
+    indices = tuple(axes[s].index(s) for s in symbols)
     return canonical(Equation(equation.number, quantity, indices, (Term(part),)))
 
 

@@ -30,7 +30,7 @@ class Fit:
 
     def __init__(self, module: types.ModuleType, spots: Any, last: int) -> None:
         self.module = module
-        self.delay, _ = module.INITIAL["spots"]
+        self.delay = module.INITIAL["spots"][0]
         self.spots = spots
         # The first years are read as initial values; the rest is predicted.
         self.inputs = {"spots": spots[self.delay :, None, None]}

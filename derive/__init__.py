@@ -4,7 +4,7 @@ from derive.adjoint import adjoint
 from derive.build import build
 from derive.errors import InternalError, UserError
 from derive.interpret import interpret
-from derive.network import Cell, Connection, Layer, LossSpec, Network
+from derive.network import Cell, Connection, Input, Layer, LossSpec, Network
 from derive.system import Equation, Quantity, System, Term
 from derive.topology import load, loads
 
@@ -12,6 +12,7 @@ __all__ = [
     "Cell",
     "Connection",
     "Equation",
+    "Input",
     "InternalError",
     "Layer",
     "LossSpec",

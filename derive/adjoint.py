@@ -148,7 +148,7 @@ class _Adjoint:
         partial = derivative(term.factor, read)
         if term.reduction == "logsumexp":
             partial = sp.exp(term.factor - equation.lhs) * partial
-        return self._values.express(partial)
+        return self._values.express(partial, (*term.bounds, *term.equals))
 
     # The adjoint equations.
 
@@ -296,7 +296,7 @@ def contract(
         solved = {k: sp.expand(v.xreplace({variable: value})) for k, v in solved.items()}
         solved[variable] = value
         limits += [value - old.low, old.high - value]
-    sums = tuple(Index(s, i.low, i.high) for s, i in remaining.items())
+    sums = tuple(replace(i, symbol=s) for s, i in remaining.items())
     return Term(
         summand.xreplace(solved),
         sums,

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import sympy as sp
+
+AxisKind = Literal["time", "batch", "feature", "delay"]
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index symbol with its inclusive range `low <= symbol <= high`."""
+    """An index symbol with its inclusive range `low <= symbol <= high`, and what it runs over."""
 
     symbol: sp.Symbol
     low: sp.Expr
     high: sp.Expr
+    kind: AxisKind = "feature"
 
     @property
     def length(self) -> sp.Expr:
@@ -42,12 +46,16 @@ def minimum(expr: sp.Expr, box: Iterable[Index]) -> sp.Expr:
 
 
 def is_nonnegative(expr: sp.Expr) -> bool:
-    """Whether an affine expression in sizes is >= 0 whenever every size is >= 1."""
+    """Whether an affine expression in sizes is >= 0 whenever every size is at its least or more.
+
+    A size is 1 at least, unless its symbol may be zero.
+    """
     total = sp.Integer(0)
     for symbol, c in coefficients(sp.expand(expr)).items():
         if symbol != 1 and c < 0:
             return False
-        total += c
+        if symbol == 1 or symbol.is_positive:
+            total += c
     return bool(total >= 0)
 
 

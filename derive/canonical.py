@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sympy as sp
 
 from derive.bounds import Index
-from derive.system import BATCH, TIME, AxisKind, Equation, Term, fresh
+from derive.system import Equation, Term, fresh
 
 
 def canonical(equation: Equation) -> Equation:
@@ -21,20 +22,12 @@ def canonical(equation: Equation) -> Equation:
         used = set(taken)
         sums = []
         for index in term.sums:
-            symbol = fresh(kind_of(index), used)
+            symbol = fresh(index.kind, used, index.length)
             used.add(symbol)
             mapping[index.symbol] = symbol
-            sums.append(Index(symbol, index.low, index.high))
+            sums.append(replace(index, symbol=symbol))
         terms.append(renamed(term, mapping, tuple(sums)))
     return Equation(equation.number, equation.quantity, wanted, tuple(terms))
-
-
-def kind_of(index: Index) -> AxisKind:
-    """What an index runs over: time and batch are known by their ranges."""
-    for axis in (TIME, BATCH):
-        if index.high == axis.size - 1:
-            return axis.kind
-    return "feature"
 
 
 def renamed(term: Term, mapping: Mapping[sp.Symbol, sp.Symbol], sums: tuple[Index, ...]) -> Term:

@@ -1,32 +1,146 @@
-"""Which quantity needs which: loops without a delay, and loops that run both ways in time."""
+"""Which quantity needs which, and the time loops that compute those that need each other.
+
+An equation reads a quantity at an interval of offsets from its own step: h[t-1] at [-1, -1], all
+steps before its own at [.., -1], a whole axis anywhere. Quantities that need each other run in
+one time loop, along one axis of each, forward where every offset is negative or zero.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import sympy as sp
 
 from derive.errors import UserError
-from derive.system import Equation, System
+from derive.system import Equation, Quantity, System, Term, name_of
 
-Offsets = dict[str, set[int]]
-STARTS, MOST_SHOWN = 20, 12
+STARTS, MOST_SHOWN, MOST_CHOICES = 20, 12, 256
 
 
-def time_offsets(system: System, equation: Equation) -> Offsets:
-    """The signals that an equation reads at its own time t, with their offsets (-1 for t-1)."""
-    found: Offsets = {}
-    axis = equation.quantity.time_axis
-    if axis is None:
-        return found
-    now = equation.indices[axis].symbol
-    for term in equation.terms:
-        for read in term.reads():
-            quantity = system.quantity_of(read)
-            if quantity.time_axis is None or quantity.name not in system.definitions:
-                continue
-            at = read.indices[quantity.time_axis]
-            if at.coeff(now) == 1:
-                found.setdefault(quantity.name, set()).add(int(at - now))
-    return found
+@dataclass(frozen=True)
+class Interval:
+    """Offsets from `low` to `high`; None where there is no limit."""
+
+    low: int | None
+    high: int | None
+
+    @property
+    def holds_zero(self) -> bool:
+        return (self.low is None or self.low <= 0) and (self.high is None or self.high >= 0)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Quantities that need each other, in the order in which one step computes them.
+
+    `axes` says which axis of each the loop runs along, `size` how long that is.
+    """
+
+    names: tuple[str, ...]
+    direction: Literal["forward", "backward"]
+    axes: Mapping[str, int]
+    size: sp.Expr
+
+
+class LoopError(Exception):
+    """No time loop computes these quantities: by which graph of needs, instant or not."""
+
+    def __init__(self, names: set[str], instant: Mapping[str, list[str]] | None) -> None:
+        super().__init__(f"no time loop computes {sorted(names)}")
+        self.names, self.instant = names, instant
+
+
+def loops(equations: Mapping[str, Equation]) -> Iterator[str | Loop]:
+    """The quantities in an order of computation: one by one, or those of a time loop together.
+
+    Raises LoopError where quantities need each other at the same step, or both before and after.
+    """
+    graph = {
+        name: sorted({name_of(r) for m in e.terms for r in m.reads()} & equations.keys())
+        for name, e in equations.items()
+    }
+    for component in components(graph):
+        first = component[0]
+        if len(component) == 1 and first not in graph[first]:
+            yield first
+        else:
+            yield _loop(component, equations)
+
+
+def _loop(component: list[str], equations: Mapping[str, Equation]) -> Loop:
+    members = sorted(component)
+    failure: LoopError | None = None
+    for axes, size in _choices(members, equations):
+        edges = list(_edges(members, equations, axes))
+        instant = {
+            name: sorted({need for n, need, at in edges if n == name and at.holds_zero})
+            for name in members
+        }
+        groups = components(instant)
+        if any(len(g) > 1 or g[0] in instant[g[0]] for g in groups):
+            failure = failure or LoopError(set(members), instant)
+            continue
+        ordered = tuple(name for group in groups for name in group)
+        if all(at.high is not None and at.high <= 0 for _, _, at in edges):
+            return Loop(ordered, "forward", axes, size)
+        if all(at.low is not None and at.low >= 0 for _, _, at in edges):
+            return Loop(ordered, "backward", axes, size)
+        failure = LoopError(set(members), None)
+    raise failure or LoopError(set(members), dict.fromkeys(members, members))
+
+
+def _choices(
+    members: list[str], equations: Mapping[str, Equation]
+) -> Iterator[tuple[dict[str, int], sp.Expr]]:
+    """Ways to choose an axis of each member, all of one length: its first, its last, then any."""
+    axes = {n: time_axes(equations[n].quantity) for n in members}
+    sizes = dict.fromkeys(size for found in axes.values() for size in found.values())
+    for size in sizes:
+        fitting = {n: [p for p, s in found.items() if s == size] for n, found in axes.items()}
+        if not all(fitting.values()):
+            continue
+        yield {n: found[0] for n, found in fitting.items()}, size
+        if any(len(found) > 1 for found in fitting.values()):
+            yield {n: found[-1] for n, found in fitting.items()}, size
+            every = itertools.product(*fitting.values())
+            for choice in itertools.islice(every, MOST_CHOICES):
+                yield dict(zip(members, choice, strict=True)), size
+
+
+def time_axes(quantity: Quantity) -> dict[int, sp.Expr]:
+    """The positions of the time axes, with their lengths."""
+    return {p: axis.size for p, axis in enumerate(quantity.axes) if axis.kind == "time"}
+
+
+def _edges(
+    members: list[str], equations: Mapping[str, Equation], axes: Mapping[str, int]
+) -> Iterator[tuple[str, str, Interval]]:
+    for name in members:
+        equation = equations[name]
+        now = equation.indices[axes[name]].symbol
+        for term in equation.terms:
+            for read in term.reads():
+                need = name_of(read)
+                if need in axes:
+                    yield name, need, interval(read.indices[axes[need]], now, term)
+
+
+def interval(at: sp.Expr, now: sp.Symbol, term: Term) -> Interval:
+    """The offsets from `now` at which a term reads, `at` being the subscript in time."""
+    offset = sp.expand(at - now)
+    if offset.is_Integer:
+        return Interval(int(offset), int(offset))
+    lows, highs = [], []
+    for bound in (*term.bounds, *term.equals, *(-e for e in term.equals)):
+        below, above = sp.expand(offset - bound), sp.expand(offset + bound)
+        if below.is_Integer:
+            lows.append(int(below))
+        if above.is_Integer:
+            highs.append(int(above))
+    return Interval(max(lows, default=None), min(highs, default=None))
 
 
 def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
@@ -76,26 +190,17 @@ def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 def check_causality(system: System) -> None:
     """Refuse loops that no order of time steps can evaluate, naming the layers on them."""
-    offsets = {e.quantity.name: time_offsets(system, e) for e in system.equations}
-    instant = {
-        name: sorted(need for need, at in needs.items() if 0 in at)
-        for name, needs in offsets.items()
-    }
-    for component in components(instant):
-        if len(component) > 1 or component[0] in instant[component[0]]:
-            raise _algebraic_loop(system, instant, set(component))
-    graph = {name: sorted(needs) for name, needs in offsets.items()}
-    for component in components(graph):
-        members = set(component)
-        inside = {
-            d for n in component for need, at in offsets[n].items() if need in members for d in at
-        }
-        if any(d < 0 for d in inside) and any(d > 0 for d in inside):
-            layers = sorted(n for n in component if not system.quantities[n].internal)
-            raise UserError(
-                f"{' and '.join(layers)} need each other both before and after a step",
-                remedy="a loop runs forward or backward in time: let all its delays point one way",
-            )
+    try:
+        for _ in loops(system.definitions):
+            pass
+    except LoopError as error:
+        if error.instant is not None:
+            raise _algebraic_loop(system, error.instant, error.names) from None
+        layers = sorted(n for n in error.names if not system.quantities[n].internal)
+        raise UserError(
+            f"{' and '.join(layers)} need each other both before and after a step",
+            remedy="a loop runs forward or backward in time: let all its delays point one way",
+        ) from None
 
 
 def _algebraic_loop(

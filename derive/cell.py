@@ -16,11 +16,14 @@ from importlib.resources import files
 
 from derive.errors import UserError
 from derive.language import (
+    END,
     Binary,
     Call,
+    Comparison,
     Negative,
     Node,
     Number,
+    Part,
     Reference,
     Statement,
     Subscript,
@@ -35,6 +38,7 @@ from derive.language import (
 from derive.network import Cell, Connection, Layer
 
 INPUT = "x"
+TRANSPOSED = ".T"
 
 
 @cache
@@ -43,7 +47,13 @@ def shipped_cells() -> dict[str, Cell]:
     text = files("derive").joinpath("cells/cells.toml").read_text(encoding="utf-8")
     return {
         name: Cell(
-            name, entry["equations"], entry["output"], tuple(entry["bias"]), {}, entry["about"]
+            name,
+            entry["equations"],
+            entry["output"],
+            tuple(entry.get("bias", ())),
+            {},
+            entry["about"],
+            tuple(entry.get("inner", ())),
         )
         for name, entry in tomllib.loads(text).items()
     }
@@ -70,19 +80,32 @@ class LayerEquations:
     local: dict[str, str]
 
 
-def layer_equations(layer: Layer, cell: Cell) -> LayerEquations:
-    """The cell's statements for one layer. Raises UserError with the cell's line and column."""
+def layer_equations(
+    layer: Layer, cell: Cell, still: frozenset[str] = frozenset(), shared: Layer | None = None
+) -> LayerEquations:
+    """The cell's statements for one layer. Raises UserError with the cell's line and column.
+
+    `still` names what has no steps; `shared` is the layer whose parameters this one uses.
+    """
     place = f"cells.{cell.name}.equations" if layer.cell else f"layers.{layer.name}"
     try:
         statements = parse(cell.equations)
-        return _Instance(layer, cell, statements).equations()
+        return _Instance(layer, cell, statements, still, shared).equations()
     except UserError as error:
         raise error.located(place=place) from None
 
 
 class _Instance:
-    def __init__(self, layer: Layer, cell: Cell, statements: tuple[Statement, ...]) -> None:
+    def __init__(
+        self,
+        layer: Layer,
+        cell: Cell,
+        statements: tuple[Statement, ...],
+        still: frozenset[str],
+        shared: Layer | None,
+    ) -> None:
         self._layer, self._cell, self._statements = layer, cell, statements
+        self._still, self._shared = still, shared
         self._signals = {s.target.name for s in statements}
         self._sign = -1 if layer.direction == "backward" else 1
         self._index_notation = False
@@ -96,7 +119,9 @@ class _Instance:
             expression = self._expand(self._without_bias(statement.expression))
             statements.append(Statement(self._renamed(statement.target), expression))
         sizes = {
-            self._name(signal): self._cell.signals.get(signal)
+            self._name(signal): self._cell.signals.get(
+                signal, self._layer.inner if signal in self._cell.inner else None
+            )
             for signal in dict.fromkeys(s.target.name for s in self._statements)
         }
         sizes[self._layer.name] = None
@@ -115,7 +140,7 @@ class _Instance:
             for reference in references(statement.expression):
                 name, at = reference.name, reference.at
                 carries_time = name in self._signals or name == INPUT
-                has_time = bool(reference.subscripts and reference.subscripts[0].name == "t")
+                has_time = bool(reference.subscripts and reference.subscripts[0].is_step)
                 if carries_time and not has_time:
                     raise UserError(
                         f"{name!r} is a signal and is read without a time",
@@ -144,14 +169,23 @@ class _Instance:
             )
 
     def _name(self, local: str) -> str:
-        name = self._layer.name if local == self._cell.output else f"{local}_{self._layer.name}"
+        home = self._layer
+        if self._shared is not None and local not in self._signals:
+            home = self._shared
+        name = home.name if local == self._cell.output else f"{local}_{home.name}"
         self._names[name] = local
         return name
 
     def _renamed(self, reference: Reference) -> Reference:
         subscripts = reference.subscripts
-        if subscripts and subscripts[0].name == "t":
-            subscripts = (Subscript("t", self._sign * subscripts[0].offset), *subscripts[1:])
+        if subscripts and subscripts[0].is_step:
+            first = subscripts[0]
+            moved = replace(first, offset=self._sign * first.offset)
+            if first.name == END and self._sign < 0:
+                moved = Subscript(None, -first.offset)
+            subscripts = (moved, *subscripts[1:])
+            if self._layer.name in self._still:
+                subscripts = subscripts[1:] or None
         return replace(reference, name=self._name(reference.name), subscripts=subscripts)
 
     def _without_bias(self, node: Node) -> Node:
@@ -170,6 +204,8 @@ class _Instance:
             return replace(
                 node, left=self._without_bias(node.left), right=self._without_bias(node.right)
             )
+        if isinstance(node, Negative | Transpose | Part):
+            return replace(node, operand=self._without_bias(node.operand))
         return node
 
     def _expand(self, node: Node) -> Node:
@@ -181,10 +217,10 @@ class _Instance:
                 return node
             case Reference():
                 return self._renamed(node)
-            case Negative(operand):
+            case Negative(operand) | Transpose(operand) | Part(operand):
                 return replace(node, operand=self._expand(operand))
-            case Transpose(operand):
-                return replace(node, operand=self._expand(operand))
+            case Comparison():
+                return node
             case Binary(operator, left, right):
                 return Binary(operator, self._expand(left), self._expand(right), node.at)
             case Call(_, arguments):
@@ -222,7 +258,7 @@ class _Instance:
         """The parameters that multiply x: they get a copy for each connection."""
         if isinstance(node, Binary) and node.operator == "@":
             return {r.name for r in references(node.left)} - self._signals
-        letters = {s.name for s in self._input_of(node).subscripts or () if s.name != "t"}
+        letters = {s.name for s in self._input_of(node).subscripts or () if not s.is_step}
         return {
             r.name
             for r in references(node)
@@ -236,7 +272,7 @@ class _Instance:
 
     def _copy(self, node: Node, connection: Connection, shared: set[str], number: int) -> Node:
         letters = {
-            s.name for s in self._input_of(node).subscripts or () if s.name and s.name != "t"
+            s.name for s in self._input_of(node).subscripts or () if s.name and not s.is_step
         }
         keeps_letters = not self._index_notation or len(self._layer.connections) == 1
 
@@ -249,13 +285,17 @@ class _Instance:
             subscripts = reference.subscripts
             if reference.name == INPUT:
                 assert subscripts is not None
-                offset = self._sign * (subscripts[0].offset - connection.delay)
-                moved = (Subscript("t", offset), *map(letter, subscripts[1:]))
-                return replace(reference, name=connection.source, subscripts=moved)
+                moved = (*self._step(subscripts[0], connection), *map(letter, subscripts[1:]))
+                return replace(reference, name=connection.source, subscripts=moved or None)
             lettered = tuple(map(letter, subscripts)) if subscripts else subscripts
             if reference.name in shared:
-                name = self._weight_name(reference.name, connection)
-                return replace(reference, name=name, subscripts=lettered)
+                name = self._weight_name(reference.name, connection, number)
+                if not name.endswith(TRANSPOSED):
+                    return replace(reference, name=name, subscripts=lettered)
+                name = name.removesuffix(TRANSPOSED)
+                if lettered is not None:
+                    return replace(reference, name=name, subscripts=lettered[::-1])
+                return Transpose(replace(reference, name=name), reference.at)
             return self._renamed(replace(reference, subscripts=lettered))
 
         return _map_references(node, rename)
@@ -264,10 +304,25 @@ class _Instance:
     def _outer_letters(self) -> set[str]:
         return {s.name for st in self._statements for s in st.target.subscripts or () if s.name}
 
-    def _weight_name(self, local: str, connection: Connection) -> str:
+    def _step(self, written: Subscript, connection: Connection) -> tuple[Subscript, ...]:
+        """The step of a source that a connection reads where the cell reads x at `written`."""
+        if connection.source in self._still:
+            return ()
+        if connection.at == "first":
+            return (Subscript(None, 0),)
+        if connection.at == "last":
+            return (Subscript(END, 0),)
+        return (Subscript("t", self._sign * (written.offset - connection.delay)),)
+
+    def _weight_name(self, local: str, connection: Connection, number: int) -> str:
         if connection.weight is not None:
             return connection.weight
-        name = f"{local}_{self._layer.name}_{connection.source}"
+        home = self._layer
+        if self._shared is not None:
+            home, connection = self._shared, self._shared.connections[number]
+        name = f"{local}_{home.name}_{connection.source}"
+        if connection.at is not None:
+            return f"{name}_{connection.at}"
         return f"{name}_{connection.delay}" if connection.delay else name
 
 
@@ -287,8 +342,10 @@ def _map_references(node: Node, change: Callable[[Reference], Node]) -> Node:
             return node
         case Reference():
             return change(node)
-        case Negative(operand) | Transpose(operand):
+        case Negative(operand) | Transpose(operand) | Part(operand):
             return replace(node, operand=_map_references(operand, change))
+        case Comparison():
+            return node
         case Binary(operator, left, right):
             return Binary(
                 operator, _map_references(left, change), _map_references(right, change), node.at

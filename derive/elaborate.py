@@ -8,37 +8,63 @@ after what it is: `n_h`, the net input of h.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from derive.bounds import Index, substitute
+from derive.bounds import Index
 from derive.canonical import canonical
-from derive.constants import checked, constant_call, exact_number, exponent_of, power_of
-from derive.errors import UserError, did_you_mean
-from derive.functions import PRIMITIVES
+from derive.constants import checked, exact_number, exponent_of, power_of
+from derive.errors import UserError
 from derive.language import (
-    OVER_AN_INDEX,
+    COMPARISONS,
+    END,
     Binary,
     Call,
+    Comparison,
     Negative,
     Node,
     Number,
+    Part,
     Reference,
     Statement,
+    Subscript,
     Transpose,
     addends,
     children,
     factors,
     index_letter,
+    is_index,
     references,
     uses_index_notation,
 )
-from derive.shapes import ELEMENTWISE, FUNCTIONS, Shapes
-from derive.system import BATCH, TIME, Axis, Equation, Quantity, Term, index_symbol
+from derive.shapes import Shapes
+from derive.shorthands import SHORTHANDS
+from derive.system import BATCH, Axis, Equation, Quantity, Term, index_symbol
 
-t, b = index_symbol("t"), index_symbol("b")
+b = index_symbol("b")
 Terms = list[Term]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an expression is elaborated.
+
+    In matrix notation `at` gives its unit indices; in index notation `letters` are the indices
+    in use around it, the left side's and those that are summed already.
+    """
+
+    at: tuple[sp.Expr, ...] = ()
+    letters: frozenset[str] | None = None
+
+    @property
+    def by_letters(self) -> bool:
+        return self.letters is not None
+
+    def inside(self, names: list[str]) -> Place:
+        """Within a sum over these letters."""
+        return replace(self, letters=(self.letters or frozenset()) | set(names))
 
 
 class Elaborator:
@@ -60,138 +86,176 @@ class Elaborator:
     ) -> None:
         self.quantities = quantities
         self.equations: list[Equation] = []
-        self._shapes = shapes
+        self.shapes = shapes
+        self.axes: dict[sp.Symbol, Axis] = {}
         self._local = dict(local or {})
         self._suffix = suffix
         self._output = output
         self._lifted: dict[object, str] = {}
-        self._letters: dict[str, sp.Expr] = {}
-        self._sizes: dict[sp.Symbol, sp.Expr] = {}
         self._target = ""
+        self._left: set[sp.Symbol] = set()
 
-    def define(self, number: int, statement: Statement) -> None:
-        """Append the equations of one statement. `number` is its place in shape inference."""
+    def define(self, number: int, statement: Statement, steps: Mapping[str, Axis]) -> None:
+        """Append the equations of one statement.
+
+        `number` is its place in shape inference; `steps` says what its indices of steps run over.
+        """
         self._target = statement.target.name
-        self._letters = self._shapes.letters.get(number, {})
         quantity = self.quantities[statement.target.name]
-        if uses_index_notation(statement):
-            indices = self._declared_indices(quantity, statement.target)
-            self._sizes = self._features(quantity, indices)
-            self._sizes |= {index_symbol(name): size for name, size in self._letters.items()}
-            terms = self._at_letters(statement.expression, {i.symbol.name for i in indices})
+        by_letters = uses_index_notation(statement)
+        self.axes = {index_symbol(name): axis for name, axis in steps.items()}
+        self.axes[b] = BATCH
+        if by_letters:
+            letters = self.shapes.letters.get(number, {})
+            self.axes |= {index_symbol(n): Axis("feature", size) for n, size in letters.items()}
+        indices = self._left_indices(quantity, statement.target, by_letters)
+        self._left = {index.symbol for index in indices}
+        units = [i.symbol for i in indices if i.kind == "feature"]
+        if by_letters:
+            place = Place(letters=frozenset(i.symbol.name for i in indices))
         else:
-            indices = quantity.canonical_indices()
-            self._sizes = self._features(quantity, indices)
-            terms = self._at(statement.expression, tuple(self._sizes))
-        self._append(quantity, indices, terms)
-
-    @staticmethod
-    def _features(quantity: Quantity, indices: tuple[Index, ...]) -> dict[sp.Symbol, sp.Expr]:
-        pairs = zip(quantity.axes, indices, strict=True)
-        return {index.symbol: axis.size for axis, index in pairs if axis.kind == "feature"}
-
-    def _declared_indices(self, quantity: Quantity, target: Reference) -> tuple[Index, ...]:
-        features = [s for s in target.subscripts or () if s.name != "t"]
-        names = [s.name for s in features]
-        if None in names or any(s.offset for s in features) or len(set(names)) < len(names):
-            raise UserError(
-                f"the left side {target.name}[...] needs a letter for each axis",
-                place=target.at,
-                remedy="write it as n[t,i]",
-            )
-        letters = iter(index_symbol(name) for name in names if name)
-        return tuple(
-            axis.index(t if axis.kind == "time" else b if axis.kind == "batch" else next(letters))
-            for axis in quantity.axes
-        )
-
-    def _append(self, quantity: Quantity, indices: tuple[Index, ...], terms: Terms) -> None:
+            self.axes |= {
+                s: Axis("feature", size) for s, size in zip(units, quantity.features, strict=True)
+            }
+            place = Place(tuple(units))
+        terms = self.terms(statement.expression, place)
         equation = Equation(0, quantity, indices, tuple(m for m in terms if m.factor != 0))
         self.equations.append(canonical(equation))
 
-    # Matrix notation: an expression at given feature indices.
+    def _left_indices(
+        self, quantity: Quantity, target: Reference, by_letters: bool
+    ) -> tuple[Index, ...]:
+        names = [s.name for s in target.subscripts or ()]
+        if None in names or any(s.offset for s in target.subscripts or ()):
+            raise self._no_letters(target)
+        if not by_letters:
+            usual = (i.symbol for i in quantity.canonical_indices() if i.kind == "feature")
+            names += [symbol.name for symbol in usual]
+        if len(set(names)) < len(names):
+            raise self._no_letters(target)
+        letters = iter(index_symbol(str(name)) for name in names)
+        return tuple(
+            axis.index(b if axis.kind == "batch" else next(letters)) for axis in quantity.axes
+        )
 
-    def _at(self, node: Node, at: tuple[sp.Expr, ...]) -> Terms:
-        match node:
-            case Number(text, place):
-                return [Term(exact_number(text, place))]
-            case Reference():
-                return [Term(self._read(node, at))]
-            case Negative(operand):
-                return scaled(self._at(operand, at), -1)
-            case Transpose(operand):
-                return self._at(operand, at[::-1])
-            case Binary("@"):
-                return [self._contraction(node, at)]
-            case Binary():
-                return self._arithmetic(node, lambda n: self._at(n, at))
-            case Call():
-                return self._call(node, at, lambda n: self._at(n, at))
+    @staticmethod
+    def _no_letters(target: Reference) -> UserError:
+        return UserError(
+            f"the left side {target.name}[...] needs a letter for each axis",
+            place=target.at,
+            remedy="write it as n[t,i]",
+        )
 
-    def _read(self, node: Reference, at: tuple[sp.Expr, ...]) -> sp.Expr:
-        quantity = self.quantities[node.name]
-        rank = sum(axis.kind == "feature" for axis in quantity.axes)
-        features = iter(at[:rank])
-        subscripts: list[sp.Expr] = []
-        for axis in quantity.axes:
-            if axis.kind == "time":
-                subscripts.append(t + time_offset(node))
-            else:
-                subscripts.append(b if axis.kind == "batch" else next(features))
-        return quantity[subscripts]
+    # Expressions.
 
-    def _contraction(self, node: Binary, at: tuple[sp.Expr, ...]) -> Term:
-        left, right = self._shapes.of(node.left), self._shapes.of(node.right)
-        assert left
-        assert right
-        index = self._fresh(left[-1])
-        split = len(left) - 1
-        operands = []
-        for operand, place in (
-            (node.left, (*at[:split], index.symbol)),
-            (node.right, (index.symbol, *at[split:])),
+    def terms(self, node: Node, place: Place) -> Terms:
+        """The terms that an expression stands for."""
+        if place.by_letters and (
+            isinstance(node, Reference)
+            or (isinstance(node, Binary) and node.operator in ("*", "/"))
         ):
-            terms = self._at(operand, place)
-            is_atomic = len(terms) == 1 and terms[0].is_pointwise and _is_atomic(terms[0].factor)
-            operands.append(
-                terms[0].factor if is_atomic else self._lift(terms, self._product_name(operand))
-            )
-        return Term(operands[0] * operands[1], sums=(index,))
-
-    def _fresh(self, size: sp.Expr) -> Index:
-        """An index that no other expression of the statement has; `canonical` renames it."""
-        symbol = index_symbol(f"_{len(self._sizes)}")
-        self._sizes[symbol] = size
-        return Axis("feature", size).index(symbol)
-
-    # Index notation: an expression whose indices are letters, repeated ones summed.
-
-    def _at_letters(self, node: Node, bound: set[str]) -> Terms:
+            return self._summed_product(node, place)
         match node:
-            case Number(text, place):
-                return [Term(exact_number(text, place))]
+            case Number(text, at):
+                return [Term(exact_number(text, at))]
+            case Reference():
+                return [self._read(node, place.at)]
             case Negative(operand):
-                return scaled(self._at_letters(operand, bound), -1)
-            case Binary("+" | "-"):
-                return self._arithmetic(node, lambda n: self._at_letters(n, bound))
-            case Reference() | Binary("*" | "/"):
-                return self._summed_product(node, bound)
-            case Binary("**"):
-                return self._arithmetic(node, lambda n: self._at_letters(n, bound))
-            case Call("sum" | "mean"):
-                return self._explicit_sum(node, bound)
-            case Call():
-                return self._call(node, (), lambda n: self._at_letters(n, bound), bound)
-            case _:
+                return scaled(self.terms(operand, place), -1)
+            case Binary("@") | Transpose() | Part() if place.by_letters:
                 raise UserError(
                     "matrix notation and index notation are mixed",
                     place=node.at,
                     remedy="write the whole equation in one of them",
                 )
+            case Transpose(operand):
+                return self.terms(operand, Place(place.at[::-1]))
+            case Part(operand, start, None):
+                return self.terms(operand, Place((sp.Integer(start), *place.at)))
+            case Part(operand, start, _):
+                return self.terms(operand, Place((place.at[0] + start, *place.at[1:])))
+            case Binary("@"):
+                return [self._contraction(node, place)]
+            case Binary():
+                return self._arithmetic(node, place)
+            case Comparison():
+                raise UserError(
+                    "a comparison stands where a value should",
+                    place=node.at,
+                    remedy="comparisons say what a sum runs over: sum(a[t,s], s <= t)",
+                )
+            case Call(function):
+                return SHORTHANDS[function](self, node, place)
 
-    def _summed_product(self, node: Node, bound: set[str]) -> Terms:
+    def _read(self, node: Reference, at: tuple[sp.Expr, ...]) -> Term:
+        """A mention of a quantity, at unit indices.
+
+        A second axis of steps has no values outside its steps: there the term is zero.
+        """
+        if is_index(node):
+            symbol = index_symbol(node.name)
+            if symbol not in self.axes:
+                raise UserError(
+                    f"{node.name!r} is the index of no axis here",
+                    place=node.at,
+                    remedy="use an index of the left side",
+                )
+            return Term(symbol)
+        quantity = self.quantities[node.name]
+        given = list(node.subscripts or ())
+        subscripts: list[sp.Expr] = []
+        bounds: list[sp.Expr] = []
+        for position, axis in enumerate(quantity.axes):
+            if axis.kind != "time":
+                break
+            step = self._step(given.pop(0), axis)
+            subscripts.append(step)
+            index = next((s for s in step.free_symbols if s in self.axes), None)
+            if position and index is not None and step != index:
+                bounds += [step, axis.size - 1 - step]
+        if any(axis.kind == "batch" for axis in quantity.axes):
+            subscripts.append(b)
+        fixed = [sp.Integer(s.offset) for s in given if s.name is None]
+        subscripts += (*fixed, *at)[: len(quantity.features)]
+        return Term(quantity[subscripts], bounds=tuple(bounds))
+
+    @staticmethod
+    def _step(subscript: Subscript, axis: Axis) -> sp.Expr:
+        if subscript.name == END:
+            return axis.size - 1 + subscript.offset
+        return (index_symbol(subscript.name) if subscript.name else 0) + sp.Integer(
+            subscript.offset
+        )
+
+    def _contraction(self, node: Binary, place: Place) -> Term:
+        left, right = self.shapes.of(node.left), self.shapes.of(node.right)
+        assert left
+        assert right
+        index = self.fresh(left[-1])
+        split = len(left) - 1
+        operands = []
+        for operand, at in (
+            (node.left, (*place.at[:split], index.symbol)),
+            (node.right, (index.symbol, *place.at[split:])),
+        ):
+            terms = self.terms(operand, Place(at))
+            is_atomic = len(terms) == 1 and _is_atomic(terms[0])
+            name = self.product_name(operand)
+            operands.append(terms[0] if is_atomic else Term(self.lift(terms, name)))
+        return _product_over(operands[0], operands[1], index)
+
+    def fresh(self, size: sp.Expr) -> Index:
+        """An index that no other expression of the statement has; `canonical` renames it."""
+        symbol = index_symbol(f"_{len(self.axes)}")
+        self.axes[symbol] = Axis("feature", size)
+        return self.axes[symbol].index(symbol)
+
+    # Index notation: repeated indices are summed.
+
+    def _summed_product(self, node: Node, place: Place) -> Terms:
         operands = [n for _, n in factors(node)]
         counts = [_letter_counts(n) for n in operands]
+        bound = place.letters or frozenset()
         summed: list[str] = []
         for letter in sorted({letter for c in counts for letter in c} - bound):
             holders = [(n, c[letter]) for n, c in zip(operands, counts, strict=True) if letter in c]
@@ -211,61 +275,41 @@ class Elaborator:
                     remedy="use different letters for different sums",
                 )
             summed.append(letter)
-        inner = bound | set(summed)
         if isinstance(node, Reference):
-            terms = [Term(self._read(node, self._subscripts(node)))]
+            terms = [self._read(node, () if is_index(node) else self._unit_indices(node))]
         else:
-            terms = self._arithmetic(node, lambda n: self._at_letters(n, inner))
-        return self._sum_over(terms, summed)
+            terms = self._arithmetic(node, place.inside(summed))
+        over = tuple(self.axes[s].index(s) for s in map(index_symbol, summed))
+        return [replace(term, sums=term.sums + over) for term in terms]
 
-    def _subscripts(self, node: Reference) -> tuple[sp.Expr, ...]:
-        quantity = self.quantities[node.name]
-        subscripts = list(node.subscripts or ())
-        if quantity.time_axis is not None:
-            subscripts = subscripts[1:]
-        sizes = [axis.size for axis in quantity.axes if axis.kind == "feature"]
-        for subscript, size in zip(subscripts, sizes, strict=True):
-            length = self._letters[subscript.name] if subscript.name else sp.Integer(1)
-            reach = self._shapes.number(length) + subscript.offset
-            if subscript.offset < 0 or reach > self._shapes.number(size):
+    def _unit_indices(self, node: Reference) -> tuple[sp.Expr, ...]:
+        found: list[sp.Expr] = []
+        subscripts = self.shapes.unit_subscripts(node)
+        for subscript, size in zip(subscripts, self.quantities[node.name].features, strict=True):
+            symbol = index_symbol(subscript.name) if subscript.name else None
+            length = self.axes[symbol].size if symbol else sp.Integer(1)
+            reach = self.shapes.number(length) + subscript.offset
+            if subscript.offset < 0 or reach > self.shapes.number(size):
                 raise UserError(
-                    f"a subscript of {node.name!r} leaves its {self._shapes.number(size)} units",
+                    f"a subscript of {node.name!r} leaves its {self.shapes.number(size)} units",
                     place=node.at,
                     remedy="keep it between 0 and the size less one",
                 )
-        return tuple(
-            (index_symbol(s.name) if s.name else sp.Integer(0)) + s.offset for s in subscripts
-        )
-
-    def _sum_over(self, terms: Terms, letters: list[str]) -> Terms:
-        indices = tuple(
-            Axis("feature", self._letters[name]).index(index_symbol(name)) for name in letters
-        )
-        return [Term(term.factor, term.sums + indices, term.bounds, term.equals) for term in terms]
-
-    def _explicit_sum(self, node: Call, bound: set[str]) -> Terms:
-        reference = index_letter(node)
-        letter = reference.name if reference else ""
-        if letter in bound or letter not in self._letters:
-            raise UserError(
-                f"{node.function} does not say which index it runs over",
-                place=node.at,
-                remedy=f"write {node.function}(..., i), with an index that is not on the left",
-            )
-        terms = self._at_letters(node.arguments[0], bound | {letter})
-        terms = self._sum_over(terms, [letter])
-        return scaled(terms, 1 / self._letters[letter]) if node.function == "mean" else terms
+            if symbol:
+                found.append(symbol + subscript.offset)
+        return tuple(found)
 
     # What both notations share.
 
-    def _arithmetic(self, node: Binary | Node, go: Callable[[Node], Terms]) -> Terms:
+    def _arithmetic(self, node: Node, place: Place) -> Terms:
         assert isinstance(node, Binary)
         if node.operator in "+-":
-            return [term for sign, n in addends(node) for term in scaled(go(n), sign)]
-        if node.operator == "**":
             return [
-                Term(power_of(self._pointwise(node.left, go), exponent_of(node.right), node.at))
+                term for sign, n in addends(node) for term in scaled(self.terms(n, place), sign)
             ]
+        if node.operator == "**":
+            base = self.pointwise(node.left, place)
+            return [Term(power_of(base, exponent_of(node.right), node.at))]
         constant, others = sp.Integer(1), []
         for power, operand in factors(node):
             if isinstance(operand, Number):
@@ -276,146 +320,82 @@ class Elaborator:
             else:
                 others.append((power, operand))
         if len(others) == 1 and others[0][0] == 1:
-            return scaled(go(others[0][1]), constant)
+            return scaled(self.terms(others[0][1], place), constant)
         product = constant
         for power, operand in others:
-            product *= power_of(self._pointwise(operand, go), sp.Integer(power), node.at)
+            product *= power_of(self.pointwise(operand, place), sp.Integer(power), node.at)
         return [Term(checked(product, node.at))]
 
-    def _pointwise(self, node: Node, go: Callable[[Node], Terms], name: str = "") -> sp.Expr:
+    def pointwise(self, node: Node, place: Place, name: str = "") -> sp.Expr:
         """The expression as one pointwise expression; what is not becomes a signal."""
-        terms = go(node)
+        terms = self.terms(node, place)
         if all(term.is_pointwise for term in terms):
             return sp.Add(*(term.factor for term in terms))
-        return self._lift(terms, name or self._product_name(node))
+        return self.lift(terms, name or self.product_name(node))
 
-    def _call(
-        self,
-        node: Call,
-        at: tuple[sp.Expr, ...],
-        go: Callable[[Node], Terms],
-        bound: set[str] | None = None,
-    ) -> Terms:
-        name, arguments = node.function, node.arguments
-        if name == "concat":
-            return self._concat(arguments, at)
-        if name in ("sum", "mean"):
-            return self._feature_sum(node)
-        if name in ("softmax", "log_softmax"):
-            return self._softmax(node, at, bound)
-        if name == "linear":
-            return go(arguments[0])
-        label = f"n_{self._local_target()}"
-        argument = self._pointwise(arguments[0], go, label)
-        if argument.atoms(sp.Function):
-            # A function of a function: the inner value is a quantity of its own.
-            argument = self._lift([Term(argument)], label)
-        match name:
-            case "gaussian":
-                value = sp.exp(-(argument**2))
-            case "square":
-                value = power_of(argument, sp.Integer(2), node.at)
-            case "sqrt":
-                value = sp.sqrt(argument)
+    def span(self, node: Call) -> tuple[Index, tuple[sp.Expr, ...]] | None:
+        """The index that a call runs over, with the bounds that a comparison puts on it."""
+        letter = index_letter(node)
+        if letter is None:
+            return None
+        symbol = index_symbol(letter.name)
+        if symbol not in self.axes:
+            raise UserError(
+                f"{node.function} runs over {letter.name!r}, which is the index of no axis here",
+                place=node.at,
+                remedy=f"write {node.function}(..., s) with an index of what it sums",
+            )
+        condition = node.arguments[1]
+        bounds: list[sp.Expr] = []
+        if isinstance(condition, Comparison):
+            values = [self._affine(operand) for operand in condition.operands]
+            assert set(condition.operators) <= set(COMPARISONS)
+            for left, right, operator in zip(values, values[1:], condition.operators, strict=False):
+                gap = right - left if "<" in operator else left - right
+                bounds.append(gap if "=" in operator else gap - 1)
+        return self.axes[symbol].index(symbol), tuple(bounds)
+
+    def _affine(self, node: Node) -> sp.Expr:
+        """An operand of a comparison: an index, a whole number, a sum of both."""
+        match node:
+            case Number(text, _) if text.isdigit():
+                return exact_number(text, node.at)
+            case Negative(operand):
+                return -self._affine(operand)
+            case Binary(operator, left, right) if operator in "+-":
+                sign = 1 if operator == "+" else -1
+                return self._affine(left) + sign * self._affine(right)
+            case Reference(name, None) if index_symbol(name) in self.axes:
+                return index_symbol(name)
             case _:
-                primitive = PRIMITIVES[ELEMENTWISE[name]]
-                if argument.is_number:
-                    value = constant_call(primitive, argument, node.at)
-                else:
-                    value = primitive.symbolic(argument)
-        return [Term(checked(value, node.at))]
-
-    def _concat(self, arguments: tuple[Node, ...], at: tuple[sp.Expr, ...]) -> Terms:
-        terms: Terms = []
-        start: sp.Expr = sp.Integer(0)
-        for argument in arguments:
-            shape = self._shapes.of(argument)
-            assert shape is not None
-            stop = start + shape[0]
-            bounds = (at[0] - start, stop - 1 - at[0])
-            index = self._fresh(shape[0])
-            place = {index.symbol: at[0] - start}
-            for term in self._at(argument, (index.symbol,)):
-                terms.append(
-                    Term(
-                        term.factor.xreplace(place),
-                        term.sums,
-                        substitute(term.bounds, place) + bounds,
-                        substitute(term.equals, place),
-                    )
-                )
-            start = stop
-        return terms
-
-    def _feature_sum(self, node: Call) -> Terms:
-        shape = self._shapes.of(node.arguments[0])
-        assert shape is not None
-        indices = [self._fresh(size) for size in shape]
-        terms = self._at(node.arguments[0], tuple(i.symbol for i in indices))
-        count = sp.Mul(*shape) if node.function == "mean" else sp.Integer(1)
-        return [
-            Term(term.factor / count, term.sums + tuple(indices), term.bounds, term.equals)
-            for term in terms
-        ]
-
-    def _softmax(self, node: Call, at: tuple[sp.Expr, ...], bound: set[str] | None) -> Terms:
-        """exp(z_i - log sum_j exp(z_j)): stable, and its derivative follows from its parts."""
-        name = node.function
-        if bound is None:
-            shape = self._shapes.of(node.arguments[0])
-            if not shape or len(shape) != 1 or len(node.arguments) != 1:
                 raise UserError(
-                    f"{name} of something that is not one vector",
+                    "a comparison compares indices",
                     place=node.at,
-                    remedy=f"write {name}(z[t]) with a vector z",
+                    remedy="write s <= t, or t-4 <= s <= t",
                 )
-            index = self._fresh(shape[0])
-            terms, place = self._at(node.arguments[0], (index.symbol,)), at[0]
-        else:
-            letter = index_letter(node)
-            if letter is None or letter.name not in bound & set(self._letters):
-                raise UserError(
-                    f"{name} does not say over which index of the left side it normalises",
-                    place=node.at,
-                    remedy=f"write {name}(z[t,i], i)",
-                )
-            place = index_symbol(letter.name)
-            index = Axis("feature", self._letters[letter.name]).index(place)
-            terms = self._at_letters(node.arguments[0], bound)
-            if not any(place in term.factor.free_symbols for term in terms):
-                raise UserError(
-                    f"{name} over {letter.name!r} of something that does not vary with it",
-                    place=node.at,
-                    remedy=f"write {name}(z[t,i], i)",
-                )
-        logits = self._lift_unless_atomic(terms, f"n_{self._local_target()}")
-        total = self._lift(
-            [Term(logits, (index,), reduction="logsumexp")],
-            f"logsumexp_{self._local_target()}",
-        )
-        value = logits.xreplace({index.symbol: place}) - total
-        return [Term(sp.exp(value) if name == "softmax" else value)]
 
-    def _lift_unless_atomic(self, terms: Terms, name: str) -> sp.Expr:
-        if len(terms) == 1 and terms[0].is_pointwise and isinstance(terms[0].factor, sp.Indexed):
-            return terms[0].factor
-        return self._lift(terms, name)
+    def is_on_left(self, index: Index) -> bool:
+        return index.symbol in self._left
 
     # Signals that the normal form makes necessary.
 
-    def _lift(self, terms: Terms, label: str) -> sp.Expr:
+    def lift_unless_atomic(self, terms: Terms, name: str) -> sp.Expr:
+        if len(terms) == 1 and terms[0].is_pointwise and isinstance(terms[0].factor, sp.Indexed):
+            return terms[0].factor
+        return self.lift(terms, name)
+
+    def lift(self, terms: Terms, label: str) -> sp.Expr:
         """A quantity of its own for these terms, read at the indices that they leave free."""
-        used = {s for term in terms for s in term.factor.free_symbols}
-        summed = {i.symbol for term in terms for i in term.sums}
-        axes = {t: TIME, b: BATCH}
-        axes |= {s: Axis("feature", size) for s, size in self._sizes.items()}
-        at = tuple(s for s in axes if s in used - summed)
+        used: set[sp.Symbol] = set()
+        for term in terms:
+            mentioned = term.factor.free_symbols.union(*(e.free_symbols for e in term.bounds))
+            used |= mentioned - {index.symbol for index in term.sums}
+        at = tuple(s for s in self.axes if s in used)
         name = self._unique(label.rstrip("_") + self._suffix)
         role = "net input" if label.startswith("n_") else "intermediate value"
-        quantity = Quantity(
-            name, "signal", tuple(axes[s] for s in at), f"{role} of {self._target}", True
-        )
-        indices = tuple(axes[s].index(s) for s in at)
+        axes = tuple(self.axes[s] for s in at)
+        quantity = Quantity(name, "signal", axes, f"{role} of {self._target}", True)
+        indices = tuple(self.axes[s].index(s) for s in at)
         equation = canonical(Equation(0, quantity, indices, tuple(terms)))
         key = (quantity.axes, equation.terms)
         if key not in self._lifted:
@@ -434,64 +414,49 @@ class Elaborator:
         )
         return next(n for n in letters if n not in self.quantities)
 
-    def _local_target(self) -> str:
+    @property
+    def local_target(self) -> str:
+        """The short name of what is being defined; none for a cell's output."""
         if self._target == self._output:
             return ""
         return self._local.get(self._target, self._target)
 
-    def _product_name(self, node: Node) -> str:
+    def product_name(self, node: Node) -> str:
         """A name made of the quantities in an expression: `r_h` for r[t] * h[t-1]."""
         names = dict.fromkeys(
             self._local.get(r.name, r.name) for r in references(node) if r.name in self.quantities
         )
         if len(names) == 1:
             return f"{next(iter(names))}_part"
-        return "_".join(names) if 1 < len(names) <= 3 else f"part_{self._local_target()}"
+        return "_".join(names) if 1 < len(names) <= 3 else f"part_{self.local_target}"
 
 
 def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:
+    """Every term times a factor."""
     if factor == 1:
         return terms
     if any(term.reduction != "sum" for term in terms):
         raise AssertionError("a reduction is always a quantity of its own")
-    return [Term(factor * m.factor, m.sums, m.bounds, m.equals) for m in terms]
+    return [replace(term, factor=factor * term.factor) for term in terms]
 
 
-def time_offset(node: Reference) -> int:
-    """The d of `h[t+d]`."""
-    return node.subscripts[0].offset if node.subscripts else 0
+def _is_atomic(term: Term) -> bool:
+    """A quantity, perhaps with a constant in front; on the diagonal of a matrix, perhaps."""
+    is_plain = not (term.sums or term.bounds or term.reduction != "sum")
+    return is_plain and isinstance(term.factor.as_coeff_Mul()[1], sp.Indexed)
 
 
-def check_functions(statements: tuple[Statement, ...]) -> None:
-    """Refuse unknown functions and a wrong number of arguments, with the place."""
-    for statement in statements:
-        stack = [statement.expression]
-        while stack:
-            node = stack.pop()
-            stack.extend(children(node))
-            if isinstance(node, Call):
-                _check_call(node)
-
-
-def _check_call(node: Call) -> None:
-    if node.function not in FUNCTIONS:
-        raise UserError(
-            f"the function {node.function!r} is not known{did_you_mean(node.function, FUNCTIONS)}",
-            place=node.at,
-            remedy=f"known are {', '.join(FUNCTIONS)}",
-        )
-    most = {"concat": 100}.get(node.function, 2 if node.function in OVER_AN_INDEX else 1)
-    if len(node.arguments) > most:
-        raise UserError(
-            f"{node.function} has {len(node.arguments)} arguments",
-            place=node.at,
-            remedy=f"it takes {most}" if most == 1 else f"it takes at most {most}",
-        )
-
-
-def _is_atomic(factor: sp.Expr) -> bool:
-    """A quantity, perhaps with a constant in front."""
-    return isinstance(factor.as_coeff_Mul()[1], sp.Indexed)
+def _product_over(left: Term, right: Term, index: Index) -> Term:
+    """`sum over index of left * right`; a diagonal matrix puts another index in its place."""
+    equals = left.equals + right.equals
+    factor = left.factor * right.factor
+    for equal in equals:
+        c = equal.coeff(index.symbol)
+        if c != 0:
+            other = index.symbol - equal / c
+            rest = tuple(e.xreplace({index.symbol: other}) for e in equals if e != equal)
+            return Term(factor.xreplace({index.symbol: sp.expand(other)}), equals=rest)
+    return Term(factor, (index,), equals=equals)
 
 
 def _letter_counts(node: Node) -> dict[str, int]:
@@ -503,10 +468,13 @@ def _letter_counts(node: Node) -> dict[str, int]:
         if isinstance(top, Reference):
             for subscript in top.subscripts or ():
                 name = subscript.name
-                if name and name != "t" and name not in hidden:
+                if name and name != END and name not in hidden:
                     counts[name] = counts.get(name, 0) + 1
         letter = index_letter(top)
-        if letter is not None and isinstance(top, Call) and top.function in ("sum", "mean"):
-            hidden = hidden | {letter.name}
+        if letter is not None and isinstance(top, Call):
+            if top.function in ("sum", "mean", "logsumexp"):
+                hidden = hidden | {letter.name}
+            stack.extend((child, hidden) for child in (top.arguments[0], *top.arguments[2:]))
+            continue
         stack.extend((child, hidden) for child in children(top))
     return counts

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import sympy as sp
 
+from derive.bounds import substitute
 from derive.system import Equation, System, name_of, reads
 
 
@@ -16,25 +17,37 @@ class ForwardValues:
         self._system = system
         self._definitions: dict[type[sp.Expr], list[Equation]] = {}
         for equation in system.equations:
-            term = equation.terms[0]
-            is_one = len(equation.terms) == 1 and term.is_pointwise
+            if len(equation.terms) != 1:
+                continue
+            (term,) = equation.terms
+            is_one = not (term.sums or term.reduction != "sum")
             if is_one and isinstance(term.factor, sp.Function | sp.Add):
                 self._definitions.setdefault(type(term.factor), []).append(equation)
 
-    def express(self, expr: sp.Expr) -> sp.Expr:
-        """The expression with every application that a quantity holds replaced by it."""
+    def express(self, expr: sp.Expr, conditions: Collection[sp.Expr] = ()) -> sp.Expr:
+        """The expression with every application that a quantity holds replaced by it.
+
+        A quantity that holds a value under conditions alone stands for it under these.
+        """
         if not self._definitions:
             return expr
         mapping: dict[sp.Expr, sp.Expr] = {}
         for call in expr.atoms(*self._definitions):
             for equation in self._definitions.get(type(call), ()):
                 at = self._matches(equation, call)
-                if at is not None:
+                if at is not None and self._holds(equation, at, conditions):
                     mapping[call] = equation.lhs.xreplace(at)
                     break
         while mapping and expr.has(*mapping):
             expr = expr.xreplace(mapping)
         return expr
+
+    @staticmethod
+    def _holds(
+        equation: Equation, at: Mapping[sp.Expr, sp.Expr], conditions: Collection[sp.Expr]
+    ) -> bool:
+        term = equation.terms[0]
+        return set(substitute((*term.bounds, *term.equals), at)) <= set(conditions)
 
     def _matches(self, equation: Equation, call: sp.Expr) -> Mapping[sp.Expr, sp.Expr] | None:
         """The index substitution that makes the equation's right side the given call.

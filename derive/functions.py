@@ -129,6 +129,15 @@ class within(sp.Function):  # type: ignore[misc]
         return sp.Integer(0)
 
 
+class every(sp.Function):  # type: ignore[misc]
+    """1 where the step n is a multiple of the period k, else 0; steps have no derivative."""
+
+    nargs = (2,)
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.Integer(0)
+
+
 @dataclass(frozen=True)
 class Primitive:
     """A primitive function, as every stage after the derivation knows it.
@@ -193,6 +202,7 @@ PRIMITIVES: dict[str, Primitive] = {
         Primitive("signum", signum, lambda x: float((x.real > 0) - (x.real < 0)), analytic=False),
         Primitive("huber", huber, _huber, analytic=False),
         Primitive("clip", clip, _clip, analytic=False),
+        Primitive("every", every, lambda n, k: float(round(n.real) % round(k.real) == 0)),
         Primitive("within", within, lambda e, d: float(abs(e.real) < d.real), analytic=False),
     )
 }

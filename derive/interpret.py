@@ -21,7 +21,7 @@ import sympy as sp
 from derive.bounds import Index
 from derive.errors import InternalError
 from derive.functions import primitive_of
-from derive.system import B, Equation, Quantity, System, T, Term
+from derive.system import B, Equation, Quantity, System, T, Term, time_size
 
 Array = npt.NDArray[Any]
 Environment = dict[sp.Symbol, int]
@@ -34,16 +34,19 @@ def interpret(
     *,
     steps: int,
     batch: int,
+    lengths: Mapping[str, int] | None = None,
     initial: Mapping[str, Array] | None = None,
     after: Mapping[str, Array] | None = None,
 ) -> dict[str, Array]:
     """The values of every quantity that the system defines.
 
-    `arrays` holds parameters, inputs, targets and weights by quantity name; `initial[q]` the
-    values of q before the first step, in chronological order, shape (steps, batch, width), and
-    `after[q]` those after the last; zero where absent.
+    `steps` is T; `lengths` gives the lengths of other axes of steps by name. `arrays` holds
+    parameters, inputs, masks, targets and weights by quantity name; `initial[q]` the values of q
+    before the first step, in chronological order, shape (steps, batch, width), and `after[q]`
+    those after the last; zero where absent.
     """
-    evaluation = _Evaluation(system, arrays, steps, batch, initial or {}, after or {})
+    sizes = {T: steps, B: batch} | {time_size(n): size for n, size in (lengths or {}).items()}
+    evaluation = _Evaluation(system, arrays, sizes, initial or {}, after or {})
     with _deep_recursion():
         return {e.quantity.name: evaluation.array(e) for e in system.equations}
 
@@ -53,16 +56,14 @@ class _Evaluation:
         self,
         system: System,
         arrays: Mapping[str, Array],
-        steps: int,
-        batch: int,
+        sizes: Environment,
         initial: Mapping[str, Array],
         after: Mapping[str, Array],
     ) -> None:
         self._system = system
         self._arrays = arrays
-        self._steps = steps
         self._outside = {"initial": initial, "after": after}
-        self._env: Environment = {T: steps, B: batch, **dict(system.sizes)}
+        self._env: Environment = {**sizes, **dict(system.sizes)}
         self._memo: dict[tuple[str, tuple[int, ...]], complex] = {}
         self._compiled: dict[str, list[_CompiledTerm]] = {}
 
@@ -87,8 +88,10 @@ class _Evaluation:
 
     def _compute(self, quantity: Quantity, at: tuple[int, ...]) -> complex:
         axis = quantity.time_axis
-        if axis is not None and not 0 <= at[axis] < self._steps:
-            return self._outside_value(quantity, at, axis)
+        if axis is not None:
+            steps = self._extent(quantity.axes[axis].size)
+            if not 0 <= at[axis] < steps:
+                return self._outside_value(quantity, at, axis, steps)
         equation = self._system.definitions.get(quantity.name)
         if equation is None:
             return complex(self._arrays[quantity.name][at])
@@ -98,14 +101,16 @@ class _Evaluation:
             self._compiled[quantity.name] = [_CompiledTerm(self, m) for m in equation.terms]
         return sum((term.value(env) for term in self._compiled[quantity.name]), 0j)
 
-    def _outside_value(self, quantity: Quantity, at: tuple[int, ...], axis: int) -> complex:
+    def _outside_value(
+        self, quantity: Quantity, at: tuple[int, ...], axis: int, steps: int
+    ) -> complex:
         reach = self._system.reach[quantity.name]
         if at[axis] < 0:
             given, row = self._outside["initial"].get(quantity.name), at[axis] + reach.before
         else:
-            given, row = self._outside["after"].get(quantity.name), at[axis] - self._steps
+            given, row = self._outside["after"].get(quantity.name), at[axis] - steps
         if not 0 <= row < (reach.before if at[axis] < 0 else reach.after):
-            raise InternalError(f"{quantity.name} is read at step {at[axis]} of {self._steps}")
+            raise InternalError(f"{quantity.name} is read at step {at[axis]} of {steps}")
         if given is None:
             return 0j
         return complex(given[(*at[:axis], row, *at[axis + 1 :])])
@@ -153,6 +158,8 @@ class _CompiledTerm:
     def value(self, env: Environment) -> complex:
         summands = [self._factor(point) for point in self._points(env)]
         if self._term.reduction == "logsumexp":
+            if not summands:
+                return 0j  # of nothing, by definition: it weighs nothing
             top = max(s.real for s in summands)
             return top + cmath.log(sum(cmath.exp(s - top) for s in summands))
         return sum(summands, 0j)

@@ -5,12 +5,16 @@
     product    = unary { ("*" | "/" | "@") unary }
     unary      = ("-" | "+") unary | power
     power      = postfix [ "**" unary ]
-    postfix    = primary { ".T" }
-    primary    = NUMBER | NAME [ "[" subscripts "]" ] | NAME "(" sum { "," sum } ")" | "(" sum ")"
+    postfix    = primary { ".T" | "[" INTEGER [ ":" INTEGER ] "]" }
+    primary    = NUMBER | NAME [ "[" subscripts "]" ] | NAME "(" arguments ")" | "(" sum ")"
     subscripts = subscript { "," subscript }
     subscript  = NAME [ ("+" | "-") INTEGER ] | INTEGER
+    arguments  = argument { "," argument }
+    argument   = sum [ ("<" | "<=" | ">" | ">=") sum [ ("<" | "<=" | ">" | ">=") sum ] ]
 
-One equation a line; a line goes on while a parenthesis is open; `#` starts a comment.
+One equation a line; a line goes on while a parenthesis is open; `#` starts a comment. The
+letters t, s, r and u are indices of steps; `end` is the last step of an axis. `v[t][2:5]` is a
+part of a vector; `sum(a[t,s], s <= t)` runs over the s that the comparison admits.
 """
 
 from __future__ import annotations
@@ -28,7 +32,11 @@ MAX_OFFSET = 10_000
 MAX_EQUATIONS = 500
 MAX_FACTORS = 12
 MAX_TERMS = 200
-OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax")
+OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax", "logsumexp")
+TIME_LETTERS = ("t", "s", "r", "u")
+NUMBERS = ("t", "s")  # indices that may stand for their own number
+END = "end"
+COMPARISONS = ("<", "<=", ">", ">=")
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,22 @@ class Number:
 
 @dataclass(frozen=True)
 class Subscript:
-    """`name + offset`; without a name, the fixed position `offset`."""
+    """`name + offset`; without a name, the fixed position `offset`.
+
+    The name is an index, or `end`: the last step.
+    """
 
     name: str | None
     offset: int
+
+    @property
+    def is_fixed(self) -> bool:
+        return self.name is None or self.name == END
+
+    @property
+    def is_step(self) -> bool:
+        """Whether this can only be a step: an index of steps, or the last one."""
+        return self.name in TIME_LETTERS or self.name == END
 
 
 @dataclass(frozen=True)
@@ -77,13 +97,35 @@ class Transpose:
 
 
 @dataclass(frozen=True)
+class Part:
+    """The elements start..stop-1 of a vector (of the first axis of a matrix).
+
+    Without `stop`, the one element `start`.
+    """
+
+    operand: Node
+    start: int
+    stop: int | None
+    at: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`operands[0] operators[0] operands[1] ...`: which values an index takes."""
+
+    operands: tuple[Node, ...]
+    operators: tuple[str, ...]
+    at: str
+
+
+@dataclass(frozen=True)
 class Call:
     function: str
     arguments: tuple[Node, ...]
     at: str
 
 
-Node = Number | Reference | Negative | Binary | Transpose | Call
+Node = Number | Reference | Negative | Binary | Transpose | Part | Comparison | Call
 
 
 @dataclass(frozen=True)
@@ -109,7 +151,7 @@ class _Token:
 _TOKEN = re.compile(
     r"(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<operator>\*\*|[-+*/@=(),.\[\]])"
+    r"|(?P<operator>\*\*|<=|>=|[-+*/@=(),.\[\]:<>])"
     r"|(?P<space>[ \t\r]+)"
     r"|(?P<comment>#[^\n]*)"
     r"|(?P<newline>\n)",
@@ -200,6 +242,8 @@ class _Parser:
         if self._next.kind != "name":
             raise self._unexpected("an equation starts with what it defines, such as h[t] = ...")
         target = self._reference()
+        if isinstance(target, Part):
+            raise UserError("the left side is a part", place=target.at, remedy="define the whole")
         self._expect("=", "after the left side of an equation")
         expression = self._sum()
         if self._next.kind != "newline":
@@ -262,12 +306,25 @@ class _Parser:
 
     def _postfix(self) -> Node:
         node = self._primary()
-        while token := self._accept("."):
+        while token := self._accept(".", "["):
+            if token.text == "[":
+                node = self._part(node, token.at)
+                continue
             if self._next.kind != "name" or self._next.text != "T":
                 raise self._unexpected("after '.' only T, the transpose, has a meaning")
             self._take()
             node = node.operand if isinstance(node, Transpose) else Transpose(node, token.at)
         return node
+
+    def _part(self, node: Node, at: str) -> Node:
+        start = self._offset()
+        stop = self._offset() if self._accept(":") else None
+        self._expect("]", "to close the part of a vector, such as [0:4] or [2]")
+        if stop is not None and stop <= start:
+            raise UserError(
+                f"the part [{start}:{stop}] is empty", place=at, remedy="let the second be greater"
+            )
+        return Part(node, start, stop, at)
 
     def _primary(self) -> Node:
         token = self._next
@@ -288,16 +345,33 @@ class _Parser:
     def _call(self) -> Node:
         name = self._take()
         self._take()
-        arguments = [self._sum()]
+        arguments = [self._argument()]
         while self._accept(","):
-            arguments.append(self._sum())
+            arguments.append(self._argument())
         self._expect(")", f"to close {name.text}(...)")
         return Call(name.text, tuple(arguments), name.at)
 
-    def _reference(self) -> Reference:
+    def _argument(self) -> Node:
+        at = self._next.at
+        operands, operators = [self._sum()], []
+        while token := self._accept(*COMPARISONS):
+            operators.append(token.text)
+            operands.append(self._sum())
+        if len(operators) > 2:
+            raise UserError(
+                "a comparison of more than three", place=at, remedy="write t-4 <= s <= t"
+            )
+        return Comparison(tuple(operands), tuple(operators), at) if operators else operands[0]
+
+    def _reference(self) -> Reference | Part:
         name = self._take()
         if not self._accept("["):
             return Reference(name.text, None, name.at)
+        following = self._tokens[self._position + 1]
+        if self._next.kind == "number" and following.text == ":":
+            part = self._part(Reference(name.text, None, name.at), name.at)
+            assert isinstance(part, Part)
+            return part
         subscripts = [self._subscript()]
         while self._accept(","):
             subscripts.append(self._subscript())
@@ -344,18 +418,25 @@ def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Number() | Reference():
             return ()
-        case Negative(operand) | Transpose(operand):
+        case Negative(operand) | Transpose(operand) | Part(operand):
             return (operand,)
         case Binary(_, left, right):
             return (left, right)
         case Call(_, arguments):
             return arguments
+        case Comparison(operands):
+            return operands
 
 
 def index_letter(node: Node) -> Reference | None:
-    """The index that `sum(..., i)`, `mean(..., i)` or `softmax(..., i)` runs over."""
-    if isinstance(node, Call) and node.function in OVER_AN_INDEX and len(node.arguments) == 2:
+    """The index that `sum(..., i)`, `softmax(..., s)` or `sum(..., s <= t)` runs over.
+
+    In a comparison of two it is the first, in one of three the second.
+    """
+    if isinstance(node, Call) and node.function in OVER_AN_INDEX and len(node.arguments) >= 2:
         letter = node.arguments[1]
+        if isinstance(letter, Comparison):
+            letter = letter.operands[len(letter.operands) - 2]
         if isinstance(letter, Reference) and letter.subscripts is None:
             return letter
         raise UserError(
@@ -372,9 +453,16 @@ def references(node: Node) -> Iterator[Reference]:
     while stack:
         top = stack.pop()
         if isinstance(top, Reference):
-            yield top
+            if not is_index(top):
+                yield top
+            continue
         below = children(top)
-        stack.extend(reversed(below[:1] if index_letter(top) else below))
+        stack.extend(reversed((below[0], *below[2:]) if index_letter(top) else below))
+
+
+def is_index(node: Node) -> bool:
+    """Whether this is an index of steps that stands for its own number: the t of `sin(t)`."""
+    return isinstance(node, Reference) and node.subscripts is None and node.name in NUMBERS
 
 
 def addends(node: Node) -> list[tuple[int, Node]]:
@@ -398,10 +486,6 @@ def factors(node: Node) -> list[tuple[int, Node]]:
 
 
 def uses_index_notation(statement: Statement) -> bool:
-    """Whether any subscript is another than the time index; `@`, `.T` and `concat` never do."""
+    """Whether any subscript is an index of units."""
     mentioned = [statement.target, *references(statement.expression)]
-    return any(
-        s.name != "t" or position > 0
-        for r in mentioned
-        for position, s in enumerate(r.subscripts or ())
-    )
+    return any(not (s.is_fixed or s.is_step) for r in mentioned for s in r.subscripts or ())

@@ -10,9 +10,11 @@
     binary_cross_entropy  mean over steps, batch and units of  log(1 + exp(z)) - d z,
                           with z the net input of a sigmoid output, or else the output itself
 
-`steps = "last"` reads step T-1 alone, and the mean over steps falls away. `steps = "weighted"`
+`steps = "last"` reads the last step alone, and the mean over steps falls away; an output without
+steps has no such mean to begin with. `steps = "weighted"`
 multiplies the summand of each step and sequence with a given weight w[t,b] >= 0 (a mask of
-zeros and ones, say) and, for means, divides by the sum of w instead of T B.
+zeros and ones, say) and, for means, divides by the sum of w instead of T B. `mask = "m"` does so
+with the input m.
 """
 
 from __future__ import annotations
@@ -26,19 +28,16 @@ from derive.functions import huber, softplus
 from derive.network import LossSpec
 from derive.system import (
     BATCH,
-    TIME,
     B,
     Equation,
     Loss,
     Quantity,
-    T,
     Term,
     add_quantity,
     index_symbol,
 )
 
-t, b = index_symbol("t"), index_symbol("b")
-LAST = T - 1
+b = index_symbol("b")
 
 
 class LossBuilder:
@@ -69,23 +68,32 @@ class LossBuilder:
     def _loss(self, spec: LossSpec, name: str) -> Loss:
         output = self._quantities[spec.output]
         definition = next(e for e in self._equations if e.quantity.name == spec.output)
-        unit = output.canonical_indices()[2]
+        indices = definition.indices
+        unit = indices[-1]
+        time = next((i for i in indices if i.kind == "time"), None)
         last = spec.steps == "last"
-        axes = (BATCH, output.axes[2]) if last else output.axes
+        axes = output.axes[1:] if last else output.axes
         target = Quantity(f"target_{spec.output}", "target", axes, f"target of {spec.output}")
         add_quantity(self._quantities, target)
-        at_target = target[[b, unit.symbol] if last else [t, b, unit.symbol]]
+        at_target = target[[i.symbol for i in indices if not (last and i.kind == "time")]]
 
         per_unit, per_step, classes = self._summands(spec, definition, at_target, unit)
-        scale = self._scale(spec, unit, per_unit_mean=not per_step)
+        scale = self._scale(spec, output, time, unit, per_unit_mean=not per_step)
         terms = []
-        steps = () if last else (TIME.index(t),)
+        steps = (time,) if time is not None and not last else ()
         for summand, over in (*((s, (unit,)) for s in per_unit), *((s, ()) for s in per_step)):
-            factor = (scale * summand).xreplace({t: LAST}) if last else scale * summand
+            factor = scale * summand
+            if last and time is not None:
+                factor = factor.xreplace({time.symbol: time.high})
             terms.append(Term(factor, (*steps, BATCH.index(b), *over)))
         signal = Quantity(name, "loss", (), f"{spec.kind} of {spec.output}")
         self._add(signal, (), tuple(terms))
-        return Loss(spec.output, spec.kind, name, spec.weight, spec.steps, formula(spec), classes)
+        weights = ""
+        if spec.mask or spec.steps == "weighted":
+            weights = spec.mask or f"weight_{spec.output}"
+        return Loss(
+            spec.output, spec.kind, name, spec.weight, spec.steps, formula(spec), classes, weights
+        )
 
     def _summands(
         self, spec: LossSpec, definition: Equation, target: sp.Expr, unit: Index
@@ -104,27 +112,38 @@ class LossBuilder:
                 z, total = self._logits(definition, spec, unit)
                 return [-target * z], [total], True
 
-    def _scale(self, spec: LossSpec, unit: Index, *, per_unit_mean: bool) -> sp.Expr:
+    def _scale(
+        self,
+        spec: LossSpec,
+        output: Quantity,
+        time: Index | None,
+        unit: Index,
+        *,
+        per_unit_mean: bool,
+    ) -> sp.Expr:
         """The weight of a step divided by what the mean counts."""
         is_mean = spec.kind != "sse"
         count: sp.Expr = unit.length if per_unit_mean and is_mean else sp.Integer(1)
-        if spec.steps != "weighted":
-            steps = sp.Integer(1) if spec.steps == "last" else T
+        if spec.steps != "weighted" and spec.mask is None:
+            steps = sp.Integer(1) if time is None or spec.steps == "last" else time.length
             return 1 / (count * B * steps) if is_mean else sp.Integer(1)
-        weight = Quantity(
-            f"weight_{spec.output}",
-            "weight",
-            (TIME, BATCH),
-            f"weight of each step of {spec.output}",
-        )
-        add_quantity(self._quantities, weight)
+        assert time is not None
+        if spec.mask is not None:
+            weight = self._quantities[spec.mask]
+        else:
+            name, role = f"weight_{spec.output}", f"weight of each step of {spec.output}"
+            weight = Quantity(name, "weight", output.axes[:2], role)
+            add_quantity(self._quantities, weight)
+        symbols = {"time": time.symbol, "batch": b}
+        at = weight[[symbols[axis.kind] for axis in weight.axes]]
         if not is_mean:
-            return weight[[t, b]]
+            return at
         total = Quantity(
             f"total_weight_{spec.output}", "signal", (), f"sum of {weight.name}", internal=True
         )
-        self._add(total, (), (Term(weight[[t, b]], (TIME.index(t), BATCH.index(b))),))
-        return weight[[t, b]] / (count * total[()])
+        sums = (time, BATCH.index(b))
+        self._add(total, (), (Term(at, sums),))
+        return at / (count * total[()])
 
     def _logits(self, definition: Equation, spec: LossSpec, unit: Index) -> tuple[sp.Expr, sp.Expr]:
         """The logits, and the logarithm of the sum of their exponentials."""
@@ -135,19 +154,11 @@ class LossBuilder:
         name = f"logsumexp_{spec.output}"
         while name in self._quantities:
             name += "_"
-        total = Quantity(
-            name,
-            "signal",
-            (TIME, BATCH),
-            f"logarithm of the sum of exponentials of {spec.output}",
-            internal=True,
-        )
-        self._add(
-            total,
-            (TIME.index(t), BATCH.index(b)),
-            (Term(definition.lhs, (unit,), reduction="logsumexp"),),
-        )
-        return definition.lhs, total[[t, b]]
+        role = f"logarithm of the sum of exponentials of {spec.output}"
+        total = Quantity(name, "signal", definition.quantity.axes[:-1], role, internal=True)
+        others = definition.indices[:-1]
+        self._add(total, others, (Term(definition.lhs, (unit,), reduction="logsumexp"),))
+        return definition.lhs, total[[i.symbol for i in others]]
 
     def _softmax_parts(self, definition: Equation) -> tuple[sp.Expr, sp.Expr] | None:
         """(z, L) where the definition is exp(z - L) or z - L, and L a logsumexp of z."""
@@ -192,7 +203,7 @@ def _exact(value: float) -> sp.Expr:
 
 def formula(spec: LossSpec) -> str:
     """The exact formula of a loss, in plain text."""
-    y, d, w = spec.output, f"target_{spec.output}", f"weight_{spec.output}"
+    y, d, w = spec.output, f"target_{spec.output}", spec.mask or f"weight_{spec.output}"
     where = f"logits z of {y}"
     summand = {
         "mse": f"({y} - {d})^2",
@@ -203,7 +214,7 @@ def formula(spec: LossSpec) -> str:
     }[spec.kind]
     units = "" if spec.kind == "cross_entropy" else " and units"
     verb = "sum" if spec.kind == "sse" else "mean"
-    match spec.steps:
+    match "weighted" if spec.mask else spec.steps:
         case "all":
             over = f"{verb} over steps, sequences{units} of"
         case "last":

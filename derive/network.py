@@ -13,6 +13,7 @@ from derive.errors import UserError, shown
 from derive.shapes import FUNCTIONS
 
 Direction = Literal["forward", "backward"]
+Masked = Literal["hold", "zero"]
 Steps = Literal["all", "last", "weighted"]
 
 MAX_SIZE = 100_000
@@ -40,31 +41,66 @@ STEPS: tuple[Steps, ...] = ("all", "last", "weighted")
 
 # Names that generated code and the equation language use themselves.
 RESERVED = frozenset(
-    ("t", "T", "B", "np", "numpy", "dtype", "arrays", "range", "max", "min", "loss", *FUNCTIONS)
+    {"t", "T", "B", "end", "np", "numpy", "dtype", "arrays", "range", "max", "min", "loss"}
+    | set(FUNCTIONS)
 )
 
 # Names that begin so belong to what is derived.
-PREFIXES = ("d_", "target_", "weight_", "total_weight_", "initial_", "loss_")
+PREFIXES = (
+    "d_",
+    "dot_",
+    "target_",
+    "weight_",
+    "total_weight_",
+    "initial_",
+    "loss_",
+    "state_",
+    "cotangent_",
+)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is given to a network: an array with axes of steps, sequences and units.
+
+    `size` are the sizes of its units (none for one number a step), `time` the names of the
+    lengths of its axes of steps, at most two. Without `batch` it is the same for all sequences.
+    A mask is data that no gradient is taken of: zeros and ones that say which steps are there,
+    or anything else that is only looked at.
+    """
+
+    size: tuple[int, ...] = (1,)
+    time: tuple[str, ...] = ("T",)
+    batch: bool = True
+    mask: bool = False
 
 
 @dataclass(frozen=True)
 class Connection:
     """What a layer reads: a source at one delay (steps), through a weight matrix.
 
-    `weight` names the matrix; two connections with the same weight share it. Without it the
-    name is made of the layer's, the source's and the delay: `W_hidden_output_2`.
+    `weight` names the matrix; two connections with the same weight share it, and "W.T" reads it
+    transposed. Without it the name is made of the layer's, the source's and the delay:
+    `W_hidden_output_2`. With `at`, "first" or "last", that one step of the source is read.
     """
 
     source: str
     delay: int = 0
     weight: str | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: `size` units that read connections, with an activation or a gated cell."""
+    """A layer: `size` units that read connections, with an activation or a gated cell.
+
+    `inner` is the number of units within a cell that projects them to `size`. Where the input
+    `mask` is zero, the layer's states keep their values, and its output too (`masked = "hold"`)
+    or it is zero (`masked = "zero"`; the state then is a signal `state_` + name). `shares` names
+    a layer of the same cell and as many connections whose parameters this one uses.
+    """
 
     name: str
     size: int
@@ -73,22 +109,33 @@ class Layer:
     cell: str | None = None
     bias: bool = True
     direction: Direction = "forward"
+    inner: int | None = None
+    mask: str | None = None
+    masked: Masked = "hold"
+    shares: str | None = None
 
 
 @dataclass(frozen=True)
 class LossSpec:
-    """A loss on one output; `derive.losses` documents each kind's formula."""
+    """A loss on one output; `derive.losses` documents each kind's formula.
+
+    With the name of a mask it is a sum or mean over the steps that the mask keeps.
+    """
 
     output: str
     kind: str = "mse"
     weight: float = 1.0
     steps: Steps = "all"
     delta: float = 1.0
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A gated cell as equations in matrix notation, in its input `x` and signals of its own."""
+    """A gated cell as equations in matrix notation, in its input `x` and signals of its own.
+
+    `inner` lists the signals that have the layer's `inner` size instead of its size.
+    """
 
     name: str
     equations: str
@@ -96,25 +143,30 @@ class Cell:
     bias: tuple[str, ...] = ()
     signals: Mapping[str, int] = field(default_factory=dict)
     about: str = ""
+    inner: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Network:
     """A network: inputs (name to width) with layers, or with equations, and its losses.
 
-    With `equations`, `signals` and `parameters` give the shapes that do not follow from use: a
-    width, or a list of sizes for a parameter.
+    An input that is a width alone is `Input((width,))`. With `equations`, `signals` and
+    `parameters` give the shapes that do not follow from use: a width, or a list of sizes.
     """
 
     name: str
-    inputs: Mapping[str, int]
+    inputs: Mapping[str, int | Input]
     layers: tuple[Layer, ...] = ()
     losses: tuple[LossSpec, ...] = ()
     outputs: tuple[str, ...] = ()
     cells: Mapping[str, Cell] = field(default_factory=dict)
     equations: str = ""
-    signals: Mapping[str, int] = field(default_factory=dict)
+    signals: Mapping[str, int | tuple[int, ...]] = field(default_factory=dict)
     parameters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def input(self, name: str) -> Input:
+        given = self.inputs[name]
+        return given if isinstance(given, Input) else Input((given,))
 
 
 def check_module_name(name: str) -> None:

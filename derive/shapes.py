@@ -1,6 +1,6 @@
 """Shapes of the quantities in equations: what is declared, and what follows from its use.
 
-A shape is a tuple of feature sizes (time and batch are understood). Inference walks each
+A shape is a tuple of feature sizes (steps and sequences are understood). Inference walks each
 equation with the shape that its left side expects, and repeats until nothing more follows.
 """
 
@@ -14,22 +14,26 @@ from derive.errors import UserError
 from derive.language import (
     Binary,
     Call,
+    Comparison,
     Negative,
     Node,
     Number,
+    Part,
     Reference,
     Statement,
     Subscript,
     Transpose,
     addends,
     factors,
+    index_letter,
+    is_index,
     references,
     uses_index_notation,
 )
 
 Shape = tuple[sp.Expr, ...]
 
-NO_LETTERS = ("t", "b", "T", "B")
+NO_LETTERS = ("b", "T", "B")
 
 ELEMENTWISE = {
     "tanh": "tanh",
@@ -44,8 +48,11 @@ ELEMENTWISE = {
     "cos": "cos",
     "abs": "absolute",
 }
-SHORTHANDS = ("linear", "gaussian", "square", "sqrt", "softmax", "log_softmax", "sum", "mean")
-FUNCTIONS = (*ELEMENTWISE, *SHORTHANDS, "concat")
+SHORTHANDS = (
+    *("linear", "gaussian", "square", "sqrt", "softmax", "log_softmax", "logsumexp"),
+    *("sum", "mean", "layernorm", "every", "concat", "outer", "diag"),
+)
+FUNCTIONS = (*ELEMENTWISE, *SHORTHANDS)
 
 
 class Sizes:
@@ -89,8 +96,11 @@ class Sizes:
 class Shapes:
     """The known shapes, by name; `infer` adds those that follow from the equations."""
 
-    def __init__(self, known: Mapping[str, Shape], sizes: Sizes) -> None:
+    def __init__(
+        self, known: Mapping[str, Shape], sizes: Sizes, steps: Mapping[str, int] | None = None
+    ) -> None:
         self.known: dict[str, Shape] = dict(known)
+        self._steps = steps or {}
         self.letters: dict[int, dict[str, sp.Expr]] = {}
         self._sizes = sizes
         self._changed = False
@@ -117,6 +127,10 @@ class Shapes:
 
     def number(self, size: sp.Expr) -> int:
         return self._sizes.number(size)
+
+    def unit_subscripts(self, reference: Reference) -> tuple[Subscript, ...]:
+        """The subscripts behind those of steps, which come first."""
+        return (reference.subscripts or ())[self._steps.get(reference.name, 0) :]
 
     def resolve(self) -> None:
         """Give every size its final symbol; to be called when all equations are inferred."""
@@ -159,9 +173,19 @@ class Shapes:
             case Number():
                 return ()
             case Reference(name):
-                if name not in self.known and expected is not None:
+                if is_index(node):
+                    return ()
+                taken = len(self.unit_subscripts(node))
+                if name not in self.known and expected is not None and not taken:
                     self._learn(name, expected)
-                return self.known.get(name)
+                shape = self.known.get(name)
+                if shape is not None and taken > len(shape):
+                    raise UserError(
+                        f"{name!r} has {len(shape)} axes of units", place=node.at, remedy="use them"
+                    )
+                return None if shape is None else shape[taken:]
+            case Part():
+                return self._part(node)
             case Negative(operand):
                 return self.of(operand, expected)
             case Transpose(operand):
@@ -176,6 +200,22 @@ class Shapes:
                 return self._elementwise(node.at, [n for _, n in chain], expected)
             case Call():
                 return self._call(node, expected)
+            case Comparison():
+                return ()
+
+    def _part(self, node: Part) -> Shape | None:
+        shape = self.of(node.operand)
+        if shape is None:
+            return None
+        last = node.start + 1 if node.stop is None else node.stop
+        if not shape or last > self.number(shape[0]):
+            raise UserError(
+                f"a part up to {last} of {self._sizes.describe(shape)}",
+                place=node.at,
+                remedy="stay within the size",
+            )
+        rest = shape[1:]
+        return rest if node.stop is None else (sp.Integer(node.stop - node.start), *rest)
 
     def _elementwise(self, at: str, nodes: list[Node], expected: Shape | None) -> Shape | None:
         if expected is None:
@@ -221,6 +261,10 @@ class Shapes:
         return (*a[:-1], *b[1:])
 
     def _call(self, node: Call, expected: Shape | None) -> Shape | None:
+        if node.function == "every":
+            return ()
+        if node.function in ("outer", "diag"):
+            return self._product_call(node, expected)
         if node.function == "concat":
             parts = [self.of(a) for a in node.arguments]
             known = [p for p in parts if p is not None]
@@ -231,9 +275,33 @@ class Shapes:
                     "concat joins vectors", place=node.at, remedy="give it vectors only"
                 )
             return (sp.Add(*(p[0] for p in known)),)
-        if node.function in ("sum", "mean"):
+        if node.function in ("sum", "mean", "logsumexp") and index_letter(node) is None:
             return () if self.of(node.arguments[0]) is not None else None
         return self.of(node.arguments[0], expected)
+
+    def _product_call(self, node: Call, expected: Shape | None) -> Shape | None:
+        """The shape of outer(a, b), and of diag(v)."""
+        known = expected is not None and len(expected) == 2
+        each = [(size,) for size in expected or ()] if known else [None, None]
+        shapes = [self.of(a, e) for a, e in zip(node.arguments, each, strict=False)]
+        if node.function == "diag":
+            shapes = [shapes[0], shapes[0]]
+        if len(shapes) != 2:
+            raise UserError(
+                "outer has one argument", place=node.at, remedy="write outer(a[t], b[t])"
+            )
+        found: Shape = ()
+        for shape in shapes:
+            if shape is None:
+                return None
+            if len(shape) != 1:
+                raise UserError(
+                    f"{node.function} of something that is not a vector",
+                    place=node.at,
+                    remedy="give it vectors",
+                )
+            found += shape
+        return found
 
     # Index notation.
 
@@ -243,13 +311,13 @@ class Shapes:
         mentioned = [statement.target, *references(statement.expression)]
         for reference in mentioned:
             shape = self.known.get(reference.name)
-            subscripts = feature_subscripts(reference)
+            subscripts = self.unit_subscripts(reference)
             for subscript in subscripts:
-                if subscript.name in NO_LETTERS:
+                if subscript.name in NO_LETTERS or subscript.is_step:
                     raise UserError(
                         f"{subscript.name!r} cannot be the index of units",
                         place=reference.at,
-                        remedy="use i, j or k; t is the time and b the sequence",
+                        remedy="use i, j or k; t, s, r, u are steps and b the sequence",
                     )
             if shape is None:
                 sizes = [letters.get(s.name or "") for s in subscripts]
@@ -286,12 +354,6 @@ class Shapes:
                 place=reference.at,
                 remedy="one index has one range",
             )
-
-
-def feature_subscripts(reference: Reference) -> tuple[Subscript, ...]:
-    """The subscripts but the time index, which only signals carry and carry first."""
-    subscripts = reference.subscripts or ()
-    return subscripts[1:] if subscripts and subscripts[0].name == "t" else subscripts
 
 
 def _mention(node: Node) -> str:

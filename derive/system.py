@@ -17,22 +17,23 @@ from typing import Literal
 
 import sympy as sp
 
-from derive.bounds import Index, limits
+from derive.bounds import AxisKind, Index, limits, minimum
 from derive.errors import InternalError, UserError
 from derive.functions import primitive_of
 
 T = sp.Symbol("T", integer=True, positive=True)
 B = sp.Symbol("B", integer=True, positive=True)
 
-AxisKind = Literal["time", "batch", "feature", "delay"]
-Kind = Literal["input", "target", "weight", "parameter", "signal", "loss", "adjoint", "gradient"]
+Kind = Literal[
+    "input", "mask", "target", "weight", "parameter", "signal", "loss", "adjoint", "gradient"
+]
 Reduction = Literal["sum", "logsumexp"]
 
 # What stands before a name for the derivative of the loss by it.
 PREFIX = "d_"
 
 LETTERS: dict[AxisKind, tuple[str, ...]] = {
-    "time": ("t", "s"),
+    "time": ("t", "s", "r", "u"),
     "batch": ("b",),
     "feature": ("i", "j", "k", "l", "m", "n"),
     "delay": ("k",),
@@ -47,7 +48,7 @@ class Axis:
     size: sp.Expr
 
     def index(self, symbol: sp.Symbol) -> Index:
-        return Index(symbol, sp.Integer(0), self.size - 1)
+        return Index(symbol, sp.Integer(0), self.size - 1, self.kind)
 
 
 TIME = Axis("time", T)
@@ -58,13 +59,21 @@ def index_symbol(name: str) -> sp.Symbol:
     return sp.Symbol(name, integer=True)
 
 
-def fresh(kind: AxisKind, taken: Iterable[sp.Symbol]) -> sp.Symbol:
-    """The first customary index letter of this kind that is not taken."""
+def time_size(name: str) -> sp.Symbol:
+    """The number of steps of a time axis, by its name: `T`, `S`."""
+    return sp.Symbol(name, integer=True, positive=True)
+
+
+def fresh(kind: AxisKind, taken: Iterable[sp.Symbol], size: sp.Expr = T) -> sp.Symbol:
+    """The first customary index letter that is not taken: of a time axis S, s before all others."""
     used = {s.name for s in taken}
-    for name in LETTERS[kind]:
+    letters = LETTERS[kind]
+    if kind == "time" and size.is_Symbol and len(size.name) == 1:
+        letters = (size.name.lower(), *letters)
+    for name in letters:
         if name not in used:
             return index_symbol(name)
-    stem = LETTERS[kind][0]
+    stem = letters[0]
     number = next(n for n in range(2, len(used) + 3) if f"{stem}{n}" not in used)
     return index_symbol(f"{stem}{number}")
 
@@ -96,14 +105,20 @@ class Quantity:
 
     @property
     def time_axis(self) -> int | None:
+        """The first time axis: the one that has values outside its steps."""
         return next((p for p, axis in enumerate(self.axes) if axis.kind == "time"), None)
+
+    @property
+    def features(self) -> tuple[sp.Expr, ...]:
+        """The sizes of the feature axes."""
+        return tuple(axis.size for axis in self.axes if axis.kind == "feature")
 
     def canonical_indices(self) -> tuple[Index, ...]:
         """One index per axis, by the customary letters: t, b, then i, j, k."""
         taken: list[sp.Symbol] = []
         indices = []
         for axis in self.axes:
-            symbol = fresh(axis.kind, taken)
+            symbol = fresh(axis.kind, taken, axis.size)
             taken.append(symbol)
             indices.append(axis.index(symbol))
         return tuple(indices)
@@ -177,7 +192,10 @@ class Reach:
 
 @dataclass(frozen=True)
 class Loss:
-    """One loss of a network: which output it judges, its kind and weight, its formula in words."""
+    """One loss of a network: which output it judges, its kind and weight, its formula in words.
+
+    `weights` names the quantity that weights its steps, if any.
+    """
 
     output: str
     kind: str
@@ -186,11 +204,16 @@ class Loss:
     steps: str
     formula: str
     by_class: bool = False
+    weights: str = ""
 
 
 @dataclass(frozen=True)
 class System:
-    """Quantities and the equations between them. `sizes` gives the sizes their numbers."""
+    """Quantities and the equations between them.
+
+    `sizes` gives the sizes of units their numbers; `free` are other whole numbers in bounds that
+    are known only when the equations are computed.
+    """
 
     name: str
     quantities: Mapping[str, Quantity]
@@ -199,6 +222,7 @@ class System:
     outputs: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
     forward_count: int = field(default=-1)
+    free: tuple[sp.Symbol, ...] = ()
 
     def __iter__(self) -> Iterator[Equation]:
         return iter(self.equations)
@@ -240,6 +264,12 @@ class System:
             total += int(count) * (1 if symbol == 1 else self.sizes[symbol])
         return total
 
+    @cached_property
+    def lengths(self) -> tuple[sp.Symbol, ...]:
+        """The sizes of the time axes, T first."""
+        found = {a.size for q in self.quantities.values() for a in q.axes if a.kind == "time"}
+        return tuple(sorted(found, key=lambda size: (size != T, size.name)))
+
     def shape(self, quantity: Quantity) -> tuple[int | str, ...]:
         """The shape, with 'T' and 'B' for the number of steps and of sequences."""
         return tuple(
@@ -268,20 +298,11 @@ class System:
                     if quantity.time_axis is None:
                         continue
                     at = read.indices[quantity.time_axis]
+                    last = quantity.axes[quantity.time_axis].size - 1
                     old = found.get(quantity.name, Reach())
-                    before, after = self._overshoot(at, equation.box(term), term)
+                    before, after = _overshoot(at, last, equation.box(term), term)
                     found[quantity.name] = Reach(max(old.before, before), max(old.after, after))
         return {name: reach for name, reach in found.items() if reach != Reach()}
-
-    def _overshoot(self, at: sp.Expr, box: tuple[Index, ...], term: Term) -> tuple[int, int]:
-        index = next((i for i in box if at.coeff(i.symbol) == 1), None)
-        if index is None:
-            return 0, 0
-        offset = at - index.symbol
-        lows, highs = limits(index, term.bounds, term.equals)
-        before = min(_constant(-(low + offset), 0) for low in lows)
-        after = min(_constant(high + offset - (T - 1), 0) for high in highs)
-        return max(before, 0), max(after, 0)
 
     @cached_property
     def is_analytic(self) -> bool:
@@ -294,9 +315,23 @@ class System:
         )
 
 
-def _constant(expr: sp.Expr, default: int) -> int:
-    value = sp.expand(expr)
-    return int(value) if value.is_Integer else default
+def _overshoot(at: sp.Expr, last: sp.Expr, box: tuple[Index, ...], term: Term) -> tuple[int, int]:
+    """How far a time subscript lies before 0 and after `last`, at most."""
+    index = next((i for i in box if at.coeff(i.symbol) == 1), None)
+    if index is None:
+        return _greatest(-at, box), _greatest(at - last, box)
+    offset = at - index.symbol
+    lows, highs = limits(index, term.bounds, term.equals)
+    before = min(_greatest(-(low + offset), box) for low in lows)
+    after = min(_greatest(high + offset - last, box) for high in highs)
+    return before, after
+
+
+def _greatest(expr: sp.Expr, box: tuple[Index, ...]) -> int:
+    """The greatest value, but 0 at least, of an affine expression that falls with every size."""
+    top = -minimum(-expr, box)
+    top = top.subs(dict.fromkeys(top.free_symbols, 1))
+    return max(int(top), 0)
 
 
 def add_quantity(quantities: dict[str, Quantity], quantity: Quantity) -> None:

@@ -87,7 +87,8 @@ def condition_text(term: Term, equation: Equation) -> str:
 
 
 def _bound_text(bound: sp.Expr, box: tuple[Index, ...]) -> str:
-    for index in box:
+    # Of two indices the later one is spoken of: s <= t.
+    for index in reversed(box):
         c = bound.coeff(index.symbol)
         if c == -1:
             return f"{index.symbol} <= {affine_text(bound + index.symbol)}"
@@ -97,7 +98,7 @@ def _bound_text(bound: sp.Expr, box: tuple[Index, ...]) -> str:
 
 
 def _equality_text(equal: sp.Expr, box: tuple[Index, ...]) -> str:
-    for index in box:
+    for index in reversed(box):
         c = equal.coeff(index.symbol)
         if abs(c) == 1:
             return f"{index.symbol} = {affine_text(index.symbol - equal / c)}"
@@ -174,4 +175,5 @@ def _atom(expr: sp.Expr) -> str:
 def steps_text(system: System) -> str:
     """What the indices run over, in one line."""
     sizes = ", ".join(f"{symbol} = {number}" for symbol, number in system.sizes.items())
-    return f"t = 0..T-1 steps, b = 0..B-1 sequences; sizes {sizes}"
+    steps = [f"{size.name.lower()} = 0..{size}-1" for size in system.lengths]
+    return f"{', '.join(steps)} steps, b = 0..B-1 sequences; sizes {sizes}"

@@ -13,6 +13,7 @@ from derive.network import (
     LOSS_KINDS,
     Cell,
     Connection,
+    Input,
     Layer,
     LossSpec,
     Network,
@@ -33,10 +34,14 @@ _TOP = (
     "signals",
     "parameters",
 )
-_LAYER = ("size", "from", "activation", "cell", "bias", "direction")
-_CONNECTION = ("delays", "weight", "weights")
-_LOSS = ("kind", "weight", "steps", "delta")
-_CELL = ("equations", "output", "bias", "signals", "about")
+_INPUT = ("size", "time", "batch", "mask")
+_LAYER = (
+    *("size", "from", "activation", "cell", "bias", "direction"),
+    *("inner", "mask", "masked", "shares"),
+)
+_CONNECTION = ("delays", "weight", "weights", "at")
+_LOSS = ("kind", "weight", "steps", "delta", "mask")
+_CELL = ("equations", "output", "bias", "signals", "about", "inner")
 
 
 def load(path: str | Path) -> Network:
@@ -127,15 +132,42 @@ def _network(data: dict[str, Any], default_name: str) -> Network:
     cells = _table(data, "cells", "")
     return Network(
         name=_string(data, "name", "", default_name),
-        inputs={n: check_size(v, f"inputs.{_key(n)}") for n, v in inputs.items()},
+        inputs={n: _input(v, f"inputs.{_key(n)}") for n, v in inputs.items()},
         layers=tuple(_layer(n, _as_table(v, f"layers.{_key(n)}")) for n, v in layers.items()),
         losses=tuple(_loss(n, v) for n, v in losses.items()),
         outputs=_strings(data, "outputs", ""),
         cells={n: _cell(n, _as_table(v, f"cells.{_key(n)}")) for n, v in cells.items()},
         equations=_string(data, "equations", "", ""),
-        signals={n: check_size(v, f"signals.{_key(n)}") for n, v in signals.items()},
+        signals={n: _width(v, f"signals.{_key(n)}") for n, v in signals.items()},
         parameters={n: _shape(v, f"parameters.{_key(n)}") for n, v in parameters.items()},
     )
+
+
+def _input(value: Any, place: str) -> int | Input:
+    if not isinstance(value, dict):
+        return check_size(value, place)
+    _only(value, _INPUT, place)
+    mask = _flag(value, "mask", place, False)
+    time = value.get("time", "T")
+    if isinstance(time, str):
+        time = [time]
+    if not isinstance(time, list) or not all(isinstance(name, str) for name in time):
+        raise UserError(
+            f"{shown(time)} does not name axes of steps",
+            place=f"{place}.time",
+            remedy='write "S", or ["T", "S"]',
+        )
+    size = value.get("size", [] if mask else [1])
+    return Input(
+        size=_shape(size, f"{place}.size"),
+        time=tuple(time),
+        batch=_flag(value, "batch", place, True),
+        mask=mask,
+    )
+
+
+def _width(value: Any, place: str) -> int | tuple[int, ...]:
+    return _shape(value, place) if isinstance(value, list) else check_size(value, place)
 
 
 def _layer(name: str, table: dict[str, Any]) -> Layer:
@@ -156,19 +188,18 @@ def _layer(name: str, table: dict[str, Any]) -> Layer:
             remedy=f"add activation = one of {', '.join(ACTIVATIONS)}; or a cell",
         )
     direction = _string(table, "direction", place, "forward")
-    bias = table.get("bias", True)
-    if not isinstance(bias, bool):
-        raise UserError(
-            f"{shown(bias)} is not a bias", place=f"{place}.bias", remedy="use true or false"
-        )
     return Layer(
         name=name,
         size=check_size(table["size"], f"{place}.size"),
         connections=_connections(_table(table, "from", place), f"{place}.from"),
         activation=_string(table, "activation", place, "tanh"),
         cell=cell or None,
-        bias=bias,
+        bias=_flag(table, "bias", place, True),
         direction=direction,  # type: ignore[arg-type]
+        inner=check_size(table["inner"], f"{place}.inner") if "inner" in table else None,
+        mask=_string(table, "mask", place, "") or None,
+        masked=_string(table, "masked", place, "hold"),  # type: ignore[arg-type]
+        shares=_string(table, "shares", place, "") or None,
     )
 
 
@@ -178,9 +209,12 @@ def _connections(table: dict[str, Any], place: str) -> tuple[Connection, ...]:
         at = f"{place}.{_key(source)}"
         entry = value if isinstance(value, dict) else {"delays": value}
         _only(entry, _CONNECTION, at)
+        if "at" in entry and "delays" in entry:
+            raise UserError("both at and delays", place=at, remedy="keep one of the two")
+        step = _string(entry, "at", at, "") or None
         delays = _delays(entry.get("delays", [0]), at)
         weights = _weights(entry, len(delays), at)
-        found += [Connection(source, d, w) for d, w in zip(delays, weights, strict=True)]
+        found += [Connection(source, d, w, step) for d, w in zip(delays, weights, strict=True)]
     return tuple(found)
 
 
@@ -232,6 +266,7 @@ def _loss(output: str, value: Any) -> LossSpec:
         weight=_number(value, "weight", place, 1.0),
         steps=_string(value, "steps", place, "all"),  # type: ignore[arg-type]
         delta=_number(value, "delta", place, 1.0),
+        mask=_string(value, "mask", place, "") or None,
     )
 
 
@@ -250,6 +285,7 @@ def _cell(name: str, table: dict[str, Any]) -> Cell:
         bias=_strings(table, "bias", place),
         signals={n: check_size(v, f"{place}.signals.{_key(n)}") for n, v in signals.items()},
         about=_string(table, "about", place, ""),
+        inner=_strings(table, "inner", place),
     )
 
 
@@ -323,6 +359,12 @@ def _strings(table: dict[str, Any], key: str, place: str) -> tuple[str, ...]:
         "a list of texts in quotes",
     )
     return tuple(value)
+
+
+def _flag(table: dict[str, Any], key: str, place: str, default: bool) -> bool:
+    if key not in table:
+        return default
+    return bool(_typed(table, key, place, lambda v: isinstance(v, bool), "true or false"))
 
 
 def _number(table: dict[str, Any], key: str, place: str, default: float) -> float:

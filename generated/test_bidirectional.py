@@ -24,16 +24,23 @@ def example(seed, steps, batch):
     # Small enough that no unit saturates, where a derivative has no digits left.
     scales = {n: 1 / np.sqrt(max((2.0, *s))) for n, s in network.PARAMETERS.items()}
     parameters = {n: scales[n] * rng.standard_normal(s) for n, s in network.PARAMETERS.items()}
-    inputs = {n: rng.standard_normal((steps, batch, w)) for n, w in network.INPUTS.items()}
-    initial = {n: rng.standard_normal((d, batch, *w)) for n, (d, *w) in network.INITIAL.items()}
+    sizes = {"B": batch, **{name: steps + n for n, name in enumerate(network.LENGTHS)}}
+
+    def shaped(shapes):
+        return {name: tuple(sizes.get(n, n) for n in shape) for name, shape in shapes.items()}
+
+    inputs = {n: rng.standard_normal(shape) for n, shape in shaped(network.INPUTS).items()}
+    for name in network.MASKS:
+        inputs[name] = (rng.random(inputs[name].shape) < 0.7).astype(float)
+        inputs[name].flat[0] = 1.0
+    initial = {n: rng.standard_normal(shape) for n, shape in shaped(network.INITIAL).items()}
     targets = {}
-    for name, width in network.TARGETS.items():
-        shape = (batch,) if name in network.LAST_STEP else (steps, batch)
+    for name, shape in shaped(network.TARGETS).items():
         if name in network.CLASSES:
-            targets[name] = rng.integers(width, size=shape)
+            targets[name] = rng.integers(shape[-1], size=shape[:-1])
         else:
-            targets[name] = rng.standard_normal((*shape, width))
-    weights = {n: rng.uniform(0.1, 1.0, (steps, batch)) for n in network.WEIGHTED}
+            targets[name] = rng.standard_normal(shape)
+    weights = {n: rng.uniform(0.1, 1.0, shape) for n, shape in shaped(network.WEIGHTED).items()}
     return parameters, inputs, targets, initial, weights
 
 

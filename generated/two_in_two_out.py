@@ -1,8 +1,8 @@
 """two_in_two_out: a recurrent network with 136 parameters.
 
-Inputs speed (1), sensors (3); outputs force (2), mode (4).
+Inputs speed (T, B, 1), sensors (T, B, 3); outputs force (T, B, 2), mode (T, B, 4).
 
-Arrays are laid out (time, batch, width); T is the number of steps and B of sequences.
+Arrays are laid out (time, batch, width); T, B are the numbers of steps and of sequences.
 Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
 float32, float64, or complex128 (for derivatives by complex step).
 
@@ -75,22 +75,34 @@ PARAMETERS = {
     "b_mode": (4,),
 }
 
-# Inputs and outputs, with their widths.
-INPUTS = {"speed": 1, "sensors": 3}
-OUTPUTS = {"force": 2, "mode": 4}
-
-# Values outside the given steps, with their shapes (steps, width), the batch left out: those
-# before the first step in chronological order, or those after the last for what runs backward
-# in time. Zero unless given.
-INITIAL = {"speed": (1, 1), "state": (1, 6), "force": (1, 2)}
-
-# Targets of the losses, with their widths: arrays (T, B, width), or (B, width) where a loss
-# judges the last step alone. Where classes are told apart, class numbers without the last axis
-# will do too. A weighted loss takes weights (T, B) under its output's name.
-TARGETS = {"force": 2, "mode": 4}
-LAST_STEP = ("mode",)
+# Inputs, outputs, targets of the losses, and weights of the steps of weighted losses: names with
+# shapes in which T (and other lengths), B and widths stand. Where classes are told apart, class
+# numbers without the last axis will do as targets. Masks may be truth values, and those of one
+# number a step may be given as lengths, one whole number for each sequence.
+LENGTHS = ("T",)
+INPUTS = {
+    "speed": ("T", "B", 1),
+    "sensors": ("T", "B", 3),
+}
+OUTPUTS = {
+    "force": ("T", "B", 2),
+    "mode": ("T", "B", 4),
+}
+TARGETS = {
+    "force": ("T", "B", 2),
+    "mode": ("B", 4),
+}
+MASKS = ()
 CLASSES = ("mode",)
-WEIGHTED = ()
+WEIGHTED = {}
+
+# Values outside the given steps, with their shapes: those before the first step in
+# chronological order, or those after the last for what runs backward in time. Zero unless given.
+INITIAL = {
+    "speed": (1, "B", 1),
+    "state": (1, "B", 6),
+    "force": (1, "B", 2),
+}
 
 
 def initial_parameters(seed=0, dtype=np.float64):
@@ -108,11 +120,10 @@ def initial_parameters(seed=0, dtype=np.float64):
 def forward(parameters, inputs, initial=None):
     """The signals of the network.
 
-    parameters: as PARAMETERS; inputs: arrays (T, B, width); initial: arrays (steps, B, width)
-    for any of INITIAL. Returns the arrays (T, B, width) of all named signals: outputs, layers,
-    and what is within their cells.
+    parameters, inputs, initial: arrays as PARAMETERS, INPUTS and, any of them, INITIAL say.
+    Returns the arrays of all named signals: outputs, layers, and what is within their cells.
     """
-    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False)
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=None)
     _forward(arrays, T, B, dtype)
     return {
         "state": arrays["state"][1 : 1 + T],
@@ -152,10 +163,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
         gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS)
+        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
-        gradients.update(("initial_" + name, arrays[_INITIAL_GRADIENTS[name]]) for name in INITIAL)
+        gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
     return arrays["loss"], gradients
 
 
@@ -220,7 +231,7 @@ def _loss(arrays, T, B, dtype):
         -(1 / B * (n_mode[T - 1] * target_mode).sum())  # bi->
         + 1 / B * logsumexp_mode[T - 1].sum()  # b->
     )
-    loss = loss_force + 1 / 10 * loss_mode  # (9)
+    loss = loss_force + loss_mode / 10  # (9)
     arrays["error_force"] = error_force
     arrays["loss_force"] = loss_force
     arrays["loss_mode"] = loss_mode
@@ -328,20 +339,22 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _extended(T, shape, before, rows_before, after, rows_after, dtype):
-    """Zeros for T steps, with the given values before the first and after the last."""
-    found = np.zeros((rows_before + T + rows_after, *shape), dtype)
+def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
+    """Zeros for some steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + steps + rows_after, *shape), dtype)
     if before is not None:
         found[:rows_before] = before
     if after is not None:
-        found[rows_before + T :] = after
+        found[rows_before + steps :] = after
     return found
 
 
-def _logsumexp(x, axis):
-    """log(sum(exp(x)))."""
-    top = x.real.max(axis, keepdims=True)
-    return np.log(np.exp(x - top).sum(axis)) + top.squeeze(axis)
+def _logsumexp(x, axis, where=True):
+    """log(sum(exp(x))) where the condition holds; 0 where it holds nowhere."""
+    top = x.real.max(axis, keepdims=True, initial=-np.inf, where=where)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    total = np.exp(np.where(where, x - top, -np.inf)).sum(axis)
+    return np.log(np.where(total == 0, 1, total)) + top.squeeze(axis)
 
 
 def _huber(e, delta):
@@ -360,106 +373,137 @@ def _clip(e, delta):
 
 _BIASES = {"b_force", "b_mode", "b_state"}
 _INITIAL_GRADIENTS = {"speed": "d_initial_speed", "state": "d_initial_state", "force": "d_initial_force"}
+_JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
 
 
-def _prepare(parameters, inputs, initial, targets=None, weights=None, judge=True):
-    """All given arrays by name, checked, with T, B and the dtype to compute in."""
-    given = {}
-    T, B = _sizes(inputs)
-    _collect(given, "parameters", parameters, PARAMETERS)
-    _collect(given, "inputs", inputs, {n: (T, B, width) for n, width in INPUTS.items()})
+def _prepare(
+    parameters, inputs, initial, targets=None, weights=None, judge=True, steps=None
+):
+    """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    shapes = {n: (steps, B, *units) for n, (steps, *units) in INITIAL.items()}
-    _collect(given, "initial", initial, shapes, optional=True)
+    weights = {} if weights is None else weights
+    groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
+    groups.append(("initial", initial, INITIAL))
     if judge:
-        shapes = {n: _target_shape(n, T, B) for n in TARGETS}
-        targets = _one_hot(targets, shapes, np.asarray(inputs[next(iter(INPUTS))]).dtype)
-        _collect(given, "targets", targets, shapes)
-        weights = {} if weights is None else weights
-        _collect(given, "weights", weights, {n: (T, B) for n in WEIGHTED})
-        for name in WEIGHTED:
-            weight = np.real(weights[name])
-            if not np.all(weight >= 0) or not np.any(weight):
-                raise ValueError(f"weights[{name!r}] must be 0 or more, and not all zero")
-    names = {array.dtype.name for _, array in given.values()}
-    if {"float32", "float64"} <= names or {"float32", "complex128"} <= names:
-        first = next(where for where, array in given.values() if array.dtype.name == "float32")
-        other = next(where for where, array in given.values() if array.dtype.name != "float32")
-        raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    dtype = np.result_type(*(array for _, array in given.values()))
+        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            where = f"{group}[{name!r}]"
+            array = np.asarray(found[name])
+            shape = tuple(sizes.get(n, n) for n in shape)
+            whole = group == "targets" and name in CLASSES
+            if whole:
+                array = _one_hot(where, array, shape)
+            elif name in MASKS and group == "inputs":
+                whole, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, whole)
+    dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
         prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
             arrays[prefix + name] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        weight = np.real(arrays[name])
+        if not np.all(weight >= 0) or not np.any(weight):
+            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    steps = arrays["speed"]
+    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    given_steps = arrays["speed"]
     arrays["speed"] = _extended(T, (B, 1), outside.get("speed"), 1, None, 0, dtype)
-    arrays["speed"][1 : 1 + T] = steps
+    arrays["speed"][1 : 1 + T] = given_steps
     arrays["state"] = _extended(T, (B, 6), outside.get("state"), 1, None, 0, dtype)
     arrays["force"] = _extended(T, (B, 2), outside.get("force"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 
 
-def _sizes(inputs):
-    """T and B, as the first input has them."""
-    name = next(iter(INPUTS))
-    if not isinstance(inputs, dict) or name not in inputs:
-        raise ValueError(f"inputs[{name!r}] is missing; inputs is a dict of {list(INPUTS)}")
-    shape = np.shape(inputs[name])
-    if len(shape) != 3 or 0 in shape:
-        raise ValueError(f"inputs[{name!r}] has shape {shape}; (T, B, {INPUTS[name]}) is expected")
-    return shape[:2]
-
-
-def _collect(given, group, found, shapes, optional=False):
-    """Check the arrays of one dict, and add them to `given`."""
+def _check_names(group, found, shapes):
+    """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of arrays is expected")
+        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
     for name, shape in shapes.items():
-        where = f"{group}[{name!r}]"
-        if name not in found:
-            if optional:
-                continue
-            raise ValueError(f"{where} is missing; an array of shape {shape} is expected")
-        array = np.asarray(found[name])
-        if array.dtype.name not in _DTYPES:
-            raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
-        if array.shape != shape:
-            raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-        given[group, name] = (where, array)
+        if name not in found and group != "initial":
+            raise ValueError(f"{group}[{name!r}] is missing; an array {_said(shape)} is expected")
 
 
-def _target_shape(name, T, B):
-    return (B, TARGETS[name]) if name in LAST_STEP else (T, B, TARGETS[name])
+def _said(shape):
+    """A shape as one says it: (T, B, 3)."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def _one_hot(targets, shapes, dtype):
-    """The targets, with class numbers replaced by rows that hold a single one."""
-    if not isinstance(targets, dict):
-        return targets
-    found = dict(targets)
-    for name in CLASSES:
-        labels = np.asarray(found.get(name, 0.0))
-        shape, width = shapes[name][:-1], TARGETS[name]
-        if labels.dtype.kind not in "iu":
-            if labels.shape == shape:
-                raise ValueError(f"targets[{name!r}] has dtype {labels.dtype}; classes are integers")
-            continue
-        if labels.shape == shapes[name]:
-            found[name] = labels.astype(dtype)
-            continue
-        if labels.shape != shape:
-            raise ValueError(
-                f"targets[{name!r}] has shape {labels.shape}; class numbers of shape {shape}, or "
-                f"an array of shape {shapes[name]}, are expected"
-            )
-        outside = labels[(labels < 0) | (labels >= width)]
-        if outside.size:
-            raise ValueError(f"targets[{name!r}] has class {outside[0]}; 0..{width - 1} exist")
-        found[name] = (labels[..., None] == np.arange(width)).astype(dtype)
-    return found
+def _sizes(groups, steps):
+    """The sizes by name, each as the first array that carries it has it."""
+    sizes = {} if steps is None else {"T": steps}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            actual = np.shape(found.get(name))
+            by_class = group == "targets" and name in CLASSES
+            if len(actual) in (len(shape), len(shape) - by_class):
+                for size, n in zip(shape, actual):
+                    if isinstance(size, str):
+                        sizes.setdefault(size, n)
+            elif group == "inputs" and name not in MASKS:
+                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+    for size in (*LENGTHS, "B"):
+        if sizes.get(size, 0) < 1:
+            found = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+    return sizes
+
+
+def _checked(where, array, shape, whole):
+    """The array with what it is called; refuses a wrong dtype or shape."""
+    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+    if array.shape != shape:
+        raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
+    return where, array
+
+
+def _dtype(given):
+    """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
+    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
+    names = {dtype.name for dtype in given.values()}
+    if "float32" in names and len(names) > 1:
+        first = next(where for where, dtype in given.items() if dtype.name == "float32")
+        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+        raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
+    return np.result_type(*given.values())
+
+
+def _mask(where, array, shape):
+    """A mask as numbers: of truth values, or of the length of each sequence."""
+    if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
+        if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
+            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+        return np.arange(shape[0])[:, None] < array
+    return array
+
+
+def _one_hot(where, labels, shape):
+    """The targets of classes: class numbers become rows that hold a single one."""
+    if labels.dtype.kind not in "iu":
+        if labels.shape == shape[:-1]:
+            raise ValueError(f"{where} has dtype {labels.dtype}; classes are integers")
+        return labels
+    if labels.shape == shape:
+        return labels
+    if labels.shape != shape[:-1]:
+        raise ValueError(
+            f"{where} has shape {labels.shape}; class numbers of shape {shape[:-1]}, or an array "
+            f"of shape {shape}, are expected"
+        )
+    outside = labels[(labels < 0) | (labels >= shape[-1])]
+    if outside.size:
+        raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
+    return labels[..., None] == np.arange(shape[-1])

@@ -34,21 +34,27 @@ class Example:
         rng = np.random.default_rng(seed)
         self.steps, self.batch = steps, batch
         self.parameters = {n: scale * rng.standard_normal(s) for n, s in module.PARAMETERS.items()}
-        self.inputs = {n: rng.standard_normal((steps, batch, w)) for n, w in module.INPUTS.items()}
-        self.initial = {
-            n: rng.standard_normal((d, batch, *w)) for n, (d, *w) in module.INITIAL.items()
-        }
+        sizes = {"B": batch, **{name: steps + n for n, name in enumerate(module.LENGTHS)}}
+        self.lengths = {name: sizes[name] for name in module.LENGTHS}
+
+        def shaped(shapes: Arrays) -> Arrays:
+            return {n: tuple(sizes.get(k, k) for k in shape) for n, shape in shapes.items()}
+
+        self.inputs = {n: rng.standard_normal(s) for n, s in shaped(module.INPUTS).items()}
+        for name in module.MASKS:
+            self.inputs[name] = (rng.random(self.inputs[name].shape) < 0.7).astype(float)
+            self.inputs[name].flat[0] = 1.0
+        self.initial = {n: rng.standard_normal(s) for n, s in shaped(module.INITIAL).items()}
         self.targets: Arrays = {}
         self.rows: Arrays = {}
-        for name, width in module.TARGETS.items():
-            shape = (batch,) if name in module.LAST_STEP else (steps, batch)
+        for name, shape in shaped(module.TARGETS).items():
             if name in module.CLASSES:
-                self.targets[name] = rng.integers(width, size=shape)
-                self.rows[name] = np.eye(width)[self.targets[name]]
+                self.targets[name] = rng.integers(shape[-1], size=shape[:-1])
+                self.rows[name] = np.eye(shape[-1])[self.targets[name]]
             else:
-                self.targets[name] = rng.standard_normal((*shape, width))
+                self.targets[name] = rng.standard_normal(shape)
                 self.rows[name] = self.targets[name]
-        self.weights = {n: rng.uniform(0.1, 1.0, (steps, batch)) for n in module.WEIGHTED}
+        self.weights = {n: rng.uniform(0.1, 1.0, s) for n, s in shaped(module.WEIGHTED).items()}
 
     @property
     def arguments(self) -> tuple[Arrays, ...]:
@@ -74,6 +80,7 @@ class Example:
             arrays,
             steps=self.steps,
             batch=self.batch,
+            lengths=self.lengths,
             initial=sides["initial"],
             after=sides["after"],
         )

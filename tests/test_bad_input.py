@@ -50,7 +50,6 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "derived name": (named("d_x"), ("begin with d_",)),
     "index b": (equation("y[t,b] = W[b,j]*x[t,j]"), ("'b'",)),
     "index t": (equation("y[t,i] = W[i,t]*x[t,t]"), ("'t'",)),
-    "softmax over time": (equation("y[t,i] = softmax(W[i,j]*x[t,j], t)"), ("softmax",)),
     "beyond the units": (equation("y[t,i] = W[i,5]*x[t,1]", "[parameters]\nW = [3, 2]\n"), ("2",)),
     "shifted beyond": (equation("y[t,i] = y[t-1,i+1] + W[i,j]*x[t,j]"), ("leaves its 3",)),
     "letter of unknown range": (equation("y[t,i] = W[i,j]*x[t,j+1]"), ("W",)),

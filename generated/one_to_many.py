@@ -1,0 +1,648 @@
+"""one_to_many: a recurrent network with 284 parameters.
+
+Inputs context (B, 3); outputs output (T, B, 4).
+
+Arrays are laid out (time, batch, width); T, B are the numbers of steps and of sequences.
+Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
+float32, float64, or complex128 (for derivatives by complex step).
+
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold.
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_context = 3, N_hidden = 5, N_output = 4.
+
+ (1)  n_i_hidden[t,b,i] = sum_j W_i_hidden_context[i,j]*context[b,j]
+          + sum_j W_i_hidden_output_1[i,j]*output[t-1,b,j]
+          + sum_j U_i_hidden[i,j]*hidden[t-1,b,j] + b_i_hidden[i]
+ (2)  i_hidden[t,b,i] = sigmoid(n_i_hidden[t,b,i])
+ (3)  n_f_hidden[t,b,i] = sum_j W_f_hidden_context[i,j]*context[b,j]
+          + sum_j W_f_hidden_output_1[i,j]*output[t-1,b,j]
+          + sum_j U_f_hidden[i,j]*hidden[t-1,b,j] + b_f_hidden[i]
+ (4)  f_hidden[t,b,i] = sigmoid(n_f_hidden[t,b,i])
+ (5)  n_g_hidden[t,b,i] = sum_j W_g_hidden_context[i,j]*context[b,j]
+          + sum_j W_g_hidden_output_1[i,j]*output[t-1,b,j]
+          + sum_j U_g_hidden[i,j]*hidden[t-1,b,j] + b_g_hidden[i]
+ (6)  g_hidden[t,b,i] = tanh(n_g_hidden[t,b,i])
+ (7)  n_o_hidden[t,b,i] = sum_j W_o_hidden_context[i,j]*context[b,j]
+          + sum_j W_o_hidden_output_1[i,j]*output[t-1,b,j]
+          + sum_j U_o_hidden[i,j]*hidden[t-1,b,j] + b_o_hidden[i]
+ (8)  o_hidden[t,b,i] = sigmoid(n_o_hidden[t,b,i])
+ (9)  c_hidden[t,b,i] = c_hidden[t-1,b,i]*f_hidden[t,b,i] + g_hidden[t,b,i]*i_hidden[t,b,i]
+(10)  hidden[t,b,i] = o_hidden[t,b,i]*tanh(c_hidden[t,b,i])
+(11)  n_output[t,b,i] = sum_j W_output_hidden[i,j]*hidden[t,b,j] + b_output[i]
+(12)  logsumexp_output[t,b] = log sum_i exp(n_output[t,b,i])
+(13)  output[t,b,i] = exp(n_output[t,b,i] - logsumexp_output[t,b])
+(14)  loss = -sum_t,b,i n_output[t,b,i]*target_output[t,b,i]/(B*T)
+          + sum_t,b logsumexp_output[t,b]/(B*T)
+(15)  d_output[t,b,i] = sum_j W_o_hidden_output_1[j,i]*d_n_o_hidden[t+1,b,j] [t <= T-2]
+          + sum_j W_g_hidden_output_1[j,i]*d_n_g_hidden[t+1,b,j] [t <= T-2]
+          + sum_j W_f_hidden_output_1[j,i]*d_n_f_hidden[t+1,b,j] [t <= T-2]
+          + sum_j W_i_hidden_output_1[j,i]*d_n_i_hidden[t+1,b,j] [t <= T-2]
+(16)  d_logsumexp_output[t,b] = 1/(B*T) - sum_i d_output[t,b,i]*output[t,b,i]
+(17)  d_n_output[t,b,i] = -target_output[t,b,i]/(B*T) + d_output[t,b,i]*output[t,b,i]
+          + d_logsumexp_output[t,b]*output[t,b,i]
+(18)  d_hidden[t,b,i] = sum_j W_output_hidden[j,i]*d_n_output[t,b,j]
+          + sum_j U_o_hidden[j,i]*d_n_o_hidden[t+1,b,j] [t <= T-2]
+          + sum_j U_g_hidden[j,i]*d_n_g_hidden[t+1,b,j] [t <= T-2]
+          + sum_j U_f_hidden[j,i]*d_n_f_hidden[t+1,b,j] [t <= T-2]
+          + sum_j U_i_hidden[j,i]*d_n_i_hidden[t+1,b,j] [t <= T-2]
+(19)  d_c_hidden[t,b,i] = d_hidden[t,b,i]*o_hidden[t,b,i]*(1 - tanh(c_hidden[t,b,i])^2)
+          + d_c_hidden[t+1,b,i]*f_hidden[t+1,b,i] [t <= T-2]
+(20)  d_o_hidden[t,b,i] = d_hidden[t,b,i]*tanh(c_hidden[t,b,i])
+(21)  d_n_o_hidden[t,b,i] = d_o_hidden[t,b,i]*o_hidden[t,b,i]*(1 - o_hidden[t,b,i])
+(22)  d_g_hidden[t,b,i] = d_c_hidden[t,b,i]*i_hidden[t,b,i]
+(23)  d_n_g_hidden[t,b,i] = d_g_hidden[t,b,i]*(1 - g_hidden[t,b,i]^2)
+(24)  d_f_hidden[t,b,i] = d_c_hidden[t,b,i]*c_hidden[t-1,b,i]
+(25)  d_n_f_hidden[t,b,i] = d_f_hidden[t,b,i]*f_hidden[t,b,i]*(1 - f_hidden[t,b,i])
+(26)  d_i_hidden[t,b,i] = d_c_hidden[t,b,i]*g_hidden[t,b,i]
+(27)  d_n_i_hidden[t,b,i] = d_i_hidden[t,b,i]*i_hidden[t,b,i]*(1 - i_hidden[t,b,i])
+(28)  d_context[b,i] = sum_t,j W_o_hidden_context[j,i]*d_n_o_hidden[t,b,j]
+          + sum_t,j W_g_hidden_context[j,i]*d_n_g_hidden[t,b,j]
+          + sum_t,j W_f_hidden_context[j,i]*d_n_f_hidden[t,b,j]
+          + sum_t,j W_i_hidden_context[j,i]*d_n_i_hidden[t,b,j]
+(29)  d_W_i_hidden_context[i,j] = sum_t,b context[b,j]*d_n_i_hidden[t,b,i]
+(30)  d_W_i_hidden_output_1[i,j] = sum_t,b d_n_i_hidden[t,b,i]*output[t-1,b,j]
+(31)  d_U_i_hidden[i,j] = sum_t,b d_n_i_hidden[t,b,i]*hidden[t-1,b,j]
+(32)  d_b_i_hidden[i] = sum_t,b d_n_i_hidden[t,b,i]
+(33)  d_W_f_hidden_context[i,j] = sum_t,b context[b,j]*d_n_f_hidden[t,b,i]
+(34)  d_W_f_hidden_output_1[i,j] = sum_t,b d_n_f_hidden[t,b,i]*output[t-1,b,j]
+(35)  d_U_f_hidden[i,j] = sum_t,b d_n_f_hidden[t,b,i]*hidden[t-1,b,j]
+(36)  d_b_f_hidden[i] = sum_t,b d_n_f_hidden[t,b,i]
+(37)  d_W_g_hidden_context[i,j] = sum_t,b context[b,j]*d_n_g_hidden[t,b,i]
+(38)  d_W_g_hidden_output_1[i,j] = sum_t,b d_n_g_hidden[t,b,i]*output[t-1,b,j]
+(39)  d_U_g_hidden[i,j] = sum_t,b d_n_g_hidden[t,b,i]*hidden[t-1,b,j]
+(40)  d_b_g_hidden[i] = sum_t,b d_n_g_hidden[t,b,i]
+(41)  d_W_o_hidden_context[i,j] = sum_t,b context[b,j]*d_n_o_hidden[t,b,i]
+(42)  d_W_o_hidden_output_1[i,j] = sum_t,b d_n_o_hidden[t,b,i]*output[t-1,b,j]
+(43)  d_U_o_hidden[i,j] = sum_t,b d_n_o_hidden[t,b,i]*hidden[t-1,b,j]
+(44)  d_b_o_hidden[i] = sum_t,b d_n_o_hidden[t,b,i]
+(45)  d_W_output_hidden[i,j] = sum_t,b d_n_output[t,b,i]*hidden[t,b,j]
+(46)  d_b_output[i] = sum_t,b d_n_output[t,b,i]
+(47)  d_initial_output[k,b,i] = sum_j W_o_hidden_output_1[j,i]*d_n_o_hidden[k,b,j]
+          + sum_j W_g_hidden_output_1[j,i]*d_n_g_hidden[k,b,j]
+          + sum_j W_f_hidden_output_1[j,i]*d_n_f_hidden[k,b,j]
+          + sum_j W_i_hidden_output_1[j,i]*d_n_i_hidden[k,b,j]
+(48)  d_initial_hidden[k,b,i] = sum_j U_o_hidden[j,i]*d_n_o_hidden[k,b,j]
+          + sum_j U_g_hidden[j,i]*d_n_g_hidden[k,b,j]
+          + sum_j U_f_hidden[j,i]*d_n_f_hidden[k,b,j]
+          + sum_j U_i_hidden[j,i]*d_n_i_hidden[k,b,j]
+(49)  d_initial_c_hidden[k,b,i] = f_hidden[k,b,i]*d_c_hidden[k,b,i]
+
+Generated by bptt from a topology file. This module needs NumPy and nothing else.
+"""
+
+import numpy as np
+
+# Parameters, with their shapes.
+PARAMETERS = {
+    "W_i_hidden_context": (5, 3),
+    "W_i_hidden_output_1": (5, 4),
+    "U_i_hidden": (5, 5),
+    "b_i_hidden": (5,),
+    "W_f_hidden_context": (5, 3),
+    "W_f_hidden_output_1": (5, 4),
+    "U_f_hidden": (5, 5),
+    "b_f_hidden": (5,),
+    "W_g_hidden_context": (5, 3),
+    "W_g_hidden_output_1": (5, 4),
+    "U_g_hidden": (5, 5),
+    "b_g_hidden": (5,),
+    "W_o_hidden_context": (5, 3),
+    "W_o_hidden_output_1": (5, 4),
+    "U_o_hidden": (5, 5),
+    "b_o_hidden": (5,),
+    "W_output_hidden": (4, 5),
+    "b_output": (4,),
+}
+
+# Inputs, outputs, targets of the losses, and weights of the steps of weighted losses: names with
+# shapes in which T (and other lengths), B and widths stand. Where classes are told apart, class
+# numbers without the last axis will do as targets. Masks may be truth values, and those of one
+# number a step may be given as lengths, one whole number for each sequence.
+LENGTHS = ("T",)
+INPUTS = {
+    "context": ("B", 3),
+}
+OUTPUTS = {
+    "output": ("T", "B", 4),
+}
+TARGETS = {
+    "output": ("T", "B", 4),
+}
+MASKS = ()
+CLASSES = ("output",)
+WEIGHTED = {}
+
+# Values outside the given steps, with their shapes: those before the first step in
+# chronological order, or those after the last for what runs backward in time. Zero unless given.
+INITIAL = {
+    "output": (1, "B", 4),
+    "hidden": (1, "B", 5),
+    "c_hidden": (1, "B", 5),
+}
+
+
+def initial_parameters(seed=0, dtype=np.float64):
+    """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
+    if np.dtype(dtype).name not in _DTYPES:
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, shape in PARAMETERS.items():
+        bound = 0.0 if name in _BIASES else 1.0 / np.sqrt(max(shape[-1:], default=1))
+        found[name] = rng.uniform(-bound, bound, shape).astype(dtype)
+    return found
+
+
+def forward(parameters, inputs, initial=None, steps=None):
+    """The signals of the network.
+
+    parameters, inputs, initial: arrays as PARAMETERS, INPUTS and, any of them, INITIAL say.
+    Returns the arrays of all named signals: outputs, layers, and what is within their cells.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=steps)
+    _forward(arrays, T, B, dtype)
+    return {
+        "i_hidden": arrays["i_hidden"],
+        "f_hidden": arrays["f_hidden"],
+        "g_hidden": arrays["g_hidden"],
+        "o_hidden": arrays["o_hidden"],
+        "c_hidden": arrays["c_hidden"][1 : 1 + T],
+        "hidden": arrays["hidden"][1 : 1 + T],
+        "output": arrays["output"][1 : 1 + T],
+    }
+
+
+def loss(parameters, inputs, targets, initial=None, weights=None):
+    """The loss, a number:
+
+    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_output_i z_i, logits z of output.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    return arrays["loss"]
+
+
+def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+    """The loss, and its gradients as a dict of arrays by name.
+
+    The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
+    of the inputs; with "initial" those of the values in INITIAL, under "initial_" + name.
+    """
+    unknown = set(wrt) - {"parameters", "inputs", "initial"}
+    if isinstance(wrt, str) or unknown:
+        raise ValueError(f"wrt is {wrt!r}; it lists some of 'parameters', 'inputs', 'initial'")
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    _backward(arrays, T, B, dtype)
+    gradients = {}
+    if "parameters" in wrt:
+        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+    if "inputs" in wrt:
+        _input_gradients(arrays, T, B, dtype)
+        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+    if "initial" in wrt:
+        _initial_gradients(arrays, T, B, dtype)
+        gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
+    return arrays["loss"], gradients
+
+
+# The derived equations. `arrays` holds every array by name.
+
+
+def _forward(arrays, T, B, dtype):
+    """The signals, forward in time."""
+    context = arrays["context"]
+    c_hidden = arrays["c_hidden"]
+    hidden = arrays["hidden"]
+    output = arrays["output"]
+    W_i_hidden_context = arrays["W_i_hidden_context"]
+    W_i_hidden_output_1 = arrays["W_i_hidden_output_1"]
+    U_i_hidden = arrays["U_i_hidden"]
+    b_i_hidden = arrays["b_i_hidden"]
+    W_f_hidden_context = arrays["W_f_hidden_context"]
+    W_f_hidden_output_1 = arrays["W_f_hidden_output_1"]
+    U_f_hidden = arrays["U_f_hidden"]
+    b_f_hidden = arrays["b_f_hidden"]
+    W_g_hidden_context = arrays["W_g_hidden_context"]
+    W_g_hidden_output_1 = arrays["W_g_hidden_output_1"]
+    U_g_hidden = arrays["U_g_hidden"]
+    b_g_hidden = arrays["b_g_hidden"]
+    W_o_hidden_context = arrays["W_o_hidden_context"]
+    W_o_hidden_output_1 = arrays["W_o_hidden_output_1"]
+    U_o_hidden = arrays["U_o_hidden"]
+    b_o_hidden = arrays["b_o_hidden"]
+    W_output_hidden = arrays["W_output_hidden"]
+    b_output = arrays["b_output"]
+
+    n_f_hidden = np.zeros((T, B, 5), dtype)
+    n_f_hidden += (context @ W_f_hidden_context.T) + b_f_hidden  # (3) ij,bj->bi
+    f_hidden = n_f_hidden  # takes its place, step by step
+    n_g_hidden = np.zeros((T, B, 5), dtype)
+    n_g_hidden += (context @ W_g_hidden_context.T) + b_g_hidden  # (5) ij,bj->bi
+    g_hidden = n_g_hidden  # takes its place, step by step
+    n_i_hidden = np.zeros((T, B, 5), dtype)
+    n_i_hidden += (context @ W_i_hidden_context.T) + b_i_hidden  # (1) ij,bj->bi
+    i_hidden = n_i_hidden  # takes its place, step by step
+    n_o_hidden = np.zeros((T, B, 5), dtype)
+    n_o_hidden += (context @ W_o_hidden_context.T) + b_o_hidden  # (7) ij,bj->bi
+    o_hidden = n_o_hidden  # takes its place, step by step
+    tanh_c_hidden = np.empty((T, B, 5), dtype)
+    n_output = np.zeros((T, B, 4), dtype)
+    n_output += b_output  # (11)
+    logsumexp_output = np.empty((T, B), dtype)
+    for t in range(T):
+        output_t_minus_1 = output[t]
+        hidden_t_minus_1 = hidden[t]
+        n_f_hidden_t = n_f_hidden[t]
+        n_f_hidden_t += output_t_minus_1 @ W_f_hidden_output_1.T  # (3) ij,bj->bi
+        n_f_hidden_t += hidden_t_minus_1 @ U_f_hidden.T  # (3) ij,bj->bi
+        f_hidden_t = _sigmoid(n_f_hidden_t, out=f_hidden[t])  # (4)
+        n_g_hidden_t = n_g_hidden[t]
+        n_g_hidden_t += output_t_minus_1 @ W_g_hidden_output_1.T  # (5) ij,bj->bi
+        n_g_hidden_t += hidden_t_minus_1 @ U_g_hidden.T  # (5) ij,bj->bi
+        g_hidden_t = np.tanh(n_g_hidden_t, out=g_hidden[t])  # (6)
+        n_i_hidden_t = n_i_hidden[t]
+        n_i_hidden_t += output_t_minus_1 @ W_i_hidden_output_1.T  # (1) ij,bj->bi
+        n_i_hidden_t += hidden_t_minus_1 @ U_i_hidden.T  # (1) ij,bj->bi
+        i_hidden_t = _sigmoid(n_i_hidden_t, out=i_hidden[t])  # (2)
+        c_hidden_t = np.multiply(c_hidden[t], f_hidden_t, out=c_hidden[t + 1])  # (9)
+        c_hidden_t += g_hidden_t * i_hidden_t  # (9)
+        n_o_hidden_t = n_o_hidden[t]
+        n_o_hidden_t += output_t_minus_1 @ W_o_hidden_output_1.T  # (7) ij,bj->bi
+        n_o_hidden_t += hidden_t_minus_1 @ U_o_hidden.T  # (7) ij,bj->bi
+        o_hidden_t = _sigmoid(n_o_hidden_t, out=o_hidden[t])  # (8)
+        tanh_c_hidden_t = np.tanh(c_hidden_t, out=tanh_c_hidden[t])  # (10)
+        hidden_t = np.multiply(o_hidden_t, tanh_c_hidden_t, out=hidden[t + 1])  # (10)
+        n_output_t = n_output[t]
+        n_output_t += hidden_t @ W_output_hidden.T  # (11) ij,bj->bi
+        logsumexp_output[t] = logsumexp_output_t = _logsumexp(n_output_t, axis=1)  # (12)
+        output_t = np.exp(n_output_t - logsumexp_output_t[:, None], out=output[t + 1])  # (13)
+    arrays["i_hidden"] = i_hidden
+    arrays["f_hidden"] = f_hidden
+    arrays["g_hidden"] = g_hidden
+    arrays["o_hidden"] = o_hidden
+    arrays["tanh_c_hidden"] = tanh_c_hidden
+    arrays["n_output"] = n_output
+    arrays["logsumexp_output"] = logsumexp_output
+
+
+def _loss(arrays, T, B, dtype):
+    """The losses, and what only they need."""
+    n_output = arrays["n_output"]
+    logsumexp_output = arrays["logsumexp_output"]
+    target_output = arrays["target_output"]
+
+    loss = (  # (14)
+        -(1 / (B * T) * (n_output * target_output).sum())  # tbi->
+        + 1 / (B * T) * logsumexp_output.sum()  # tb->
+    )
+    arrays["loss"] = loss
+
+
+def _backward(arrays, T, B, dtype):
+    """Adjoints, and the parameters' gradients."""
+    context = arrays["context"]
+    i_hidden = arrays["i_hidden"]
+    f_hidden = arrays["f_hidden"]
+    g_hidden = arrays["g_hidden"]
+    o_hidden = arrays["o_hidden"]
+    c_hidden = arrays["c_hidden"]
+    hidden = arrays["hidden"]
+    output = arrays["output"]
+    W_i_hidden_output_1 = arrays["W_i_hidden_output_1"]
+    U_i_hidden = arrays["U_i_hidden"]
+    W_f_hidden_output_1 = arrays["W_f_hidden_output_1"]
+    U_f_hidden = arrays["U_f_hidden"]
+    W_g_hidden_output_1 = arrays["W_g_hidden_output_1"]
+    U_g_hidden = arrays["U_g_hidden"]
+    W_o_hidden_output_1 = arrays["W_o_hidden_output_1"]
+    U_o_hidden = arrays["U_o_hidden"]
+    W_output_hidden = arrays["W_output_hidden"]
+    target_output = arrays["target_output"]
+    tanh_c_hidden = arrays["tanh_c_hidden"]
+
+    d_logsumexp_output = np.zeros((T, B), dtype)
+    d_logsumexp_output += 1 / (B * T)  # (16)
+    d_n_output = -(1 / (B * T) * target_output)  # (17)
+    d_c_hidden = np.empty((T, B, 5), dtype)
+    d_n_f_hidden = np.empty((T, B, 5), dtype)
+    d_n_g_hidden = np.empty((T, B, 5), dtype)
+    d_n_i_hidden = np.empty((T, B, 5), dtype)
+    d_n_o_hidden = np.empty((T, B, 5), dtype)
+    for t in range(T - 1, -1, -1):
+        output_t = output[t + 1]
+        o_hidden_t = o_hidden[t]
+        tanh_c_hidden_t = tanh_c_hidden[t]
+        i_hidden_t = i_hidden[t]
+        g_hidden_t = g_hidden[t]
+        f_hidden_t = f_hidden[t]
+        d_output_t = np.zeros((B, 4), dtype)
+        if t < T - 1:
+            d_output_t += d_n_o_hidden[t + 1] @ W_o_hidden_output_1  # (15) ij,bj->bi
+            d_output_t += d_n_g_hidden[t + 1] @ W_g_hidden_output_1  # (15) ij,bj->bi
+            d_output_t += d_n_f_hidden[t + 1] @ W_f_hidden_output_1  # (15) ij,bj->bi
+            d_output_t += d_n_i_hidden[t + 1] @ W_i_hidden_output_1  # (15) ij,bj->bi
+        d_logsumexp_output_t = d_logsumexp_output[t]
+        d_logsumexp_output_t -= (d_output_t * output_t).sum(axis=1)  # (16) bi->b
+        d_n_output_t = d_n_output[t]
+        d_n_output_t += d_output_t * output_t  # (17)
+        d_n_output_t += d_logsumexp_output_t[:, None] * output_t  # (17)
+        d_hidden_t = d_n_output_t @ W_output_hidden  # (18) ij,bj->bi
+        if t < T - 1:
+            d_hidden_t += d_n_o_hidden[t + 1] @ U_o_hidden  # (18) ij,bj->bi
+            d_hidden_t += d_n_g_hidden[t + 1] @ U_g_hidden  # (18) ij,bj->bi
+            d_hidden_t += d_n_f_hidden[t + 1] @ U_f_hidden  # (18) ij,bj->bi
+            d_hidden_t += d_n_i_hidden[t + 1] @ U_i_hidden  # (18) ij,bj->bi
+        d_c_hidden_t = np.square(tanh_c_hidden_t, out=d_c_hidden[t])  # (19)
+        np.subtract(1, d_c_hidden_t, out=d_c_hidden_t)  # (19)
+        d_c_hidden_t *= d_hidden_t  # (19)
+        d_c_hidden_t *= o_hidden_t  # (19)
+        if t < T - 1:
+            d_c_hidden_t += d_c_hidden[t + 1] * f_hidden[t + 1]  # (19)
+        d_f_hidden_t = d_c_hidden_t * c_hidden[t]  # (24)
+        d_g_hidden_t = d_c_hidden_t * i_hidden_t  # (22)
+        d_i_hidden_t = d_c_hidden_t * g_hidden_t  # (26)
+        d_n_f_hidden_t = np.subtract(1, f_hidden_t, out=d_n_f_hidden[t])  # (25)
+        d_n_f_hidden_t *= d_f_hidden_t  # (25)
+        d_n_f_hidden_t *= f_hidden_t  # (25)
+        d_n_g_hidden_t = np.square(g_hidden_t, out=d_n_g_hidden[t])  # (23)
+        np.subtract(1, d_n_g_hidden_t, out=d_n_g_hidden_t)  # (23)
+        d_n_g_hidden_t *= d_g_hidden_t  # (23)
+        d_n_i_hidden_t = np.subtract(1, i_hidden_t, out=d_n_i_hidden[t])  # (27)
+        d_n_i_hidden_t *= d_i_hidden_t  # (27)
+        d_n_i_hidden_t *= i_hidden_t  # (27)
+        d_o_hidden_t = d_hidden_t * tanh_c_hidden_t  # (20)
+        d_n_o_hidden_t = np.subtract(1, o_hidden_t, out=d_n_o_hidden[t])  # (21)
+        d_n_o_hidden_t *= d_o_hidden_t  # (21)
+        d_n_o_hidden_t *= o_hidden_t  # (21)
+    d_W_i_hidden_context = np.einsum('bj,tbi->ij', context, d_n_i_hidden)  # (29) bj,tbi->ij
+    d_W_i_hidden_output_1 = _rows(d_n_i_hidden).T @ _rows(output[:T])  # (30) tbi,tbj->ij
+    d_U_i_hidden = _rows(d_n_i_hidden).T @ _rows(hidden[:T])  # (31) tbi,tbj->ij
+    d_b_i_hidden = d_n_i_hidden.sum(axis=(0, 1))  # (32) tbi->i
+    d_W_f_hidden_context = np.einsum('bj,tbi->ij', context, d_n_f_hidden)  # (33) bj,tbi->ij
+    d_W_f_hidden_output_1 = _rows(d_n_f_hidden).T @ _rows(output[:T])  # (34) tbi,tbj->ij
+    d_U_f_hidden = _rows(d_n_f_hidden).T @ _rows(hidden[:T])  # (35) tbi,tbj->ij
+    d_b_f_hidden = d_n_f_hidden.sum(axis=(0, 1))  # (36) tbi->i
+    d_W_g_hidden_context = np.einsum('bj,tbi->ij', context, d_n_g_hidden)  # (37) bj,tbi->ij
+    d_W_g_hidden_output_1 = _rows(d_n_g_hidden).T @ _rows(output[:T])  # (38) tbi,tbj->ij
+    d_U_g_hidden = _rows(d_n_g_hidden).T @ _rows(hidden[:T])  # (39) tbi,tbj->ij
+    d_b_g_hidden = d_n_g_hidden.sum(axis=(0, 1))  # (40) tbi->i
+    d_W_o_hidden_context = np.einsum('bj,tbi->ij', context, d_n_o_hidden)  # (41) bj,tbi->ij
+    d_W_o_hidden_output_1 = _rows(d_n_o_hidden).T @ _rows(output[:T])  # (42) tbi,tbj->ij
+    d_U_o_hidden = _rows(d_n_o_hidden).T @ _rows(hidden[:T])  # (43) tbi,tbj->ij
+    d_b_o_hidden = d_n_o_hidden.sum(axis=(0, 1))  # (44) tbi->i
+    d_W_output_hidden = _rows(d_n_output).T @ _rows(hidden[1:])  # (45) tbi,tbj->ij
+    d_b_output = d_n_output.sum(axis=(0, 1))  # (46) tbi->i
+    arrays["d_c_hidden"] = d_c_hidden
+    arrays["d_n_o_hidden"] = d_n_o_hidden
+    arrays["d_n_g_hidden"] = d_n_g_hidden
+    arrays["d_n_f_hidden"] = d_n_f_hidden
+    arrays["d_n_i_hidden"] = d_n_i_hidden
+    arrays["d_W_i_hidden_context"] = d_W_i_hidden_context
+    arrays["d_W_i_hidden_output_1"] = d_W_i_hidden_output_1
+    arrays["d_U_i_hidden"] = d_U_i_hidden
+    arrays["d_b_i_hidden"] = d_b_i_hidden
+    arrays["d_W_f_hidden_context"] = d_W_f_hidden_context
+    arrays["d_W_f_hidden_output_1"] = d_W_f_hidden_output_1
+    arrays["d_U_f_hidden"] = d_U_f_hidden
+    arrays["d_b_f_hidden"] = d_b_f_hidden
+    arrays["d_W_g_hidden_context"] = d_W_g_hidden_context
+    arrays["d_W_g_hidden_output_1"] = d_W_g_hidden_output_1
+    arrays["d_U_g_hidden"] = d_U_g_hidden
+    arrays["d_b_g_hidden"] = d_b_g_hidden
+    arrays["d_W_o_hidden_context"] = d_W_o_hidden_context
+    arrays["d_W_o_hidden_output_1"] = d_W_o_hidden_output_1
+    arrays["d_U_o_hidden"] = d_U_o_hidden
+    arrays["d_b_o_hidden"] = d_b_o_hidden
+    arrays["d_W_output_hidden"] = d_W_output_hidden
+    arrays["d_b_output"] = d_b_output
+
+
+def _input_gradients(arrays, T, B, dtype):
+    """The gradients of the inputs."""
+    W_i_hidden_context = arrays["W_i_hidden_context"]
+    W_f_hidden_context = arrays["W_f_hidden_context"]
+    W_g_hidden_context = arrays["W_g_hidden_context"]
+    W_o_hidden_context = arrays["W_o_hidden_context"]
+    d_n_i_hidden = arrays["d_n_i_hidden"]
+    d_n_f_hidden = arrays["d_n_f_hidden"]
+    d_n_g_hidden = arrays["d_n_g_hidden"]
+    d_n_o_hidden = arrays["d_n_o_hidden"]
+
+    d_context = np.einsum('ij,tbj->bi', W_o_hidden_context.T, d_n_o_hidden)  # (28) ij,tbj->bi
+    d_context += np.einsum('ij,tbj->bi', W_g_hidden_context.T, d_n_g_hidden)  # (28) ij,tbj->bi
+    d_context += np.einsum('ij,tbj->bi', W_f_hidden_context.T, d_n_f_hidden)  # (28) ij,tbj->bi
+    d_context += np.einsum('ij,tbj->bi', W_i_hidden_context.T, d_n_i_hidden)  # (28) ij,tbj->bi
+    arrays["d_context"] = d_context
+
+
+def _initial_gradients(arrays, T, B, dtype):
+    """The gradients of values outside the steps."""
+    f_hidden = arrays["f_hidden"]
+    W_i_hidden_output_1 = arrays["W_i_hidden_output_1"]
+    U_i_hidden = arrays["U_i_hidden"]
+    W_f_hidden_output_1 = arrays["W_f_hidden_output_1"]
+    U_f_hidden = arrays["U_f_hidden"]
+    W_g_hidden_output_1 = arrays["W_g_hidden_output_1"]
+    U_g_hidden = arrays["U_g_hidden"]
+    W_o_hidden_output_1 = arrays["W_o_hidden_output_1"]
+    U_o_hidden = arrays["U_o_hidden"]
+    d_c_hidden = arrays["d_c_hidden"]
+    d_n_i_hidden = arrays["d_n_i_hidden"]
+    d_n_f_hidden = arrays["d_n_f_hidden"]
+    d_n_g_hidden = arrays["d_n_g_hidden"]
+    d_n_o_hidden = arrays["d_n_o_hidden"]
+
+    d_initial_output = (_rows(d_n_o_hidden[:1]) @ W_o_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
+    d_initial_output += (_rows(d_n_g_hidden[:1]) @ W_g_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
+    d_initial_output += (_rows(d_n_f_hidden[:1]) @ W_f_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
+    d_initial_output += (_rows(d_n_i_hidden[:1]) @ W_i_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
+    d_initial_hidden = (_rows(d_n_o_hidden[:1]) @ U_o_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
+    d_initial_hidden += (_rows(d_n_g_hidden[:1]) @ U_g_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
+    d_initial_hidden += (_rows(d_n_f_hidden[:1]) @ U_f_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
+    d_initial_hidden += (_rows(d_n_i_hidden[:1]) @ U_i_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
+    d_initial_c_hidden = f_hidden[:1] * d_c_hidden[:1]  # (49)
+    arrays["d_initial_output"] = d_initial_output
+    arrays["d_initial_hidden"] = d_initial_hidden
+    arrays["d_initial_c_hidden"] = d_initial_c_hidden
+
+
+# Functions used above. None of them overflows or loses digits; a complex number takes the
+# branch of its real part.
+
+
+def _rows(x):
+    """(..., width) as a matrix with one row for each step and sequence."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
+    """Zeros for some steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + steps + rows_after, *shape), dtype)
+    if before is not None:
+        found[:rows_before] = before
+    if after is not None:
+        found[rows_before + steps :] = after
+    return found
+
+
+def _sigmoid(x, out=None):
+    """1 / (1 + exp(-x))."""
+    if np.iscomplexobj(x):
+        e = np.exp(np.where(x.real > 0, -x, x))
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
+    e = np.empty_like(x) if out is None else out
+    np.negative(x, out=e)
+    # exp overflows beyond this; where x lies further out the value is below the tiniest number.
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
+    np.exp(e, out=e)
+    e += 1
+    return np.reciprocal(e, out=e)
+
+
+def _logsumexp(x, axis, where=True):
+    """log(sum(exp(x))) where the condition holds; 0 where it holds nowhere."""
+    top = x.real.max(axis, keepdims=True, initial=-np.inf, where=where)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    total = np.exp(np.where(where, x - top, -np.inf)).sum(axis)
+    return np.log(np.where(total == 0, 1, total)) + top.squeeze(axis)
+
+
+# What is given, checked at the door.
+
+_BIASES = {"b_f_hidden", "b_g_hidden", "b_i_hidden", "b_o_hidden", "b_output"}
+_INITIAL_GRADIENTS = {"output": "d_initial_output", "hidden": "d_initial_hidden", "c_hidden": "d_initial_c_hidden"}
+_JUDGING = ()
+_DTYPES = ("float32", "float64", "complex128")
+
+
+def _prepare(
+    parameters, inputs, initial, targets=None, weights=None, judge=True, steps=None
+):
+    """All given arrays by name, checked, with the sizes and the dtype to compute in."""
+    initial = {} if initial is None else initial
+    weights = {} if weights is None else weights
+    groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
+    groups.append(("initial", initial, INITIAL))
+    if judge:
+        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            where = f"{group}[{name!r}]"
+            array = np.asarray(found[name])
+            shape = tuple(sizes.get(n, n) for n in shape)
+            whole = group == "targets" and name in CLASSES
+            if whole:
+                array = _one_hot(where, array, shape)
+            elif name in MASKS and group == "inputs":
+                whole, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, whole)
+    dtype = _dtype(dict(given.values()))
+    arrays = {}
+    for (group, name), (_, array) in given.items():
+        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
+        if group != "initial":
+            arrays[prefix + name] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        weight = np.real(arrays[name])
+        if not np.all(weight >= 0) or not np.any(weight):
+            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["output"] = _extended(T, (B, 4), outside.get("output"), 1, None, 0, dtype)
+    arrays["hidden"] = _extended(T, (B, 5), outside.get("hidden"), 1, None, 0, dtype)
+    arrays["c_hidden"] = _extended(T, (B, 5), outside.get("c_hidden"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _check_names(group, found, shapes):
+    """Refuse a dict that is none, that lacks an array, or that has one too many."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+    for name in found:
+        if name not in shapes:
+            raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
+    for name, shape in shapes.items():
+        if name not in found and group != "initial":
+            raise ValueError(f"{group}[{name!r}] is missing; an array {_said(shape)} is expected")
+
+
+def _said(shape):
+    """A shape as one says it: (T, B, 3)."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _sizes(groups, steps):
+    """The sizes by name, each as the first array that carries it has it."""
+    sizes = {} if steps is None else {"T": steps}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            actual = np.shape(found.get(name))
+            by_class = group == "targets" and name in CLASSES
+            if len(actual) in (len(shape), len(shape) - by_class):
+                for size, n in zip(shape, actual):
+                    if isinstance(size, str):
+                        sizes.setdefault(size, n)
+            elif group == "inputs" and name not in MASKS:
+                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+    for size in (*LENGTHS, "B"):
+        if sizes.get(size, 0) < 1:
+            found = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+    return sizes
+
+
+def _checked(where, array, shape, whole):
+    """The array with what it is called; refuses a wrong dtype or shape."""
+    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+    if array.shape != shape:
+        raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
+    return where, array
+
+
+def _dtype(given):
+    """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
+    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
+    names = {dtype.name for dtype in given.values()}
+    if "float32" in names and len(names) > 1:
+        first = next(where for where, dtype in given.items() if dtype.name == "float32")
+        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+        raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
+    return np.result_type(*given.values())
+
+
+def _mask(where, array, shape):
+    """A mask as numbers: of truth values, or of the length of each sequence."""
+    if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
+        if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
+            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+        return np.arange(shape[0])[:, None] < array
+    return array
+
+
+def _one_hot(where, labels, shape):
+    """The targets of classes: class numbers become rows that hold a single one."""
+    if labels.dtype.kind not in "iu":
+        if labels.shape == shape[:-1]:
+            raise ValueError(f"{where} has dtype {labels.dtype}; classes are integers")
+        return labels
+    if labels.shape == shape:
+        return labels
+    if labels.shape != shape[:-1]:
+        raise ValueError(
+            f"{where} has shape {labels.shape}; class numbers of shape {shape[:-1]}, or an array "
+            f"of shape {shape}, are expected"
+        )
+    outside = labels[(labels < 0) | (labels >= shape[-1])]
+    if outside.size:
+        raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
+    return labels[..., None] == np.arange(shape[-1])
