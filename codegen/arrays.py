@@ -398,9 +398,9 @@ class _Contraction:
             return None
         first = print_(left[0], (*rows, *summed))
         second = print_(right[0], (*summed, *columns))
-        if len(rows) <= 1 or not columns:
+        if len(rows) != 2 or not columns:
             return Source(f"{first.within(PRODUCT)} @ {second.within(UNARY)}", PRODUCT)
-        if len(rows) > 2 or rows[1] != "b":
+        if rows[1] != "b":
             return None
         width = self._printer.width(columns[0])
         return Source(f"(_rows({first.code}) @ {second.within(UNARY)}).reshape(-1, B, {width})")

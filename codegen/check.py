@@ -10,19 +10,21 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from codegen.emit import boundary_values, module_source, test_source
+from codegen.boundaries import boundary_values
+from codegen.emit import module_source, source_of_test
 from derive.adjoint import adjoint
 from derive.interpret import interpret
 from derive.system import System
 
 VALUE_TOLERANCE = 1e-10
+EXTRA_TOLERANCE = 1e-10
 MAX_INTERPRETED = 300_000
 
 
@@ -45,13 +47,15 @@ class ModuleFailureError(Exception):
     """The module under test cannot be run at all."""
 
 
-def check(system: System, source: str | None = None) -> list[Result]:
+def check(system: System, source: str | None = None, extras: Iterable[str] = ()) -> list[Result]:
     """Compare a module with its judges. Without `source`, the module is generated.
+
+    `extras` are names of `codegen.extras.EXTRAS` that the module has and are compared too.
 
     Raises ModuleFailureError when the module does not load or stops with an exception.
     """
     derived = adjoint(system)
-    module = _load(source if source is not None else module_source(derived), system.name)
+    module = _load(source if source is not None else module_source(derived, extras), system.name)
     for name, quantities in (
         ("PARAMETERS", system.of_kind("parameter")),
         ("INPUTS", system.of_kind("input", "mask")),
@@ -59,16 +63,21 @@ def check(system: System, source: str | None = None) -> list[Result]:
         if set(getattr(module, name, ())) != {q.name for q in quantities}:
             raise ModuleFailureError(f"its {name} are not those of {system.name}")
     with _importable(module):
-        test = _load(test_source(derived), f"test_{system.name}")
+        test = _load(source_of_test(derived, extras), f"test_{system.name}")
         try:
             with np.errstate(all="ignore"):
                 results = _values(derived, module, test)
                 errors = test.worst_errors()
+                others = test.extra_errors() if extras else {}
         except Exception as error:
             raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
     method = "complex step" if system.is_analytic else "central differences"
     results += [
         Result(name, "gradient", error, test.TOLERANCE, method) for name, error in errors.items()
+    ]
+    results += [
+        Result(name, "extra", error, EXTRA_TOLERANCE, "complex step, or another way")
+        for name, error in others.items()
     ]
     return results
 

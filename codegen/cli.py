@@ -18,6 +18,7 @@ from rich.table import Table
 
 from codegen.check import ModuleFailureError, Result, check
 from codegen.emit import generate
+from codegen.extras import EXTRAS, check_extras, extend, possible_extras
 from derive.adjoint import adjoint
 from derive.build import build
 from derive.errors import InternalError, UserError
@@ -56,11 +57,27 @@ def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-def _system(file: str) -> System:
-    return build(load(file))
-
-
 FILE = click.argument("file", type=click.Path())
+WITH = click.option(
+    "--with",
+    "extras",
+    default="",
+    metavar="NAMES",
+    help=f"More to derive, with commas: {', '.join(EXTRAS)}; or all.",
+)
+
+
+def _asked(file: str, names: str) -> tuple[System, tuple[str, ...]]:
+    """The system of a file, and the extras that the file or the option asks for.
+
+    `all` are those that the network can have.
+    """
+    network = load(file)
+    system = build(network)
+    if names == "all":
+        return system, possible_extras(adjoint(system))
+    asked = (name.strip() for name in names.split(",") if name.strip())
+    return system, check_extras((*network.extras, *asked))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,17 +100,19 @@ def main() -> None:
 @main.command("generate")
 @FILE
 @click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
+@WITH
 @_reports_errors
-def generate_command(file: str, output: str) -> None:
+def generate_command(file: str, output: str, extras: str) -> None:
     """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
 
     \b
     Example:
       bptt generate narx.toml -o out
+      bptt generate narx.toml -o out --with jacobian,hvp
       python out/test_narx.py
     """
     with _working("deriving and generating"):
-        files = generate(_system(file)).files()
+        files = generate(*_asked(file, extras)).files()
     for path in write_all(Path(output), files):
         click.echo(path)
 
@@ -101,8 +120,9 @@ def generate_command(file: str, output: str) -> None:
 @main.command("check")
 @FILE
 @click.option("--module", type=click.Path(), help="Check this module instead of a fresh one.")
+@WITH
 @_reports_errors
-def check_command(file: str, module: str | None) -> None:
+def check_command(file: str, module: str | None, extras: str) -> None:
     """Compare values and gradients of the generated module with independent numbers.
 
     Every signal is compared with the reference interpreter, every gradient with complex-step
@@ -115,10 +135,10 @@ def check_command(file: str, module: str | None) -> None:
       bptt check narx.toml --module out/narx.py
     """
     source = None if module is None else _read(module)
-    system = _system(file)
+    system, names = _asked(file, extras)
     try:
         with _working("comparing values and gradients"):
-            results = check(system, source)
+            results = check(system, source, names)
     except ModuleFailureError as error:
         _fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
     _print_results(results)
@@ -132,8 +152,9 @@ def check_command(file: str, module: str | None) -> None:
 @main.command("show")
 @FILE
 @click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
+@WITH
 @_reports_errors
-def show_command(file: str, trace: bool) -> None:
+def show_command(file: str, trace: bool, extras: str) -> None:
     """Print the network in FILE: its shapes, its forward and its adjoint equations.
 
     \b
@@ -142,7 +163,10 @@ def show_command(file: str, trace: bool) -> None:
       bptt show narx.toml --trace
     """
     with _working("deriving"):
-        system = adjoint(_system(file))
+        system, names = _asked(file, extras)
+        derived = adjoint(system)
+        extended = extend(derived, names)
+    system, backward = extended.system, len(derived.equations)
     console = _console()
     count = system.parameter_count
     console.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
@@ -154,7 +178,14 @@ def show_command(file: str, trace: bool) -> None:
     split = system.forward_count
     for heading, equations in (
         ("Forward equations", system.equations[:split]),
-        ("Adjoint equations; d_x is the derivative of the loss by x", system.equations[split:]),
+        (
+            "Adjoint equations; d_x is the derivative of the loss by x",
+            system.equations[split:backward],
+        ),
+        *(
+            (part.about.rstrip("."), [system.definitions[n] for n in part.quantities])
+            for part in extended.parts
+        ),
     ):
         console.print(f"\n[bold]{heading}[/bold]")
         text = system_text(equations, width=max(console.width, 60), trace=trace)
@@ -173,7 +204,7 @@ def latex_command(file: str, output: str | None) -> None:
       bptt latex narx.toml -o narx.tex && pdflatex narx.tex
     """
     with _working("deriving"):
-        text = document(adjoint(_system(file)))
+        text = document(adjoint(build(load(file))))
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -7,17 +7,21 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-
-import jinja2
 
 from codegen import runtime
+from codegen.boundaries import allocated, boundary_values, extensions, trimmed
+from codegen.entries import entry, free_steps, plain_shape, shape_text, size_names, tuple_text
+from codegen.extra_text import extra_functions, extra_tests
+from codegen.extras import LEGENDS, Extended, check_extras, extend, online_function
 from codegen.lower import render
 from codegen.program import Function, Part, needed_for_signals, program
 from codegen.share import share_values
+from codegen.templating import environment
 from derive.adjoint import adjoint
+from derive.chunks import CHUNK
 from derive.latex import document
-from derive.system import Quantity, System, check_names
+from derive.system import System
+from derive.tangent import DOT
 from derive.text import steps_text, system_text
 
 
@@ -38,91 +42,95 @@ class Generated:
         }
 
 
-def generate(system: System) -> Generated:
-    """A forward system as a module, its test, and its equations as LaTeX."""
+def generate(system: System, extras: Iterable[str] = ()) -> Generated:
+    """A forward system as a module with extras, its test, and its equations as LaTeX."""
     derived = adjoint(system)
     return Generated(
-        module=module_source(derived),
-        test=test_source(derived),
+        module=module_source(derived, extras),
+        test=source_of_test(derived, extras),
         latex=document(derived),
         name=system.name,
     )
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("codegen"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+def module_source(system: System, extras: Iterable[str] = ()) -> str:
+    """The source of the generated module for a system that holds its own adjoint.
 
-
-def module_source(system: System) -> str:
-    """The source of the generated module for a system that holds its own adjoint."""
-    shared = share_values(system)
-    functions = [_function(f, shared) for f in program(shared, _parts(shared), _results(shared))]
-    body = "\n".join(line for f in functions for line in f.lines)
+    `extras` are names of `codegen.extras.EXTRAS`.
+    """
+    backward = [e.quantity.name for e in system.equations[system.forward_count :]]
+    extended = extend(system, extras)
+    apart = [n for n in extended.system.definitions if n.startswith(CHUNK)]
+    shared = share_values(extended.system, apart)
+    parts = (*_parts(shared, backward), *extended.parts)
+    results = {*_results(system), *extended.results}
+    functions = [_function(f, shared) for f in program(shared, parts, results)]
+    if "rtrl" in extended.names:
+        functions.append(_function(online_function(extended.system), system))
+    extra_texts = extra_functions(extended, size_names(system))
+    body = "\n".join((*(line for f in functions for line in f.lines), *extra_texts))
     boundaries = boundary_values(system)
+    chunked = bool({"truncated", "checkpoints"} & set(extended.names))
     inputs = system.of_kind("input", "mask")
     return (
-        _environment()
+        environment()
         .get_template("module.py.jinja")
         .render(
             title=f"{system.name}: a recurrent network with {system.parameter_count} parameters.",
             description=_description(system),
+            legend=_legend(extended),
             index_note=textwrap.wrap(f"{steps_text(system)}.", 96, break_on_hyphens=False),
-            equations=system_text(system.equations).splitlines(),
+            equations=system_text(extended.system.equations).splitlines(),
             sizes=size_names(system),
-            lengths=_tuple(size.name for size in system.lengths),
-            parameters=[_entry(q, system) for q in system.of_kind("parameter")],
-            inputs=[_entry(q, system) for q in inputs],
-            masks=_tuple(q.name for q in system.of_kind("mask")),
-            outputs=[_entry(system.quantities[n], system) for n in system.outputs],
-            initial=[f'"{b.key}": {_shape(b.shape)}' for b in boundaries],
+            lengths=tuple_text(size.name for size in system.lengths),
+            parameters=[entry(q, system) for q in system.of_kind("parameter")],
+            inputs=[entry(q, system) for q in inputs],
+            masks=tuple_text(q.name for q in system.of_kind("mask")),
+            outputs=[entry(system.quantities[n], system) for n in system.outputs],
+            initial=[f'"{b.key}": {shape_text(b.shape)}' for b in boundaries],
             initial_gradients=[
                 f'"{b.key}": "{b.gradient}"' for b in boundaries if b.gradient in system.definitions
             ],
             targets=[
-                _entry(system.quantities[f"target_{loss.output}"], system, loss.output)
+                entry(system.quantities[f"target_{loss.output}"], system, loss.output)
                 for loss in system.losses
             ],
-            classes=_tuple(x.output for x in system.losses if x.by_class),
+            classes=tuple_text(x.output for x in system.losses if x.by_class),
             weighted=[
-                _entry(q, system, q.name.removeprefix("weight_")) for q in system.of_kind("weight")
+                entry(q, system, q.name.removeprefix("weight_")) for q in system.of_kind("weight")
             ],
-            judging=_tuple(x.weights for x in system.losses if system.quantities.get(x.weights)),
-            free_steps=", steps=None" if _has_free_steps(system) else "",
-            steps="steps" if _has_free_steps(system) else "None",
-            signals=[_trimmed(q, system) for q in system.of_kind("signal") if _is_visible(q)],
+            judging=tuple_text(
+                x.weights for x in system.losses if system.quantities.get(x.weights)
+            ),
+            **free_steps(system),
+            whole=", whole=True" if chunked else "",
+            signals=[
+                trimmed(q, system, q.name) for q in system.of_kind("signal") if not q.internal
+            ],
             loss_formula=_loss_formula(system),
+            extras=[text.rstrip() for text in extra_texts],
             functions=functions,
             helpers=_helpers(body, bool(system.reach)),
             biases=[f'"{name}"' for name in sorted(_biases(system))],
-            extensions=_extensions(system, boundaries),
+            extensions=extensions(system, boundaries, chunked=chunked),
         )
     )
 
 
-def size_names(system: System) -> str:
-    """The names of the sizes that are known when a module runs: lengths of axes of steps, B."""
-    return ", ".join([*(size.name for size in system.lengths), "B"])
+def _legend(extended: Extended) -> list[str]:
+    """What the names of derived quantities mean."""
+    said = dict.fromkeys(LEGENDS[name] for name in extended.names if name in LEGENDS)
+    text = (
+        "Equations; d_x stands for the derivative of the loss by x, and a term with a condition "
+        "in brackets is zero where the condition does not hold."
+    )
+    return textwrap.wrap(" ".join((text, *(f"{sentence}." for sentence in said))), 96)
 
 
-def _has_free_steps(system: System) -> bool:
-    """Whether no input says how many steps there are."""
-    given = {a.size for q in system.of_kind("input", "mask") for a in q.axes if a.kind == "time"}
-    return not set(system.lengths) <= given
-
-
-def _parts(system: System) -> list[Part]:
-    """The functions of a module, in the order in which they run."""
+def _parts(system: System, backward: Iterable[str]) -> list[Part]:
+    """The functions of every module, in the order in which they run."""
     forward, losses = needed_for_signals(system)
     names = [e.quantity.name for e in system.equations]
-    backward = names[system.forward_count :]
     parameters = {f"d_{q.name}" for q in system.of_kind("parameter")}
     sides = {f"d_{q.name}" for q in system.of_kind("input")}
     outside = {n for n in backward if n.startswith(("d_initial_", "d_after_"))} - parameters
@@ -142,19 +150,22 @@ def _parts(system: System) -> list[Part]:
 
 def _results(system: System) -> list[str]:
     """What a user gets to see: named signals, losses, gradients."""
-    return [q.name for q in system.of_kind("signal", "loss", "gradient") if _is_visible(q)]
+    return [q.name for q in system.of_kind("signal", "loss", "gradient") if not q.internal]
 
 
-def test_source(system: System) -> str:
+def source_of_test(system: System, extras: Iterable[str] = ()) -> str:
     """The source of the generated module's own test."""
+    names = check_extras(extras)
     return (
-        _environment()
+        environment()
         .get_template("test_module.py.jinja")
         .render(
             name=system.name,
             method="complex step" if system.is_analytic else "central differences",
             analytic=system.is_analytic,
             steps=_test_steps(system),
+            extras=[text.rstrip() for text in extra_tests(system, names)],
+            more=", **extra_errors()" if names else "",
         )
     )
 
@@ -176,106 +187,28 @@ class FunctionText:
 
 def _function(made: Function, system: System) -> FunctionText:
     lines = [f'    {n} = arrays["{n}"]' for n in made.takes]
+    for name in made.allocates:
+        quantity, prefix = system.quantities[name], ""
+        if name.startswith(DOT):
+            quantity, prefix = system.quantities[name.removeprefix(DOT)], DOT
+        lines.append(f"    {name} = {allocated(quantity, system, prefix)}")
     if lines and made.statements:
         lines.append("")
-    lines += render(made.statements)
+    body = render(made.statements)
+    for symbol in system.free:
+        if any(re.search(rf"\b{symbol}\b", line) for line in body):
+            lines.insert(0, f'    {symbol} = arrays["{symbol}"]')
+    lines += body
     lines += [f'    arrays["{n}"] = {n}' for n in made.gives if n not in made.takes]
     return FunctionText(made.part.name, made.part.about, tuple(lines or ["    return"]))
 
 
-@dataclass(frozen=True)
-class Boundary:
-    """Values of a quantity outside 0..T-1: how the module's user names them."""
-
-    key: str
-    quantity: str
-    side: str
-    steps: int
-    shape: tuple[int | str, ...]
-    gradient: str
-
-
-def boundary_values(system: System) -> list[Boundary]:
-    """The entries of `initial`: before the first step, or after the last.
-
-    What is read on one side alone goes by the quantity's name; where both sides are read, the
-    side after the last step gets `_after` behind it.
-    """
-    found = []
-    for name, reach in system.reach.items():
-        quantity = system.quantities[name]
-        if quantity.kind not in ("signal", "input", "mask"):
-            continue
-        rest = system.shape(quantity)[1:]
-        for side, steps in (("initial", reach.before), ("after", reach.after)):
-            if steps:
-                both = side == "after" and reach.before
-                key = f"{name}_after" if both else name
-                found.append(Boundary(key, name, side, steps, (steps, *rest), f"d_{side}_{name}"))
-    check_names((b.key, f"the values of {b.quantity} outside the steps") for b in found)
-    return found
-
-
-def _extensions(system: System, boundaries: list[Boundary]) -> list[str]:
-    """Statements that put the values outside 0..T-1 around the arrays of given and computed."""
-    lines = []
-    for name, reach in system.reach.items():
-        quantity = system.quantities[name]
-        keys = {b.side: b.key for b in boundaries if b.quantity == name}
-        before, after = (
-            f'outside.get("{keys[side]}")' if side in keys else "None"
-            for side in ("initial", "after")
-        )
-        length, *rest = map(str, system.shape(quantity))
-        shape = ", ".join(rest) + ("," if len(rest) == 1 else "")
-        outside = f"{before}, {reach.before}, {after}, {reach.after}"
-        extended = f"_extended({length}, ({shape}), {outside}, dtype)"
-        is_given = quantity.kind in ("input", "mask")
-        if is_given:
-            lines.append(f'given_steps = arrays["{name}"]')
-        lines.append(f'arrays["{name}"] = {extended}')
-        if is_given:
-            rows = f"{reach.before} : {reach.before} + {length}"
-            lines.append(f'arrays["{name}"][{rows}] = given_steps')
-    return lines
-
-
 def _description(system: System) -> str:
-    inputs = ", ".join(f"{q.name} {_plain(q, system)}" for q in system.of_kind("input", "mask"))
-    outputs = ", ".join(f"{n} {_plain(system.quantities[n], system)}" for n in system.outputs)
+    inputs = ", ".join(
+        f"{q.name} {plain_shape(q, system)}" for q in system.of_kind("input", "mask")
+    )
+    outputs = ", ".join(f"{n} {plain_shape(system.quantities[n], system)}" for n in system.outputs)
     return f"Inputs {inputs}; outputs {outputs}."
-
-
-def _plain(quantity: Quantity, system: System) -> str:
-    return f"({', '.join(map(str, system.shape(quantity)))})"
-
-
-def _shape(shape: Iterable[int | str]) -> str:
-    """A shape as source: ("T", "B", 3)."""
-    entries = [f'"{n}"' if isinstance(n, str) else str(n) for n in shape]
-    return f"({', '.join(entries)}{',' if len(entries) == 1 else ''})"
-
-
-def _entry(quantity: Quantity, system: System, key: str = "") -> str:
-    return f'"{key or quantity.name}": {_shape(system.shape(quantity))}'
-
-
-def _tuple(names: Iterable[str]) -> str:
-    quoted = [f'"{name}"' for name in names]
-    return f"({', '.join(quoted)}{',' if len(quoted) == 1 else ''})"
-
-
-def _is_visible(quantity: Quantity) -> bool:
-    return not quantity.internal
-
-
-def _trimmed(quantity: Quantity, system: System) -> str:
-    reach = system.reach.get(quantity.name)
-    array = f'arrays["{quantity.name}"]'
-    if reach is not None:
-        length = system.shape(quantity)[0]
-        array += f"[{reach.before} : {reach.before} + {length}]" if reach.before else f"[:{length}]"
-    return f'"{quantity.name}": {array}'
 
 
 def _biases(system: System) -> set[str]:

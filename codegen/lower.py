@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from codegen.arrays import PRODUCT, ArrayPrinter, Contracted, Labels, Layout, slice_code, step_code
 from codegen.inplace import has_out, into_row
@@ -46,10 +46,14 @@ Statement = Line | Block
 
 @dataclass(frozen=True)
 class Storage:
-    """Where each quantity lives: its layout, and which ones no array needs to keep."""
+    """Where each quantity lives: its layout, and which ones an array has to keep.
+
+    Of those that are rolled only the last steps are kept, in local variables: so many each.
+    """
 
     layouts: Mapping[str, Layout]
     kept: frozenset[str]
+    rolled: Mapping[str, int] = field(default_factory=dict)
 
 
 def layouts(system: System) -> dict[str, Layout]:
@@ -85,6 +89,7 @@ class Lowering:
     def __init__(self, storage: Storage, taken: Iterable[str]) -> None:
         self._layouts = storage.layouts
         self._kept = storage.kept
+        self.rolled = storage.rolled
         self._taken = frozenset(taken)
 
     def statements(self, stages: Iterable[Stage]) -> tuple[Statement, ...]:
@@ -186,7 +191,16 @@ class Lowering:
         lines: list[Statement] = []
         for item in loop.equations:
             name = item.equation.name
-            if item.before:
+            if item.axis is None:
+                lines.append(Line(f"{name} = {self._zeros(item.equation)}"))
+            elif name in self.rolled:
+                spans = item.equation.ranges
+                shape = self._shape([r.length for p, r in enumerate(spans) if p != item.axis])
+                lines += [
+                    Line(f"{self.local_name(name, -back)} = np.zeros({shape}, dtype)")
+                    for back in range(1, self.rolled[name] + 1)
+                ]
+            elif item.before:
                 lines += self._all_steps(item.equation, item.before)
             elif self._is_stored(item, loop) and not self._is_padded(name):
                 donor = self._donor(item, loop)
@@ -209,7 +223,9 @@ class Lowering:
         if not isinstance(argument, Read) or argument.name in self._kept:
             return None
         source = next((o for o in loop.equations if o.equation.name == argument.name), None)
-        if source is None or not source.before or self._is_padded(argument.name):
+        if source is None or source.axis is None or not source.before:
+            return None
+        if self._is_padded(argument.name):
             return None
         every = [r for o in loop.equations for r in term_reads(o.equation)]
         is_last = sum(r.name == argument.name for r in every) == 1
@@ -220,11 +236,13 @@ class Lowering:
 
     def _is_stored(self, item: LoopEquation, loop: TimeLoop) -> bool:
         """Whether an array keeps the values of all steps, and not only a local variable."""
-        name = item.equation.name
+        name, axis = item.equation.name, item.axis
+        if axis is None or name in self.rolled:
+            return False
         if item.before or name in self._kept or self._is_padded(name):
             return True
         return any(
-            read.name == name and row_offset(read, item.axis, loop.step) != 0
+            read.name == name and row_offset(read, axis, loop.step) != 0
             for other in loop.equations
             for read in term_reads(other.equation)
         )
@@ -245,14 +263,29 @@ class _LoopBody:
         self._lowering = lowering
         self._loop = loop
         self._step = loop.step
-        self._axes = {item.equation.name: item.axis for item in loop.equations}
+        self._axes = {o.equation.name: o.axis for o in loop.equations if o.axis is not None}
         self._bound: dict[tuple[str, int, int], str] = {}
 
     def statements(self) -> list[Statement]:
+        rolled = self._lowering.rolled
+        for name, depth in rolled.items():
+            for back in range(1, depth + 1):
+                local = self._lowering.local_name(name, -back)
+                self._bound[name, self._axes[name], -back] = local
         lines = self._bindings()
         for item in self._loop.equations:
-            lines += self._equation(item)
+            lines += self._total(item) if item.axis is None else self._equation(item)
+        for name, depth in rolled.items():
+            for back in range(depth, 0, -1):
+                locals_ = [self._lowering.local_name(name, -n) for n in (back, back - 1)]
+                lines.append(Line(" = ".join(locals_)))
         return lines
+
+    def _total(self, item: LoopEquation) -> list[Statement]:
+        """What a step adds to a sum over steps."""
+        equation = item.equation
+        out = tuple(r.name for r in equation.ranges if r.name != self._step)
+        return self._guarded(equation, list(item.within), out, equation.name)
 
     def _bindings(self) -> list[Statement]:
         """Local names for rows of arrays that unguarded terms read more than once."""
@@ -263,7 +296,9 @@ class _LoopBody:
                 if not self._guard(term):
                     for read in reads(term.factor):
                         row = self._row_of(read)
-                        if row is not None and not (read.name in members and row[2] == 0):
+                        if row is None or row in self._bound:
+                            continue
+                        if not (read.name in members and row[2] == 0):
                             counts[row] = counts.get(row, 0) + 1
         lines: list[Statement] = []
         for (name, axis, offset), count in counts.items():
@@ -295,6 +330,7 @@ class _LoopBody:
     def _equation(self, item: LoopEquation) -> list[Statement]:
         equation, lowering = item.equation, self._lowering
         name = equation.name
+        assert item.axis is not None
         local = lowering.local_name(name, 0)
         row = f"{name}[{self._row(name, item.axis, 0)}]"
         stored = lowering._is_stored(item, self._loop)

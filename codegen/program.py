@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen.lower import Lowering, Statement, Storage, layouts
 from codegen.nodes import Freezer, FrozenEquation, term_reads
-from codegen.schedule import AllSteps, Stage, schedule
+from codegen.schedule import AllSteps, Stage, online, schedule
 from derive.system import System, name_of
 
 
@@ -22,41 +22,54 @@ class Part:
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the module: what it takes from earlier ones, does, and hands on."""
+    """A function of the module: what it takes from earlier ones, does, and hands on.
+
+    `allocates` are arrays with rows outside the steps that it has to make before it fills them;
+    those of signals exist already, with their given values.
+    """
 
     part: Part
     takes: tuple[str, ...]
+    allocates: tuple[str, ...]
     statements: tuple[Statement, ...]
     gives: tuple[str, ...]
 
 
 def program(
-    system: System, parts: Sequence[Part], results: Iterable[str], taken: Iterable[str] = ()
+    system: System,
+    parts: Sequence[Part],
+    results: Iterable[str],
+    *,
+    step_by_step: bool = False,
+    rolled: Mapping[str, int] | None = None,
 ) -> tuple[Function, ...]:
     """Schedule and lower the parts of a system.
 
-    `results` are the quantities that the module's user gets to see; `taken` are names that no
-    local variable may have, beside those of the quantities.
+    `results` are the quantities that the module's user gets to see. With `step_by_step` each
+    part is one time loop, which keeps of the `rolled` quantities only so many last steps.
     """
     freezer = Freezer(system)
-    results = frozenset(results)
-    names = (*system.quantities, *taken)
+    results, rolled = frozenset(results), rolled or {}
+    names = tuple(system.quantities)
+    plan = online if step_by_step else schedule
     stages = [
-        schedule([system.definitions[n] for n in part.quantities], freezer, names) for part in parts
+        plan([system.definitions[n] for n in part.quantities], freezer, names) for part in parts
     ]
-    storage = Storage(layouts(system), _kept(stages) | results)
+    storage = Storage(layouts(system), _kept(stages) | results, rolled)
     lowering = Lowering(storage, names)
-    padded = {n for n in system.reach if system.quantities[n].kind not in ("input", "mask")}
+    padded = {n for n in system.reach if n not in rolled}
+    signals = {n for n in padded if system.quantities[n].kind == "signal"}
     reads = [_read_by(system, part) for part in parts]
     functions = []
     for position, part in enumerate(parts):
         defined = set(part.quantities)
         later = set().union(*reads[position + 1 :])
-        taken_in = (reads[position] - defined) | (padded & defined)
+        taken_in = (reads[position] - defined) | (signals & defined)
         functions.append(
             Function(
                 part,
                 takes=tuple(n for n in system.quantities if n in taken_in),
+                allocates=tuple(n for n in part.quantities if n in padded - signals),
                 statements=lowering.statements(stages[position]),
                 gives=tuple(n for n in part.quantities if n in later | results),
             )

@@ -15,8 +15,8 @@ from typing import Literal
 import sympy as sp
 
 from codegen.nodes import Freezer, FrozenEquation, FrozenTerm, reads
-from derive.causality import Loop, loops
-from derive.system import Equation, index_symbol
+from derive.causality import Loop, LoopError, components, interval, loops
+from derive.system import TIME, Equation, T, index_symbol, name_of
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class AllSteps:
 class LoopEquation:
     """An equation in a time loop: the terms computed before the loop, and those within.
 
-    `axis` is the axis that the loop runs along.
+    `axis` is the axis that the loop runs along. A total has no such axis: each step adds to it.
     """
 
     equation: FrozenEquation
     before: tuple[FrozenTerm, ...]
     within: tuple[FrozenTerm, ...]
-    axis: int
+    axis: int | None
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,94 @@ def _split(equation: Equation, loop: Loop, step: sp.Symbol, freezer: Freezer) ->
         else:
             before.append(at_once)
     return LoopEquation(inside, tuple(before), tuple(within), axis)
+
+
+def online(
+    equations: Iterable[Equation], freezer: Freezer, taken: Iterable[str]
+) -> tuple[Stage, ...]:
+    """One time loop, forward, that computes everything step by step and adds up sums over steps.
+
+    What carries no steps and reads nothing of the loop comes before it; what reads its sums,
+    after it. Raises LoopError where a step needs later ones.
+    """
+    by_name = {e.quantity.name: e for e in equations}
+    needs = {
+        name: {name_of(r) for m in e.terms for r in m.reads()} & by_name.keys()
+        for name, e in by_name.items()
+    }
+    timed = {name for name, e in by_name.items() if e.quantity.time_axis is not None}
+    totals = {n for n in by_name if n not in timed and needs[n] & timed}
+    ordered = [n for group in components({k: sorted(v) for k, v in needs.items()}) for n in group]
+    later: set[str] = set(totals)
+    for name in ordered:
+        if name not in timed and needs[name] & later:
+            later.add(name)
+    if any(needs[name] & later for name in timed) or any(needs[n] & later for n in totals):
+        raise LoopError(timed | later, None)
+    step = index_symbol(T.name.lower())
+    while step.name in taken:
+        step = index_symbol(f"{step.name}_")
+    body = {}
+    for name in (n for n in by_name if n in timed):
+        item = _split(by_name[name], Loop((name,), "forward", {name: 0}, T), step, freezer)
+        body[name] = replace(item, before=(), within=item.equation.terms)
+    now = {n: sorted(needs[n] & timed - _earlier(by_name[n], timed)) for n in body}
+    sums = [_total(by_name[n], step, freezer) for n in ordered if n in totals]
+    loop = TimeLoop(
+        "forward",
+        step.name,
+        T.name,
+        (*(body[n] for group in components(now) for n in group), *sums),
+    )
+    outside = [n for n in ordered if n not in timed | totals]
+    first = [AllSteps(freezer.equation(by_name[n])) for n in outside if n not in later]
+    last = [AllSteps(freezer.equation(by_name[n])) for n in outside if n in later]
+    return (*first, loop, *last)
+
+
+def _earlier(equation: Equation, timed: set[str]) -> set[str]:
+    """What an equation reads at earlier steps alone; refuses what it reads at later ones."""
+    now = equation.indices[0].symbol
+    latest: dict[str, int] = {}
+    for term in equation.terms:
+        for read in term.reads():
+            name = name_of(read)
+            if name in timed:
+                at = interval(read.indices[0], now, term)
+                if at.high is None or at.high > 0 or at.low != at.high:
+                    raise LoopError({equation.quantity.name, name}, None)
+                latest[name] = max(latest.get(name, at.high), at.high)
+    return {name for name, offset in latest.items() if offset < 0}
+
+
+def _total(equation: Equation, step: sp.Symbol, freezer: Freezer) -> LoopEquation:
+    """An equation without steps, its sums over steps left to the loop that adds them up."""
+    index = TIME.index(step)
+    terms = []
+    for term in equation.terms:
+        summed = next((i for i in term.sums if i.kind == "time"), None)
+        if summed is None:
+            # Read at the last step: what is known there.
+            factor = term.factor.xreplace(
+                {r: r.xreplace({T - 1: step}) for r in term.factor.atoms(sp.Indexed)}
+            )
+            if any(r.indices[0].has(T) for r in factor.atoms(sp.Indexed)):
+                raise LoopError({equation.quantity.name}, None)
+            terms.append(replace(term, factor=factor, equals=(*term.equals, step - (T - 1))))
+            continue
+        mapping = {summed.symbol: step}
+        terms.append(
+            replace(
+                term,
+                factor=term.factor.xreplace(mapping),
+                sums=tuple(i for i in term.sums if i != summed),
+                bounds=tuple(e.xreplace(mapping) for e in term.bounds),
+                equals=tuple(e.xreplace(mapping) for e in term.equals),
+            )
+        )
+    stepwise = replace(equation, indices=(index, *equation.indices), terms=tuple(terms))
+    frozen = freezer.equation(stepwise, step)
+    return LoopEquation(frozen, (), frozen.terms, None)
 
 
 def _with_step(equation: Equation, old: sp.Symbol, step: sp.Symbol) -> Equation:

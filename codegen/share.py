@@ -6,19 +6,22 @@ two quantities, becomes a signal of its own.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import sympy as sp
 
+from codegen.program import needed_for_signals
 from derive.canonical import canonical
 from derive.forward_values import ForwardValues
 from derive.system import LETTERS, Axis, Equation, Quantity, System, Term, name_of, reads
 
 
-def share_values(system: System) -> System:
+def share_values(system: System, apart: Collection[str] = ()) -> System:
     """The system with a signal for every value that forward and adjoint equations both compute.
 
-    Such a signal has the number of the equation that it was a part of.
+    Such a signal has the number of the equation that it was a part of. The quantities `apart`
+    are computed without the losses: they share only what the network's signals are made of.
     """
     forward, backward = (
         system.equations[: system.forward_count],
@@ -40,9 +43,13 @@ def share_values(system: System) -> System:
                     added.append(shared)
     if not added:
         return system
-    values = ForwardValues(replace(system, quantities=quantities, equations=tuple(added)))
+    signals = {e.number for e in forward if e.quantity.name in needed_for_signals(system)[0]}
+    of_signals = tuple(a for a in added if a.number in signals)
+    every = ForwardValues(replace(system, quantities=quantities, equations=tuple(added)))
+    some = ForwardValues(replace(system, quantities=quantities, equations=of_signals))
 
     def express(equation: Equation) -> Equation:
+        values = some if equation.quantity.name in apart else every
         terms = tuple(replace(m, factor=values.express(m.factor)) for m in equation.terms)
         return replace(equation, terms=terms)
 

@@ -12,16 +12,18 @@ index becomes a condition on the indices that replaced it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import sympy as sp
 
-from derive.bounds import Index, always_holds, prune, substitute
+from derive.bounds import AxisKind, Index, always_holds, prune, substitute
 from derive.canonical import canonical
 from derive.errors import InternalError
 from derive.forward_values import ForwardValues
 from derive.system import (
+    BATCH,
     PREFIX,
     Axis,
     Equation,
@@ -30,25 +32,36 @@ from derive.system import (
     System,
     Term,
     add_quantity,
+    index_symbol,
     name_of,
     reads,
 )
 from derive.text import affine_text, expression_text
 
 
-def adjoint(system: System, of: str = "loss") -> System:
+def adjoint(
+    system: System,
+    of: str = "loss",
+    *,
+    prefix: str = PREFIX,
+    per_sequence: bool = False,
+) -> System:
     """The system with the adjoints of `of` behind its own equations.
 
     Every signal that `of` depends on and that depends on a parameter, an input or an initial
     value gets its total derivative as a recurrence; every parameter and input its gradient, and
     every signal or input that is read before the first step or after the last the gradient of
     those values (`d_initial_...`, `d_after_...`).
+
+    Where `of` is a signal with axes of its own, every adjoint carries these axes too: the
+    derivative of each of its elements. With `per_sequence` the gradients of parameters are not
+    summed over the sequences of a batch.
     """
     if not isinstance(system, System):
         raise TypeError(
             f"a System is needed, not a {type(system).__name__}: build(network) makes one"
         )
-    return _Adjoint(system.forward(), of).system()
+    return _Adjoint(system.forward(), of, prefix, per_sequence).system()
 
 
 def gradient_name(name: str) -> str:
@@ -56,59 +69,74 @@ def gradient_name(name: str) -> str:
 
 
 class _Adjoint:
-    def __init__(self, system: System, of: str) -> None:
+    def __init__(self, system: System, of: str, prefix: str, per_sequence: bool) -> None:
         self._system = system
         self._of = of
+        self._prefix = prefix
+        self._per_sequence = per_sequence
         self._active = _active(system)
         self._values = ForwardValues(system)
         self._quantities = dict(system.quantities)
         self._contributions: dict[str, list[Term]] = {}
         self._upstream = _upstream(system, of)
+        judged = system.quantities[of]
+        kept = [i for i in judged.canonical_indices() if i.kind != "batch"]
+        # The element of `of` that is differentiated; `canonical` gives it customary letters.
+        self._element = tuple(replace(i, symbol=index_symbol(f"_{i.symbol.name}_of")) for i in kept)
 
     def system(self) -> System:
         """Signals from the loss backwards, then the gradients in order of declaration."""
         system = self._system
         for quantity in system.quantities.values():
-            if quantity.name in self._active and quantity.name != self._of:
+            if quantity.name in self._active and (quantity.name != self._of or self._element):
                 self._declare(quantity)
+        if self._element:
+            self._seed(system.quantities[self._of])
         for equation in reversed(system.equations):
             if equation.quantity.name in self._upstream:
                 self._differentiate(equation)
         equations = [
             self._equation(e.quantity)
             for e in reversed(system.equations)
-            if e.quantity.name in self._contributions and e.quantity.name != self._of
+            if e.quantity.name in self._contributions
         ]
         for quantity in system.of_kind("parameter", "input"):
             equations.append(self._equation(quantity))
         for name in system.reach:
             equations += self._outside(name)
         equations = self._without_seeds(equations)
-        kept = {e.quantity.name for e in equations}
-        first = len(system.equations) + 1
-        return replace(
-            system,
-            quantities={
-                name: q
-                for name, q in self._quantities.items()
-                if name in system.quantities or name in kept
-            },
-            equations=system.equations
-            + tuple(replace(e, number=n) for n, e in enumerate(equations, first)),
-            forward_count=len(system.equations),
-        )
+        added = {e.quantity.name: e.quantity for e in equations}
+        return system.extended(added, equations)
 
     # Which adjoints there are.
 
+    def _name(self, name: str) -> str:
+        return self._prefix + name
+
+    def _axes(self, quantity: Quantity) -> tuple[Axis, ...]:
+        """The axes of what an adjoint is about: its own, and sequences where they are kept."""
+        if self._per_sequence and not any(axis.kind == "batch" for axis in quantity.axes):
+            return woven(quantity.axes, (BATCH,), lambda axis: axis.kind)
+        return quantity.axes
+
     def _declare(self, quantity: Quantity) -> None:
         is_leaf = quantity.kind in ("parameter", "input")
+        element = tuple(Axis(i.kind, i.length) for i in self._element)
         adjoint = Quantity(
-            gradient_name(quantity.name),
+            self._name(quantity.name),
             "gradient" if is_leaf else "adjoint",
-            quantity.axes,
+            woven(self._axes(quantity), element, lambda axis: axis.kind),
             f"derivative of {self._of} by {quantity.name}",
         )
         add_quantity(self._quantities, adjoint)
+
+    def _seed(self, judged: Quantity) -> None:
+        """The derivative of an element by itself."""
+        element = iter(self._element)
+        ties = [
+            i.symbol - next(element).symbol for i in judged.canonical_indices() if i.kind != "batch"
+        ]
+        self._contributions[judged.name] = [Term(sp.Integer(1), equals=tuple(ties))]
 
     # One equation, differentiated by what it mentions.
 
@@ -119,42 +147,48 @@ class _Adjoint:
                     self._contribute(equation, term, read)
 
     def _contribute(self, equation: Equation, term: Term, read: sp.Indexed) -> None:
-        partial = self._partial(equation, term, read)
+        partial = explicit_derivative(equation, term, read, self._values)
         if partial == 0:
             return
         name = name_of(read)
         target = self._system.quantities[name]
-        summand = self._adjoint_at(equation) * partial
+        axes, subscripts = self._axes(target), self._system.subscripts(read)
+        box = equation.box(term)
+        sequence = next((i for i in box if i.kind == "batch"), None)
+        if len(axes) > len(subscripts):
+            if sequence is None:
+                sequence = BATCH.index(index_symbol("_sequence"))
+                box = (*box, sequence)
+            position = next(p for p, axis in enumerate(axes) if axis.kind == "batch")
+            subscripts = (*subscripts[:position], sequence.symbol, *subscripts[position:])
         found = contract(
-            summand,
-            equation.box(term),
+            self._adjoint_at(equation, sequence) * partial,
+            box,
             (*term.bounds,),
             term.equals,
-            self._system.subscripts(read),
-            target,
+            subscripts,
+            replace(target, axes=axes).canonical_indices(),
         )
         rule = _rule(equation, read, self._system)
         origin = Origin(equation.number, rule)
         self._contributions.setdefault(name, []).append(replace(found, origins=(origin,)))
 
-    def _adjoint_at(self, equation: Equation) -> sp.Expr:
+    def _adjoint_at(self, equation: Equation, sequence: Index | None) -> sp.Expr:
         name = equation.quantity.name
-        if name == self._of:
+        if name == self._of and not self._element:
             return sp.Integer(1)
-        return self._quantities[gradient_name(name)][[i.symbol for i in equation.indices]]
-
-    def _partial(self, equation: Equation, term: Term, read: sp.Indexed) -> sp.Expr:
-        """The explicit derivative of a term by one mention, in forward values."""
-        partial = derivative(term.factor, read)
-        if term.reduction == "logsumexp":
-            partial = sp.exp(term.factor - equation.lhs) * partial
-        return self._values.express(partial, (*term.bounds, *term.equals))
+        indices = equation.indices
+        if len(self._axes(equation.quantity)) > len(indices) and sequence is not None:
+            indices = woven(indices, (sequence,), lambda index: index.kind)
+        indices = woven(indices, self._element, lambda index: index.kind)
+        return self._quantities[self._name(name)][[i.symbol for i in indices]]
 
     # The adjoint equations.
 
     def _equation(self, quantity: Quantity) -> Equation:
-        adjoint = self._quantities[gradient_name(quantity.name)]
-        indices = adjoint.canonical_indices()
+        adjoint = self._quantities[self._name(quantity.name)]
+        own = replace(quantity, axes=self._axes(quantity)).canonical_indices()
+        indices = woven(own, self._element, lambda index: index.kind)
         terms = [
             self._restricted(term, indices) for term in self._contributions.get(quantity.name, [])
         ]
@@ -166,7 +200,7 @@ class _Adjoint:
 
     def _outside(self, name: str) -> list[Equation]:
         """The gradients of the values at steps before the first and after the last."""
-        if name not in self._active:
+        if name not in self._active or self._element:
             return []
         reach = self._system.reach[name]
         quantity = self._system.quantities[name]
@@ -179,7 +213,7 @@ class _Adjoint:
             axes = list(quantity.axes)
             axes[position] = Axis("delay", sp.Integer(steps))
             gradient = Quantity(
-                f"{PREFIX}{side}_{name}",
+                f"{self._prefix}{side}_{name}",
                 "gradient",
                 tuple(axes),
                 f"derivative of {self._of} by the values of {name} "
@@ -222,15 +256,42 @@ class _Adjoint:
                 kept.append(equation)
         return kept
 
-    @staticmethod
-    def _is_seed(equation: Equation) -> bool:
+    def _is_seed(self, equation: Equation) -> bool:
         return (
             equation.quantity.kind == "adjoint"
             and all(axis.kind != "feature" for axis in equation.quantity.axes)
             and len(equation.terms) == 1
             and not equation.terms[0].sums
-            and not any(name_of(r).startswith(PREFIX) for r in equation.terms[0].reads())
+            and not any(
+                name_of(r).startswith((PREFIX, self._prefix)) for r in equation.terms[0].reads()
+            )
         )
+
+
+Item = TypeVar("Item")
+
+
+def woven(
+    own: tuple[Item, ...], added: tuple[Item, ...], kind: Callable[[Item], AxisKind]
+) -> tuple[Item, ...]:
+    """Axes or indices in one customary order: steps, sequences, units.
+
+    Of one kind, steps and sequences of `own` come first, and its units last.
+    """
+    rank = {"time": 0, "delay": 0, "batch": 1, "feature": 2}
+    units = [i for i in own if kind(i) == "feature"]
+    others = [i for i in own if kind(i) != "feature"]
+    return tuple(sorted((*others, *added, *units), key=lambda item: rank[kind(item)]))
+
+
+def explicit_derivative(
+    equation: Equation, term: Term, read: sp.Indexed, values: ForwardValues
+) -> sp.Expr:
+    """The derivative of a term by one mention, other mentions held fixed, in forward values."""
+    partial = derivative(term.factor, read)
+    if term.reduction == "logsumexp":
+        partial = sp.exp(term.factor - equation.lhs) * partial
+    return values.express(partial, (*term.bounds, *term.equals))
 
 
 def _rule(equation: Equation, read: sp.Indexed, system: System) -> str:
@@ -268,15 +329,14 @@ def contract(
     bounds: tuple[sp.Expr, ...],
     equals: tuple[sp.Expr, ...],
     subscripts: tuple[sp.Expr, ...],
-    target: Quantity,
+    wanted: tuple[Index, ...],
 ) -> Term:
-    """Sum `summand * delta(subscripts, c)` over the box, c the canonical indices of `target`.
+    """Sum `summand * delta(subscripts, wanted)` over the box.
 
-    An index that a subscript mentions is solved for and replaced; its range turns into bounds.
-    A subscript without an index, or with one that is already solved, leaves an equality.
+    An index of the box that a subscript mentions is solved for and replaced; its range turns
+    into bounds. A subscript without one, or with one that is already solved, leaves an equality.
     """
     box = tuple(box)
-    wanted = target.canonical_indices()
     apart = {index.symbol: sp.Symbol(f"_{index.symbol.name}", integer=True) for index in box}
     remaining = {apart[i.symbol]: i for i in box}
     summand, *_ = substitute_all((summand,), apart)
@@ -321,7 +381,9 @@ def collected(terms: list[Term]) -> tuple[Term, ...]:
         if term.factor == 0:
             continue
         common, _ = _split(term.factor)
-        key = (common, term.sums, frozenset(term.bounds), frozenset(term.equals))
+        # Products of different factors are contracted better one by one.
+        alone = term.factor if term.sums and common == 1 else None
+        key = (common, alone, term.sums, frozenset(term.bounds), frozenset(term.equals))
         groups.setdefault(key, []).append(term)
     found = []
     for group in groups.values():
@@ -347,9 +409,7 @@ def _split(factor: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         is_adjoint = isinstance(argument, sp.Indexed) and name_of(argument).startswith(
             (PREFIX, "weight_", "total_weight_")
         )
-        is_scale = isinstance(argument, sp.Pow) and all(
-            name_of(r).startswith("total_weight_") for r in found
-        )
+        is_scale = isinstance(argument, sp.Pow) and all(r.indices == (0,) for r in found)
         (common if is_size or is_adjoint or is_scale else rest).append(argument)
     return sp.Mul(*common), sp.Mul(*rest)
 

@@ -152,6 +152,7 @@ class Network:
 
     An input that is a width alone is `Input((width,))`. With `equations`, `signals` and
     `parameters` give the shapes that do not follow from use: a width, or a list of sizes.
+    `extras` name derivatives that a generated module should have beside its gradient.
     """
 
     name: str
@@ -163,6 +164,7 @@ class Network:
     equations: str = ""
     signals: Mapping[str, int | tuple[int, ...]] = field(default_factory=dict)
     parameters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    extras: tuple[str, ...] = ()
 
     def input(self, name: str) -> Input:
         given = self.inputs[name]

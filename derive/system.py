@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import sympy as sp
@@ -25,9 +25,24 @@ T = sp.Symbol("T", integer=True, positive=True)
 B = sp.Symbol("B", integer=True, positive=True)
 
 Kind = Literal[
-    "input", "mask", "target", "weight", "parameter", "signal", "loss", "adjoint", "gradient"
+    "input",
+    "mask",
+    "target",
+    "weight",
+    "parameter",
+    "signal",
+    "loss",
+    "adjoint",
+    "gradient",
+    "direction",
+    "tangent",
+    "sensitivity",
+    "given",
 ]
 Reduction = Literal["sum", "logsumexp"]
+FORWARD: frozenset[Kind] = frozenset(
+    ("input", "mask", "target", "weight", "parameter", "signal", "loss")
+)
 
 # What stands before a name for the derivative of the loss by it.
 PREFIX = "d_"
@@ -155,6 +170,7 @@ class Term:
         return reads(self.factor)
 
 
+@lru_cache(maxsize=100_000)
 def reads(expr: sp.Expr) -> tuple[sp.Indexed, ...]:
     """The indexed quantities in an expression, in an order that depends on names alone."""
     return tuple(sorted(expr.atoms(sp.Indexed), key=sp.default_sort_key))
@@ -233,11 +249,25 @@ class System:
             return self
         return replace(
             self,
-            quantities={
-                n: q for n, q in self.quantities.items() if q.kind not in ("adjoint", "gradient")
-            },
+            quantities={n: q for n, q in self.quantities.items() if q.kind in FORWARD},
             equations=self.equations[: self.forward_count],
             forward_count=-1,
+        )
+
+    def extended(self, quantities: Mapping[str, Quantity], equations: Iterable[Equation]) -> System:
+        """The system with more quantities and equations behind its own, numbered on."""
+        first = len(self.equations) + 1
+        added = tuple(replace(e, number=n) for n, e in enumerate(equations, first))
+        merged = dict(self.quantities)
+        for quantity in quantities.values():
+            if merged.get(quantity.name) != quantity:
+                add_quantity(merged, quantity)
+        count = len(self.equations) if self.forward_count < 0 else self.forward_count
+        return replace(
+            self,
+            quantities=merged,
+            equations=self.equations + added,
+            forward_count=count,
         )
 
     def of_kind(self, *kinds: Kind) -> tuple[Quantity, ...]:

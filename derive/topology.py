@@ -33,6 +33,7 @@ _TOP = (
     "equations",
     "signals",
     "parameters",
+    "with",
 )
 _INPUT = ("size", "time", "batch", "mask")
 _LAYER = (
@@ -136,6 +137,7 @@ def _network(data: dict[str, Any], default_name: str) -> Network:
         layers=tuple(_layer(n, _as_table(v, f"layers.{_key(n)}")) for n, v in layers.items()),
         losses=tuple(_loss(n, v) for n, v in losses.items()),
         outputs=_strings(data, "outputs", ""),
+        extras=_strings(data, "with", ""),
         cells={n: _cell(n, _as_table(v, f"cells.{_key(n)}")) for n, v in cells.items()},
         equations=_string(data, "equations", "", ""),
         signals={n: _width(v, f"signals.{_key(n)}") for n, v in signals.items()},

@@ -484,10 +484,10 @@ def _input_gradients(arrays, T, S, B, dtype):
     W_b = arrays["W_b"]
     W_z = arrays["W_z"]
     W_g = arrays["W_g"]
-    d_n_forth = arrays["d_n_forth"]
-    d_n_back = arrays["d_n_back"]
-    d_n_z = arrays["d_n_z"]
     d_n_g = arrays["d_n_g"]
+    d_n_z = arrays["d_n_z"]
+    d_n_back = arrays["d_n_back"]
+    d_n_forth = arrays["d_n_forth"]
 
     d_source = (_rows(d_n_back) @ W_b).reshape(-1, B, 3)  # (40) ij,sbj->sbi
     d_source += (_rows(d_n_forth) @ W_f).reshape(-1, B, 3)  # (40) ij,sbj->sbi
@@ -506,11 +506,11 @@ def _initial_gradients(arrays, T, S, B, dtype):
     U_g = arrays["U_g"]
     Q = arrays["Q"]
     d_h = arrays["d_h"]
-    d_n_forth = arrays["d_n_forth"]
-    d_n_back = arrays["d_n_back"]
-    d_n_e = arrays["d_n_e"]
-    d_n_z = arrays["d_n_z"]
     d_n_g = arrays["d_n_g"]
+    d_n_z = arrays["d_n_z"]
+    d_n_e = arrays["d_n_e"]
+    d_n_back = arrays["d_n_back"]
+    d_n_forth = arrays["d_n_forth"]
 
     d_initial_forth = (_rows(d_n_forth[:1]) @ U_f).reshape(-1, B, 3)  # (63) ij,kbj->kbi
     d_after_back = (_rows(d_n_back[S - 1:]) @ U_b).reshape(-1, B, 3)  # (64) ij,kbj->kbi
@@ -593,12 +593,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -654,9 +654,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

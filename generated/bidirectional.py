@@ -258,8 +258,8 @@ def _input_gradients(arrays, T, B, dtype):
     """The gradients of the inputs."""
     W_past_x = arrays["W_past_x"]
     W_future_x = arrays["W_future_x"]
-    d_n_past = arrays["d_n_past"]
     d_n_future = arrays["d_n_future"]
+    d_n_past = arrays["d_n_past"]
 
     d_x = (_rows(d_n_future) @ W_future_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     d_x += (_rows(d_n_past) @ W_past_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
@@ -270,8 +270,8 @@ def _initial_gradients(arrays, T, B, dtype):
     """The gradients of values outside the steps."""
     U_past = arrays["U_past"]
     U_future = arrays["U_future"]
-    d_n_past = arrays["d_n_past"]
     d_n_future = arrays["d_n_future"]
+    d_n_past = arrays["d_n_past"]
 
     d_initial_past = (_rows(d_n_past[:1]) @ U_past).reshape(-1, B, 5)  # (24) ij,kbj->kbi
     d_after_future = (_rows(d_n_future[T - 1:]) @ U_future).reshape(-1, B, 5)  # (25) ij,kbj->kbi
@@ -335,12 +335,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -395,9 +395,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -571,10 +571,10 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_lower_character = arrays["W_f_lower_character"]
     W_g_lower_character = arrays["W_g_lower_character"]
     W_o_lower_character = arrays["W_o_lower_character"]
-    d_n_i_lower = arrays["d_n_i_lower"]
-    d_n_f_lower = arrays["d_n_f_lower"]
-    d_n_g_lower = arrays["d_n_g_lower"]
     d_n_o_lower = arrays["d_n_o_lower"]
+    d_n_g_lower = arrays["d_n_g_lower"]
+    d_n_f_lower = arrays["d_n_f_lower"]
+    d_n_i_lower = arrays["d_n_i_lower"]
 
     d_character = (_rows(d_n_o_lower) @ W_o_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
     d_character += (_rows(d_n_g_lower) @ W_g_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
@@ -595,16 +595,16 @@ def _initial_gradients(arrays, T, B, dtype):
     U_f_upper = arrays["U_f_upper"]
     U_g_upper = arrays["U_g_upper"]
     U_o_upper = arrays["U_o_upper"]
-    d_c_lower = arrays["d_c_lower"]
     d_c_upper = arrays["d_c_upper"]
-    d_n_i_lower = arrays["d_n_i_lower"]
-    d_n_f_lower = arrays["d_n_f_lower"]
-    d_n_g_lower = arrays["d_n_g_lower"]
-    d_n_o_lower = arrays["d_n_o_lower"]
-    d_n_i_upper = arrays["d_n_i_upper"]
-    d_n_f_upper = arrays["d_n_f_upper"]
-    d_n_g_upper = arrays["d_n_g_upper"]
     d_n_o_upper = arrays["d_n_o_upper"]
+    d_n_g_upper = arrays["d_n_g_upper"]
+    d_n_f_upper = arrays["d_n_f_upper"]
+    d_n_i_upper = arrays["d_n_i_upper"]
+    d_c_lower = arrays["d_c_lower"]
+    d_n_o_lower = arrays["d_n_o_lower"]
+    d_n_g_lower = arrays["d_n_g_lower"]
+    d_n_f_lower = arrays["d_n_f_lower"]
+    d_n_i_lower = arrays["d_n_i_lower"]
 
     d_initial_lower = (_rows(d_n_o_lower[:1]) @ U_o_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
     d_initial_lower += (_rows(d_n_g_lower[:1]) @ U_g_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
@@ -692,12 +692,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -754,9 +754,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -343,9 +343,9 @@ def _input_gradients(arrays, T, B, dtype):
     A = arrays["A"]
     E = arrays["E"]
     H = arrays["H"]
-    d_n_fast = arrays["d_n_fast"]
-    d_n_medium = arrays["d_n_medium"]
     d_n_slow = arrays["d_n_slow"]
+    d_n_medium = arrays["d_n_medium"]
+    d_n_fast = arrays["d_n_fast"]
 
     d_x = (_rows(d_n_slow) @ H).reshape(-1, B, 2)  # (18) ij,tbj->tbi
     d_x += (_rows(d_n_medium) @ E).reshape(-1, B, 2)  # (18) ij,tbj->tbi
@@ -361,11 +361,11 @@ def _initial_gradients(arrays, T, B, dtype):
     F = arrays["F"]
     G = arrays["G"]
     I = arrays["I"]
-    d_medium = arrays["d_medium"]
     d_slow = arrays["d_slow"]
-    d_n_fast = arrays["d_n_fast"]
-    d_n_medium = arrays["d_n_medium"]
     d_n_slow = arrays["d_n_slow"]
+    d_medium = arrays["d_medium"]
+    d_n_medium = arrays["d_n_medium"]
+    d_n_fast = arrays["d_n_fast"]
 
     d_initial_fast = (_rows(d_n_fast[:1]) @ B_f).reshape(-1, B, 3)  # (33) ij,kbj->kbi
     d_initial_medium = (_rows(d_n_medium[:1]) @ F).reshape(-1, B, 3)  # (34) ij,kbj->kbi
@@ -435,12 +435,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -496,9 +496,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

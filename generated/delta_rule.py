@@ -303,11 +303,11 @@ def _input_gradients(arrays, T, B, dtype):
     K = arrays["K"]
     V = arrays["V"]
     Q = arrays["Q"]
-    d_v = arrays["d_v"]
-    d_q = arrays["d_q"]
-    d_n_k = arrays["d_n_k"]
-    d_n_S = arrays["d_n_S"]
     d_n_beta = arrays["d_n_beta"]
+    d_n_S = arrays["d_n_S"]
+    d_q = arrays["d_q"]
+    d_v = arrays["d_v"]
+    d_n_k = arrays["d_n_k"]
 
     d_x = (_rows(d_n_S) @ D).reshape(-1, B, 3)  # (30) ij,tbj->tbi
     d_x += w * d_n_beta[:, :, None]  # (30)
@@ -321,9 +321,9 @@ def _initial_gradients(arrays, T, B, dtype):
     """The gradients of values outside the steps."""
     k = arrays["k"]
     D_x = arrays["D_x"]
-    d_S = arrays["d_S"]
     d_M = arrays["d_M"]
     d_v_M_k = arrays["d_v_M_k"]
+    d_S = arrays["d_S"]
 
     d_initial_S = D_x[:1][:, :, :, None] * d_S[:1]  # (37)
     d_initial_M = (  # (38)
@@ -396,12 +396,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -456,9 +456,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

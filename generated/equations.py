@@ -258,8 +258,8 @@ def _backward(arrays, T, B, dtype):
 def _input_gradients(arrays, T, B, dtype):
     """The gradients of the inputs."""
     Q = arrays["Q"]
-    d_n_a = arrays["d_n_a"]
     d_x_s = arrays["d_x_s"]
+    d_n_a = arrays["d_n_a"]
 
     d_x = (_rows(d_n_a) @ Q).reshape(-1, B, 3)  # (18) ij,tbj->tbi
     d_x += d_x_s[:, :, :3]  # (18)
@@ -270,8 +270,8 @@ def _initial_gradients(arrays, T, B, dtype):
     """The gradients of values outside the steps."""
     K = arrays["K"]
     U = arrays["U"]
-    d_n_a = arrays["d_n_a"]
     d_n_h = arrays["d_n_h"]
+    d_n_a = arrays["d_n_a"]
 
     d_initial_h = (_rows(d_n_h[:1]) @ U).reshape(-1, B, 6)  # (27) ij,kbj->kbi
     d_initial_h += (_rows(d_n_a[:1]) @ K).reshape(-1, B, 6)  # (27) ij,kbj->kbi
@@ -334,12 +334,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -393,9 +393,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

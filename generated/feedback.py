@@ -338,8 +338,8 @@ def _initial_gradients(arrays, T, B, dtype):
     W_second_second_2 = arrays["W_second_second_2"]
     W_second_second_5 = arrays["W_second_second_5"]
     W_second_output_1 = arrays["W_second_output_1"]
-    d_n_first = arrays["d_n_first"]
     d_n_second = arrays["d_n_second"]
+    d_n_first = arrays["d_n_first"]
 
     d_initial_x = (_rows(d_n_first[:1]) @ W_first_x_1).reshape(-1, B, 2)  # (28) ij,kbj->kbi
     d_initial_first = (_rows(d_n_second[:1]) @ W_second_first_1).reshape(-1, B, 5)  # (29) ij,kbj->kbi
@@ -415,12 +415,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -479,9 +479,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -319,9 +319,9 @@ def _input_gradients(arrays, T, B, dtype):
     W_r_memory_x = arrays["W_r_memory_x"]
     W_z_memory_x = arrays["W_z_memory_x"]
     W_n_memory_x = arrays["W_n_memory_x"]
-    d_n_r_memory = arrays["d_n_r_memory"]
-    d_n_z_memory = arrays["d_n_z_memory"]
     d_n_n_memory = arrays["d_n_n_memory"]
+    d_n_z_memory = arrays["d_n_z_memory"]
+    d_n_r_memory = arrays["d_n_r_memory"]
 
     d_x = (_rows(d_n_n_memory) @ W_n_memory_x).reshape(-1, B, 4)  # (21) ij,tbj->tbi
     d_x += (_rows(d_n_z_memory) @ W_z_memory_x).reshape(-1, B, 4)  # (21) ij,tbj->tbi
@@ -336,9 +336,9 @@ def _initial_gradients(arrays, T, B, dtype):
     U_z_memory = arrays["U_z_memory"]
     U_n_memory = arrays["U_n_memory"]
     d_memory = arrays["d_memory"]
-    d_n_r_memory = arrays["d_n_r_memory"]
-    d_n_z_memory = arrays["d_n_z_memory"]
     d_U_n_h_c_n_memory = arrays["d_U_n_h_c_n_memory"]
+    d_n_z_memory = arrays["d_n_z_memory"]
+    d_n_r_memory = arrays["d_n_r_memory"]
 
     d_initial_memory = (_rows(d_U_n_h_c_n_memory[:1]) @ U_n_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
     d_initial_memory += z_memory[:1] * d_memory[:1]  # (34)
@@ -409,12 +409,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -468,9 +468,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

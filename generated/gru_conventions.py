@@ -633,12 +633,12 @@ def _input_gradients(arrays, T, B, dtype):
     W_r_other_x_2 = arrays["W_r_other_x_2"]
     W_z_other_x_2 = arrays["W_z_other_x_2"]
     W_n_other_x_2 = arrays["W_n_other_x_2"]
-    d_n_r_after = arrays["d_n_r_after"]
-    d_n_z_after = arrays["d_n_z_after"]
-    d_n_n_after = arrays["d_n_n_after"]
-    d_n_r_other = arrays["d_n_r_other"]
-    d_n_z_other = arrays["d_n_z_other"]
     d_n_n_other = arrays["d_n_n_other"]
+    d_n_z_other = arrays["d_n_z_other"]
+    d_n_r_other = arrays["d_n_r_other"]
+    d_n_n_after = arrays["d_n_n_after"]
+    d_n_z_after = arrays["d_n_z_after"]
+    d_n_r_after = arrays["d_n_r_after"]
 
     d_x = (_rows(d_n_n_after) @ W_n_after_x).reshape(-1, B, 2)  # (50) ij,tbj->tbi
     d_x += (_rows(d_n_z_after) @ W_z_after_x).reshape(-1, B, 2)  # (50) ij,tbj->tbi
@@ -666,19 +666,19 @@ def _initial_gradients(arrays, T, B, dtype):
     W_z_other_x_2 = arrays["W_z_other_x_2"]
     U_z_other = arrays["U_z_other"]
     W_n_other_x_2 = arrays["W_n_other_x_2"]
-    d_after = arrays["d_after"]
-    d_before = arrays["d_before"]
     d_other = arrays["d_other"]
-    d_n_r_after = arrays["d_n_r_after"]
-    d_n_z_after = arrays["d_n_z_after"]
-    d_U_n_h_c_n_after = arrays["d_U_n_h_c_n_after"]
-    d_n_r_before = arrays["d_n_r_before"]
-    d_n_z_before = arrays["d_n_z_before"]
-    d_r_h_before = arrays["d_r_h_before"]
-    d_n_r_other = arrays["d_n_r_other"]
-    d_n_z_other = arrays["d_n_z_other"]
-    d_r_h_other = arrays["d_r_h_other"]
     d_n_n_other = arrays["d_n_n_other"]
+    d_r_h_other = arrays["d_r_h_other"]
+    d_n_z_other = arrays["d_n_z_other"]
+    d_n_r_other = arrays["d_n_r_other"]
+    d_before = arrays["d_before"]
+    d_r_h_before = arrays["d_r_h_before"]
+    d_n_z_before = arrays["d_n_z_before"]
+    d_n_r_before = arrays["d_n_r_before"]
+    d_after = arrays["d_after"]
+    d_U_n_h_c_n_after = arrays["d_U_n_h_c_n_after"]
+    d_n_z_after = arrays["d_n_z_after"]
+    d_n_r_after = arrays["d_n_r_after"]
 
     d_initial_x = np.zeros((2, B, 2), dtype)
     d_initial_x[:min(2, T)] += (_rows(d_n_n_other[:min(2, T)]) @ W_n_other_x_2).reshape(-1, B, 2)  # (82) ij,kbj->kbi
@@ -764,12 +764,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -828,9 +828,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

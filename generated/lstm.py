@@ -356,10 +356,10 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_memory_x = arrays["W_f_memory_x"]
     W_g_memory_x = arrays["W_g_memory_x"]
     W_o_memory_x = arrays["W_o_memory_x"]
-    d_n_i_memory = arrays["d_n_i_memory"]
-    d_n_f_memory = arrays["d_n_f_memory"]
-    d_n_g_memory = arrays["d_n_g_memory"]
     d_n_o_memory = arrays["d_n_o_memory"]
+    d_n_g_memory = arrays["d_n_g_memory"]
+    d_n_f_memory = arrays["d_n_f_memory"]
+    d_n_i_memory = arrays["d_n_i_memory"]
 
     d_x = (_rows(d_n_o_memory) @ W_o_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
     d_x += (_rows(d_n_g_memory) @ W_g_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
@@ -376,10 +376,10 @@ def _initial_gradients(arrays, T, B, dtype):
     U_g_memory = arrays["U_g_memory"]
     U_o_memory = arrays["U_o_memory"]
     d_c_memory = arrays["d_c_memory"]
-    d_n_i_memory = arrays["d_n_i_memory"]
-    d_n_f_memory = arrays["d_n_f_memory"]
-    d_n_g_memory = arrays["d_n_g_memory"]
     d_n_o_memory = arrays["d_n_o_memory"]
+    d_n_g_memory = arrays["d_n_g_memory"]
+    d_n_f_memory = arrays["d_n_f_memory"]
+    d_n_i_memory = arrays["d_n_i_memory"]
 
     d_initial_memory = (_rows(d_n_o_memory[:1]) @ U_o_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
     d_initial_memory += (_rows(d_n_g_memory[:1]) @ U_g_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
@@ -452,12 +452,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -512,9 +512,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

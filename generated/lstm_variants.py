@@ -976,17 +976,17 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_normalised_x_1 = arrays["W_f_normalised_x_1"]
     W_g_normalised_x_1 = arrays["W_g_normalised_x_1"]
     W_o_normalised_x_1 = arrays["W_o_normalised_x_1"]
-    d_n_f_coupled = arrays["d_n_f_coupled"]
-    d_n_g_coupled = arrays["d_n_g_coupled"]
-    d_n_o_coupled = arrays["d_n_o_coupled"]
-    d_n_i_projected = arrays["d_n_i_projected"]
-    d_n_f_projected = arrays["d_n_f_projected"]
-    d_n_g_projected = arrays["d_n_g_projected"]
-    d_n_o_projected = arrays["d_n_o_projected"]
-    d_n_i_normalised = arrays["d_n_i_normalised"]
-    d_n_f_normalised = arrays["d_n_f_normalised"]
-    d_n_g_normalised = arrays["d_n_g_normalised"]
     d_n_o_normalised = arrays["d_n_o_normalised"]
+    d_n_g_normalised = arrays["d_n_g_normalised"]
+    d_n_f_normalised = arrays["d_n_f_normalised"]
+    d_n_i_normalised = arrays["d_n_i_normalised"]
+    d_n_o_projected = arrays["d_n_o_projected"]
+    d_n_g_projected = arrays["d_n_g_projected"]
+    d_n_f_projected = arrays["d_n_f_projected"]
+    d_n_i_projected = arrays["d_n_i_projected"]
+    d_n_o_coupled = arrays["d_n_o_coupled"]
+    d_n_g_coupled = arrays["d_n_g_coupled"]
+    d_n_f_coupled = arrays["d_n_f_coupled"]
 
     d_x = (_rows(d_n_o_projected) @ W_o_projected_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
     d_x += (_rows(d_n_g_projected) @ W_g_projected_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
@@ -1022,20 +1022,20 @@ def _initial_gradients(arrays, T, B, dtype):
     U_g_normalised = arrays["U_g_normalised"]
     W_o_normalised_x_1 = arrays["W_o_normalised_x_1"]
     U_o_normalised = arrays["U_o_normalised"]
-    d_c_coupled = arrays["d_c_coupled"]
-    d_c_projected = arrays["d_c_projected"]
     d_c_normalised = arrays["d_c_normalised"]
-    d_n_f_coupled = arrays["d_n_f_coupled"]
-    d_n_g_coupled = arrays["d_n_g_coupled"]
-    d_n_o_coupled = arrays["d_n_o_coupled"]
-    d_n_i_projected = arrays["d_n_i_projected"]
-    d_n_f_projected = arrays["d_n_f_projected"]
-    d_n_g_projected = arrays["d_n_g_projected"]
-    d_n_o_projected = arrays["d_n_o_projected"]
-    d_n_i_normalised = arrays["d_n_i_normalised"]
-    d_n_f_normalised = arrays["d_n_f_normalised"]
-    d_n_g_normalised = arrays["d_n_g_normalised"]
     d_n_o_normalised = arrays["d_n_o_normalised"]
+    d_n_g_normalised = arrays["d_n_g_normalised"]
+    d_n_f_normalised = arrays["d_n_f_normalised"]
+    d_n_i_normalised = arrays["d_n_i_normalised"]
+    d_c_projected = arrays["d_c_projected"]
+    d_n_o_projected = arrays["d_n_o_projected"]
+    d_n_g_projected = arrays["d_n_g_projected"]
+    d_n_f_projected = arrays["d_n_f_projected"]
+    d_n_i_projected = arrays["d_n_i_projected"]
+    d_c_coupled = arrays["d_c_coupled"]
+    d_n_o_coupled = arrays["d_n_o_coupled"]
+    d_n_g_coupled = arrays["d_n_g_coupled"]
+    d_n_f_coupled = arrays["d_n_f_coupled"]
 
     d_initial_x = (_rows(d_n_o_normalised[:1]) @ W_o_normalised_x_1).reshape(-1, B, 2)  # (129) ij,kbj->kbi
     d_initial_x += (_rows(d_n_g_normalised[:1]) @ W_g_normalised_x_1).reshape(-1, B, 2)  # (129) ij,kbj->kbi
@@ -1126,12 +1126,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -1193,9 +1193,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

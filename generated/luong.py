@@ -338,8 +338,8 @@ def _input_gradients(arrays, T, S, B, dtype):
     """The gradients of the inputs."""
     W_e = arrays["W_e"]
     W = arrays["W"]
-    d_n_enc = arrays["d_n_enc"]
     d_n_h = arrays["d_n_h"]
+    d_n_enc = arrays["d_n_enc"]
 
     d_source = (_rows(d_n_enc) @ W_e).reshape(-1, B, 3)  # (30) ij,sbj->sbi
     d_word = (_rows(d_n_h) @ W).reshape(-1, B, 4)  # (31) ij,tbj->tbi
@@ -352,8 +352,8 @@ def _initial_gradients(arrays, T, S, B, dtype):
     U_e = arrays["U_e"]
     F = arrays["F"]
     U = arrays["U"]
-    d_n_enc = arrays["d_n_enc"]
     d_n_h = arrays["d_n_h"]
+    d_n_enc = arrays["d_n_enc"]
 
     d_initial_enc = (_rows(d_n_enc[:1]) @ U_e).reshape(-1, B, 3)  # (42) ij,kbj->kbi
     d_initial_att = (_rows(d_n_h[:1]) @ F).reshape(-1, B, 5)  # (43) ij,kbj->kbi
@@ -419,12 +419,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -480,9 +480,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -491,12 +491,12 @@ def _input_gradients(arrays, T, B, dtype):
     W_r_back_x = arrays["W_r_back_x"]
     W_z_back_x = arrays["W_z_back_x"]
     W_n_back_x = arrays["W_n_back_x"]
-    d_n_r_forth = arrays["d_n_r_forth"]
-    d_n_z_forth = arrays["d_n_z_forth"]
-    d_n_n_forth = arrays["d_n_n_forth"]
-    d_n_r_back = arrays["d_n_r_back"]
-    d_n_z_back = arrays["d_n_z_back"]
     d_n_n_back = arrays["d_n_n_back"]
+    d_n_z_back = arrays["d_n_z_back"]
+    d_n_r_back = arrays["d_n_r_back"]
+    d_n_n_forth = arrays["d_n_n_forth"]
+    d_n_z_forth = arrays["d_n_z_forth"]
+    d_n_r_forth = arrays["d_n_r_forth"]
 
     d_x = (_rows(d_n_n_back) @ W_n_back_x).reshape(-1, B, 3)  # (38) ij,tbj->tbi
     d_x += (_rows(d_n_z_back) @ W_z_back_x).reshape(-1, B, 3)  # (38) ij,tbj->tbi
@@ -517,14 +517,14 @@ def _initial_gradients(arrays, T, B, dtype):
     U_r_back = arrays["U_r_back"]
     U_z_back = arrays["U_z_back"]
     U_n_back = arrays["U_n_back"]
-    d_forth = arrays["d_forth"]
     d_back = arrays["d_back"]
-    d_n_r_forth = arrays["d_n_r_forth"]
-    d_n_z_forth = arrays["d_n_z_forth"]
-    d_U_n_h_c_n_forth = arrays["d_U_n_h_c_n_forth"]
-    d_n_r_back = arrays["d_n_r_back"]
-    d_n_z_back = arrays["d_n_z_back"]
     d_U_n_h_c_n_back = arrays["d_U_n_h_c_n_back"]
+    d_n_z_back = arrays["d_n_z_back"]
+    d_n_r_back = arrays["d_n_r_back"]
+    d_forth = arrays["d_forth"]
+    d_U_n_h_c_n_forth = arrays["d_U_n_h_c_n_forth"]
+    d_n_z_forth = arrays["d_n_z_forth"]
+    d_n_r_forth = arrays["d_n_r_forth"]
 
     d_initial_forth = (_rows(d_U_n_h_c_n_forth[:1]) @ U_n_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_forth += z_forth[:1] * d_forth[:1]  # (62)
@@ -608,12 +608,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -668,9 +668,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -426,10 +426,10 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_hidden_context = arrays["W_f_hidden_context"]
     W_g_hidden_context = arrays["W_g_hidden_context"]
     W_o_hidden_context = arrays["W_o_hidden_context"]
-    d_n_i_hidden = arrays["d_n_i_hidden"]
-    d_n_f_hidden = arrays["d_n_f_hidden"]
-    d_n_g_hidden = arrays["d_n_g_hidden"]
     d_n_o_hidden = arrays["d_n_o_hidden"]
+    d_n_g_hidden = arrays["d_n_g_hidden"]
+    d_n_f_hidden = arrays["d_n_f_hidden"]
+    d_n_i_hidden = arrays["d_n_i_hidden"]
 
     d_context = np.einsum('ij,tbj->bi', W_o_hidden_context.T, d_n_o_hidden)  # (28) ij,tbj->bi
     d_context += np.einsum('ij,tbj->bi', W_g_hidden_context.T, d_n_g_hidden)  # (28) ij,tbj->bi
@@ -450,10 +450,10 @@ def _initial_gradients(arrays, T, B, dtype):
     W_o_hidden_output_1 = arrays["W_o_hidden_output_1"]
     U_o_hidden = arrays["U_o_hidden"]
     d_c_hidden = arrays["d_c_hidden"]
-    d_n_i_hidden = arrays["d_n_i_hidden"]
-    d_n_f_hidden = arrays["d_n_f_hidden"]
-    d_n_g_hidden = arrays["d_n_g_hidden"]
     d_n_o_hidden = arrays["d_n_o_hidden"]
+    d_n_g_hidden = arrays["d_n_g_hidden"]
+    d_n_f_hidden = arrays["d_n_f_hidden"]
+    d_n_i_hidden = arrays["d_n_i_hidden"]
 
     d_initial_output = (_rows(d_n_o_hidden[:1]) @ W_o_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
     d_initial_output += (_rows(d_n_g_hidden[:1]) @ W_g_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
@@ -539,12 +539,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -600,9 +600,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

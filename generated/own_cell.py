@@ -275,8 +275,8 @@ def _input_gradients(arrays, T, B, dtype):
     W_memory_x = arrays["W_memory_x"]
     W_memory_x_1 = arrays["W_memory_x_1"]
     W_memory_x_3 = arrays["W_memory_x_3"]
-    d_n_g_memory = arrays["d_n_g_memory"]
     d_n_n_memory = arrays["d_n_n_memory"]
+    d_n_g_memory = arrays["d_n_g_memory"]
 
     d_x = (_rows(d_n_n_memory) @ W_memory_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     d_x += (_rows(d_n_g_memory) @ V_memory_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
@@ -296,8 +296,8 @@ def _initial_gradients(arrays, T, B, dtype):
     W_memory_x_1 = arrays["W_memory_x_1"]
     W_memory_x_3 = arrays["W_memory_x_3"]
     d_memory = arrays["d_memory"]
-    d_n_g_memory = arrays["d_n_g_memory"]
     d_n_n_memory = arrays["d_n_n_memory"]
+    d_n_g_memory = arrays["d_n_g_memory"]
 
     d_initial_x = np.zeros((3, B, 3), dtype)
     d_initial_x[2:] += (_rows(d_n_n_memory[:1]) @ W_memory_x_1).reshape(-1, B, 3)  # (26) ij,kbj->kbi
@@ -374,12 +374,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -436,9 +436,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -660,11 +660,11 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_multiplicative_x = arrays["W_f_multiplicative_x"]
     W_g_multiplicative_x = arrays["W_g_multiplicative_x"]
     W_o_multiplicative_x = arrays["W_o_multiplicative_x"]
-    d_W_m_multiplicative_x_x_multiplicative = arrays["d_W_m_multiplicative_x_x_multiplicative"]
-    d_n_i_multiplicative = arrays["d_n_i_multiplicative"]
-    d_n_f_multiplicative = arrays["d_n_f_multiplicative"]
-    d_n_g_multiplicative = arrays["d_n_g_multiplicative"]
     d_n_o_multiplicative = arrays["d_n_o_multiplicative"]
+    d_n_g_multiplicative = arrays["d_n_g_multiplicative"]
+    d_n_f_multiplicative = arrays["d_n_f_multiplicative"]
+    d_n_i_multiplicative = arrays["d_n_i_multiplicative"]
+    d_W_m_multiplicative_x_x_multiplicative = arrays["d_W_m_multiplicative_x_x_multiplicative"]
 
     d_x = (_rows(d_n_o_multiplicative) @ W_o_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
     d_x += (_rows(d_n_g_multiplicative) @ W_g_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
@@ -686,16 +686,16 @@ def _initial_gradients(arrays, T, B, dtype):
     W_tapped_multiplicative_2 = arrays["W_tapped_multiplicative_2"]
     U_f_minimal = arrays["U_f_minimal"]
     u_independent = arrays["u_independent"]
-    d_c_multiplicative = arrays["d_c_multiplicative"]
-    d_tapped = arrays["d_tapped"]
-    d_minimal = arrays["d_minimal"]
-    d_U_m_h_multiplicative = arrays["d_U_m_h_multiplicative"]
-    d_n_z_tapped = arrays["d_n_z_tapped"]
-    d_h_part_tapped = arrays["d_h_part_tapped"]
-    d_n_tapped = arrays["d_n_tapped"]
-    d_n_f_minimal = arrays["d_n_f_minimal"]
-    d_f_h_minimal = arrays["d_f_h_minimal"]
     d_n_independent = arrays["d_n_independent"]
+    d_minimal = arrays["d_minimal"]
+    d_f_h_minimal = arrays["d_f_h_minimal"]
+    d_n_f_minimal = arrays["d_n_f_minimal"]
+    d_tapped = arrays["d_tapped"]
+    d_n_tapped = arrays["d_n_tapped"]
+    d_h_part_tapped = arrays["d_h_part_tapped"]
+    d_n_z_tapped = arrays["d_n_z_tapped"]
+    d_c_multiplicative = arrays["d_c_multiplicative"]
+    d_U_m_h_multiplicative = arrays["d_U_m_h_multiplicative"]
 
     d_initial_multiplicative = np.zeros((2, B, 3), dtype)
     d_initial_multiplicative[:min(2, T)] += (_rows(d_n_tapped[:min(2, T)]) @ W_tapped_multiplicative_2).reshape(-1, B, 3)  # (83) ij,kbj->kbi
@@ -791,12 +791,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -854,9 +854,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

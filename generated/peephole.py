@@ -683,14 +683,14 @@ def _input_gradients(arrays, T, B, dtype):
     W_g_full_x_3 = arrays["W_g_full_x_3"]
     W_o_full_x_1 = arrays["W_o_full_x_1"]
     W_o_full_x_3 = arrays["W_o_full_x_3"]
-    d_n_i_diagonal = arrays["d_n_i_diagonal"]
-    d_n_f_diagonal = arrays["d_n_f_diagonal"]
-    d_n_g_diagonal = arrays["d_n_g_diagonal"]
-    d_n_o_diagonal = arrays["d_n_o_diagonal"]
-    d_n_i_full = arrays["d_n_i_full"]
-    d_n_f_full = arrays["d_n_f_full"]
-    d_n_g_full = arrays["d_n_g_full"]
     d_n_o_full = arrays["d_n_o_full"]
+    d_n_g_full = arrays["d_n_g_full"]
+    d_n_f_full = arrays["d_n_f_full"]
+    d_n_i_full = arrays["d_n_i_full"]
+    d_n_o_diagonal = arrays["d_n_o_diagonal"]
+    d_n_g_diagonal = arrays["d_n_g_diagonal"]
+    d_n_f_diagonal = arrays["d_n_f_diagonal"]
+    d_n_i_diagonal = arrays["d_n_i_diagonal"]
 
     d_x = (_rows(d_n_o_diagonal) @ W_o_diagonal_x).reshape(-1, B, 2)  # (42) ij,tbj->tbi
     d_x += (_rows(d_n_g_diagonal) @ W_g_diagonal_x).reshape(-1, B, 2)  # (42) ij,tbj->tbi
@@ -731,16 +731,16 @@ def _initial_gradients(arrays, T, B, dtype):
     W_o_full_x_1 = arrays["W_o_full_x_1"]
     W_o_full_x_3 = arrays["W_o_full_x_3"]
     U_o_full = arrays["U_o_full"]
-    d_c_diagonal = arrays["d_c_diagonal"]
-    d_c_full = arrays["d_c_full"]
-    d_n_i_diagonal = arrays["d_n_i_diagonal"]
-    d_n_f_diagonal = arrays["d_n_f_diagonal"]
-    d_n_g_diagonal = arrays["d_n_g_diagonal"]
-    d_n_o_diagonal = arrays["d_n_o_diagonal"]
-    d_n_i_full = arrays["d_n_i_full"]
-    d_n_f_full = arrays["d_n_f_full"]
-    d_n_g_full = arrays["d_n_g_full"]
     d_n_o_full = arrays["d_n_o_full"]
+    d_c_full = arrays["d_c_full"]
+    d_n_g_full = arrays["d_n_g_full"]
+    d_n_f_full = arrays["d_n_f_full"]
+    d_n_i_full = arrays["d_n_i_full"]
+    d_n_o_diagonal = arrays["d_n_o_diagonal"]
+    d_c_diagonal = arrays["d_c_diagonal"]
+    d_n_g_diagonal = arrays["d_n_g_diagonal"]
+    d_n_f_diagonal = arrays["d_n_f_diagonal"]
+    d_n_i_diagonal = arrays["d_n_i_diagonal"]
 
     d_initial_x = np.zeros((3, B, 2), dtype)
     d_initial_x[2:] += (_rows(d_n_o_full[:1]) @ W_o_full_x_1).reshape(-1, B, 2)  # (81) ij,kbj->kbi
@@ -836,12 +836,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -901,9 +901,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

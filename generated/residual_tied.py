@@ -507,15 +507,15 @@ def _initial_gradients(arrays, T, B, dtype):
     U_z_first = arrays["U_z_first"]
     U_n_first = arrays["U_n_first"]
     W_output_x_1 = arrays["W_output_x_1"]
-    d_first = arrays["d_first"]
-    d_second = arrays["d_second"]
     d_output = arrays["d_output"]
-    d_n_r_first = arrays["d_n_r_first"]
-    d_n_z_first = arrays["d_n_z_first"]
-    d_U_n_h_c_n_first = arrays["d_U_n_h_c_n_first"]
-    d_n_r_second = arrays["d_n_r_second"]
-    d_n_z_second = arrays["d_n_z_second"]
+    d_second = arrays["d_second"]
     d_U_n_h_c_n_second = arrays["d_U_n_h_c_n_second"]
+    d_n_z_second = arrays["d_n_z_second"]
+    d_n_r_second = arrays["d_n_r_second"]
+    d_first = arrays["d_first"]
+    d_U_n_h_c_n_first = arrays["d_U_n_h_c_n_first"]
+    d_n_z_first = arrays["d_n_z_first"]
+    d_n_r_first = arrays["d_n_r_first"]
 
     d_initial_x = (_rows(d_output[:1]) @ W_output_x_1).reshape(-1, B, 3)  # (61) ij,kbj->kbi
     d_initial_first = (_rows(d_U_n_h_c_n_first[:1]) @ U_n_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
@@ -593,12 +593,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -656,9 +656,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

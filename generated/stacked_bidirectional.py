@@ -1159,14 +1159,14 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_back_x = arrays["W_f_back_x"]
     W_g_back_x = arrays["W_g_back_x"]
     W_o_back_x = arrays["W_o_back_x"]
-    d_n_i_forth = arrays["d_n_i_forth"]
-    d_n_f_forth = arrays["d_n_f_forth"]
-    d_n_g_forth = arrays["d_n_g_forth"]
-    d_n_o_forth = arrays["d_n_o_forth"]
-    d_n_i_back = arrays["d_n_i_back"]
-    d_n_f_back = arrays["d_n_f_back"]
-    d_n_g_back = arrays["d_n_g_back"]
     d_n_o_back = arrays["d_n_o_back"]
+    d_n_g_back = arrays["d_n_g_back"]
+    d_n_f_back = arrays["d_n_f_back"]
+    d_n_i_back = arrays["d_n_i_back"]
+    d_n_o_forth = arrays["d_n_o_forth"]
+    d_n_g_forth = arrays["d_n_g_forth"]
+    d_n_f_forth = arrays["d_n_f_forth"]
+    d_n_i_forth = arrays["d_n_i_forth"]
 
     d_x = (_rows(d_n_o_back) @ W_o_back_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
     d_x += (_rows(d_n_g_back) @ W_g_back_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
@@ -1202,30 +1202,30 @@ def _initial_gradients(arrays, T, B, dtype):
     U_f_back2 = arrays["U_f_back2"]
     U_g_back2 = arrays["U_g_back2"]
     U_o_back2 = arrays["U_o_back2"]
-    d_c_forth = arrays["d_c_forth"]
-    d_c_back = arrays["d_c_back"]
-    d_c_forth2 = arrays["d_c_forth2"]
-    d_c_back2 = arrays["d_c_back2"]
-    d_n_i_forth = arrays["d_n_i_forth"]
-    d_n_f_forth = arrays["d_n_f_forth"]
-    d_n_g_forth = arrays["d_n_g_forth"]
-    d_n_o_forth = arrays["d_n_o_forth"]
-    d_n_i_back = arrays["d_n_i_back"]
-    d_n_f_back = arrays["d_n_f_back"]
-    d_n_g_back = arrays["d_n_g_back"]
-    d_n_o_back = arrays["d_n_o_back"]
-    d_n_i_forth2 = arrays["d_n_i_forth2"]
-    d_n_f_forth2 = arrays["d_n_f_forth2"]
-    d_n_g_forth2 = arrays["d_n_g_forth2"]
-    d_n_o_forth2 = arrays["d_n_o_forth2"]
-    d_n_i_back2 = arrays["d_n_i_back2"]
-    d_n_f_back2 = arrays["d_n_f_back2"]
-    d_n_g_back2 = arrays["d_n_g_back2"]
-    d_n_o_back2 = arrays["d_n_o_back2"]
-    d_state_forth = arrays["d_state_forth"]
-    d_state_back = arrays["d_state_back"]
-    d_state_forth2 = arrays["d_state_forth2"]
     d_state_back2 = arrays["d_state_back2"]
+    d_c_back2 = arrays["d_c_back2"]
+    d_n_o_back2 = arrays["d_n_o_back2"]
+    d_n_g_back2 = arrays["d_n_g_back2"]
+    d_n_f_back2 = arrays["d_n_f_back2"]
+    d_n_i_back2 = arrays["d_n_i_back2"]
+    d_state_forth2 = arrays["d_state_forth2"]
+    d_c_forth2 = arrays["d_c_forth2"]
+    d_n_o_forth2 = arrays["d_n_o_forth2"]
+    d_n_g_forth2 = arrays["d_n_g_forth2"]
+    d_n_f_forth2 = arrays["d_n_f_forth2"]
+    d_n_i_forth2 = arrays["d_n_i_forth2"]
+    d_state_back = arrays["d_state_back"]
+    d_c_back = arrays["d_c_back"]
+    d_n_o_back = arrays["d_n_o_back"]
+    d_n_g_back = arrays["d_n_g_back"]
+    d_n_f_back = arrays["d_n_f_back"]
+    d_n_i_back = arrays["d_n_i_back"]
+    d_state_forth = arrays["d_state_forth"]
+    d_c_forth = arrays["d_c_forth"]
+    d_n_o_forth = arrays["d_n_o_forth"]
+    d_n_g_forth = arrays["d_n_g_forth"]
+    d_n_f_forth = arrays["d_n_f_forth"]
+    d_n_i_forth = arrays["d_n_i_forth"]
 
     d_initial_state_forth = (_rows(d_n_o_forth[:1]) @ U_o_forth).reshape(-1, B, 4)  # (155) ij,kbj->kbi
     d_initial_state_forth += d_state_forth[:1] * (1 - valid[:1][:, :, None])  # (155)
@@ -1331,12 +1331,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -1397,9 +1397,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -269,8 +269,8 @@ def _initial_gradients(arrays, T, B, dtype):
     W_word_phone_2 = arrays["W_word_phone_2"]
     W_word_phone_3 = arrays["W_word_phone_3"]
     W_word_phone_4 = arrays["W_word_phone_4"]
-    d_n_phone = arrays["d_n_phone"]
     d_n_word = arrays["d_n_word"]
+    d_n_phone = arrays["d_n_phone"]
 
     d_initial_frame = np.zeros((2, B, 6), dtype)
     d_initial_frame[1:] += (_rows(d_n_phone[:1]) @ W_phone_frame_1).reshape(-1, B, 6)  # (21) ij,kbj->kbi
@@ -354,12 +354,12 @@ def _prepare(
             where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
             shape = tuple(sizes.get(n, n) for n in shape)
-            whole = group == "targets" and name in CLASSES
-            if whole:
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
                 array = _one_hot(where, array, shape)
             elif name in MASKS and group == "inputs":
-                whole, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, whole)
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
@@ -416,9 +416,9 @@ def _sizes(groups, steps):
     return sizes
 
 
-def _checked(where, array, shape, whole):
+def _checked(where, array, shape, is_data):
     """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (whole and array.dtype.kind in "biu"):
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
         raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")

@@ -130,7 +130,7 @@ def test_float32_stays_float32():
 
 
 if __name__ == "__main__":
-    table = worst_errors()
+    table = {**worst_errors()}
     for name, error in table.items():
         print(f"{'ok  ' if error <= TOLERANCE else 'WRONG'} {error:9.1e}  {name}")
     print(f"worst {max(table.values()):.1e}, tolerance {TOLERANCE:.0e}, by complex step")

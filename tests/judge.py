@@ -34,7 +34,7 @@ def judge(seed: int) -> None:
     )
     assert np.isfinite(loss), f"seed {seed}"
     values = example.interpreted(derived)
-    signals = module.forward(example.parameters, example.inputs, example.initial)
+    signals = module.forward(example.parameters, example.inputs, example.initial, **example.free)
     for name, array in signals.items():
         assert relative(array, values[name], 1e-3) < VALUES, f"seed {seed}: signal {name}"
     assert relative(loss, values["loss"], 1e-3) < VALUES, f"seed {seed}: loss"
@@ -58,7 +58,9 @@ def moderate_example(module: types.ModuleType, seed: int) -> Example:
     for scale in (0.5, 0.2, 0.05):
         example = Example(module, seed, 1 + seed % 8, 1 + seed % 3, scale)
         with np.errstate(all="ignore"):
-            signals = module.forward(example.parameters, example.inputs, example.initial)
+            signals = module.forward(
+                example.parameters, example.inputs, example.initial, **example.free
+            )
         if all(np.abs(array).max() < 50 for array in signals.values()):
             break
     return example

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from codegen.emit import boundary_values, module_source
+from codegen.boundaries import boundary_values
+from codegen.emit import module_source
 from derive import System, adjoint, interpret
 
 Arrays = dict[str, Any]
@@ -35,6 +36,9 @@ class Example:
         self.steps, self.batch = steps, batch
         self.parameters = {n: scale * rng.standard_normal(s) for n, s in module.PARAMETERS.items()}
         sizes = {"B": batch, **{name: steps + n for n, name in enumerate(module.LENGTHS)}}
+        # The number of steps, for a module whose inputs do not say it.
+        given = {size for shape in module.INPUTS.values() for size in shape}
+        self.free = {} if "T" in given else {"steps": steps}
         self.lengths = {name: sizes[name] for name in module.LENGTHS}
 
         def shaped(shapes: Arrays) -> Arrays:

@@ -21,12 +21,17 @@ def test_the_shelf_is_full() -> None:
     names = {path.stem for path in TOPOLOGIES}
     assert names >= {
         "elman", "jordan", "narx", "tdnn", "feedback", "two_in_two_out", "lstm", "gru", "char_lstm",
+        "bidirectional", "stacked_bidirectional", "peephole", "lstm_variants", "gru_conventions",
+        "own_gates", "bahdanau", "luong", "self_attention", "own_past", "delta_rule",
+        "many_to_one", "one_to_many", "clockwork", "residual_tied", "perceptron", "radial_basis",
+        "derivatives",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", TOPOLOGIES, ids=lambda p: p.stem)
 def test_remade_byte_for_byte(path: Path) -> None:
-    for name, text in generate(build(load(path))).files().items():
+    network = load(path)
+    for name, text in generate(build(network), network.extras).files().items():
         kept = (FOLDER / name).read_text(encoding="utf-8")
         difference = "".join(
             difflib.unified_diff(kept.splitlines(True), text.splitlines(True), name, "remade")
@@ -40,7 +45,7 @@ def test_nothing_else_lies_there() -> None:
     assert {p.name for p in FOLDER.iterdir() if p.is_file()} == made
 
 
-@pytest.mark.parametrize("name", ["feedback", "char_lstm", "equations"])
+@pytest.mark.parametrize("name", ["feedback", "char_lstm", "derivatives", "self_attention"])
 def test_same_bytes_under_every_hash_seed(name: str, tmp_path: Path) -> None:
     texts = set()
     for seed in ("0", "1", "42", "4294967295"):

@@ -1,0 +1,108 @@
+"""Values outside the given steps: what they are called, and the arrays that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from derive.system import Quantity, System, check_names
+
+
+def allocated(quantity: Quantity, system: System, prefix: str = "") -> str:
+    """An array with rows outside the steps, for a quantity or for its tangent."""
+    reach = system.reach[quantity.name]
+    keys = {b.side: b.key for b in boundary_values(system) if b.quantity == quantity.name}
+    before, after = (
+        f'arrays.get("{prefix}initial_{keys[side]}")' if prefix and side in keys else "None"
+        for side in ("initial", "after")
+    )
+    length, *rest = map(str, system.shape(quantity))
+    shape = ", ".join(rest) + ("," if len(rest) == 1 else "")
+    rows = f"{before}, {reach.before}, {after}, {reach.after}"
+    return f"_extended({length}, ({shape}), {rows}, dtype)"
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """Values of a quantity outside 0..T-1: how the module's user names them."""
+
+    key: str
+    quantity: str
+    side: str
+    steps: int
+    shape: tuple[int | str, ...]
+    gradient: str
+
+
+def boundary_values(system: System) -> list[Boundary]:
+    """The entries of `initial`: before the first step, or after the last.
+
+    What is read on one side alone goes by the quantity's name; where both sides are read, the
+    side after the last step gets `_after` behind it.
+    """
+    found = []
+    for name, reach in system.reach.items():
+        quantity = system.quantities[name]
+        if quantity.kind not in ("signal", "input", "mask"):
+            continue
+        rest = system.shape(quantity)[1:]
+        for side, steps in (("initial", reach.before), ("after", reach.after)):
+            if steps:
+                both = side == "after" and reach.before
+                key = f"{name}_after" if both else name
+                found.append(Boundary(key, name, side, steps, (steps, *rest), f"d_{side}_{name}"))
+    check_names((b.key, f"the values of {b.quantity} outside the steps") for b in found)
+    return found
+
+
+def extensions(system: System, boundaries: list[Boundary], *, chunked: bool = False) -> list[str]:
+    """Statements that put the values outside 0..T-1 around the arrays of given and computed.
+
+    In a module that computes chunks, states are extended for each chunk anew.
+    """
+    lines = []
+    for name, reach in system.reach.items():
+        quantity = system.quantities[name]
+        keys = {b.side: b.key for b in boundaries if b.quantity == name}
+        before, after = (
+            f'outside.get("{keys[side]}")' if side in keys else "None"
+            for side in ("initial", "after")
+        )
+        length, *rest = map(str, system.shape(quantity))
+        shape = ", ".join(rest) + ("," if len(rest) == 1 else "")
+        outside = f"{before}, {reach.before}, {after}, {reach.after}"
+        extended = f"_extended({length}, ({shape}), {outside}, dtype)"
+        if quantity.kind in ("input", "mask"):
+            rows = f"{reach.before} : {reach.before} + {length}"
+            lines += [
+                f'given_steps = arrays["{name}"]',
+                f'arrays["{name}"] = {extended}',
+                f'arrays["{name}"][{rows}] = given_steps',
+            ]
+        elif chunked:
+            zeros = f"np.zeros(({reach.before}, {shape}), dtype)"
+            lines += [
+                "if whole:",
+                f'    arrays["{name}"] = {extended}',
+                "else:",
+                f'    arrays["before_{name}"] = outside.get("{keys["initial"]}", {zeros})',
+            ]
+        else:
+            lines.append(f'arrays["{name}"] = {extended}')
+    return lines
+
+
+def trimmed(quantity: Quantity, system: System, key: str) -> str:
+    """An entry of a dict of arrays: the rows of a quantity that are its steps."""
+    reach = system.reach.get(quantity.name)
+    array = f'arrays["{quantity.name}"]'
+    if reach is not None:
+        length = system.shape(quantity)[0]
+        array += f"[{reach.before} : {reach.before} + {length}]" if reach.before else f"[:{length}]"
+    return f'"{key}": {array}'
+
+
+def row(quantity: Quantity, system: System) -> str:
+    """An entry of a dict of arrays: the one step of a quantity."""
+    reach = system.reach.get(quantity.name)
+    row = "" if quantity.time_axis is None else f"[{reach.before if reach else 0}]"
+    return f'"{quantity.name}": arrays["{quantity.name}"]{row}'

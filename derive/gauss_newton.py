@@ -1,0 +1,105 @@
+"""Products with the Gauss-Newton matrix, J' H J, as a system made of other derivations.
+
+The network computes signals z, the losses judge them: J is the derivative of z by the
+parameters, H the Hessian of the loss by z. With the tangents R_z = J v known, the tangent of the
+explicit derivative e_z of the loss is H J v; the adjoint of the network takes it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from derive.adjoint import adjoint
+from derive.system import Equation, Quantity, System, Term, name_of
+from derive.tangent import PEARLMUTTER, restricted, tangent, upstream
+
+EXPLICIT = "e_"
+GAUSS_NEWTON = "G_"
+
+
+def network_side(system: System) -> set[str]:
+    """The equations that a named signal needs."""
+    forward = system.forward()
+    named = [q.name for q in forward.of_kind("signal") if not q.internal]
+    return upstream(forward, named) & set(forward.definitions)
+
+
+def loss_side(system: System) -> set[str]:
+    """The equations that judge the network.
+
+    A logarithm of a sum of exponentials that a loss reads is one of them, even where a signal
+    needs it too: with it the loss is convex in the logits.
+    """
+    forward = system.forward()
+    found = set(forward.definitions) - network_side(system)
+    judged = {name_of(r) for n in found for m in forward.definitions[n].terms for r in m.reads()}
+    return found | {
+        name
+        for name in judged & set(forward.definitions)
+        if any(term.reduction == "logsumexp" for term in forward.definitions[name].terms)
+    }
+
+
+def gauss_newton(system: System) -> System:
+    """The system with G_W, the product of the Gauss-Newton matrix with a direction, for every W.
+
+    The system must hold the tangents `R_` of the losses' arguments along the parameters.
+    """
+    forward = system.forward()
+    side = loss_side(system)
+    judging = [forward.definitions[e.quantity.name] for e in forward if e.quantity.name in side]
+    cut = {
+        name_of(r)
+        for e in judging
+        for m in e.terms
+        for r in m.reads()
+        if forward.quantities[name_of(r)].kind == "signal" and name_of(r) not in side
+    }
+    # The losses as a system of their own, whose inputs are the signals that they judge.
+    quantities = {
+        name: replace(q, kind="input" if name in cut else "mask")
+        if q.kind in ("input", "parameter") or name in cut
+        else q
+        for name, q in forward.quantities.items()
+    }
+    losses = replace(restricted(forward, side), quantities=quantities)
+    explicit = adjoint(losses, prefix=EXPLICIT)
+    known = {n for n in system.quantities if n.startswith(PEARLMUTTER)}
+    along = {n for n in (*cut, *side) if PEARLMUTTER + n in known}
+    curved = tangent(explicit, along, [EXPLICIT + n for n in cut], prefix=PEARLMUTTER)
+    added = [
+        e
+        for e in curved.equations[len(losses.equations) :]
+        if e.quantity.name not in system.definitions
+    ]
+    names = {e.quantity.name for e in added}
+    found = system.extended({n: curved.quantities[n] for n in names}, added)
+    return _taken_back(found, forward, side, [n for n in forward.quantities if n in cut])
+
+
+def _taken_back(system: System, forward: System, side: set[str], cut: list[str]) -> System:
+    """The adjoint of the network, seeded with the tangents of the explicit derivatives."""
+    signals = network_side(forward)
+    network = [e for e in forward.equations if e.quantity.name in signals]
+    quantities = {n: q for n, q in forward.quantities.items() if n in signals or n not in side}
+    terms = []
+    for name in cut:
+        seed = system.quantities.get(PEARLMUTTER + EXPLICIT + name)
+        if seed is None:
+            continue
+        quantities[seed.name] = replace(seed, kind="mask")
+        indices = forward.quantities[name].canonical_indices()
+        symbols = [i.symbol for i in indices]
+        product = seed[symbols] * forward.quantities[name][symbols]
+        terms.append(Term(product, indices))
+    judged = Quantity("curvature", "loss", (), "the loss to second order")
+    quantities[judged.name] = judged
+    equations = (*network, Equation(0, judged, (), tuple(terms)))
+    taken = adjoint(
+        replace(forward, quantities=quantities, equations=equations, forward_count=-1),
+        judged.name,
+        prefix=GAUSS_NEWTON,
+    )
+    added = taken.equations[len(equations) :]
+    names = {e.quantity.name for e in added}
+    return system.extended({n: taken.quantities[n] for n in names}, added)

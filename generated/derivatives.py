@@ -1,0 +1,2057 @@
+"""derivatives: a recurrent network with 48 parameters.
+
+Inputs x (T, B, 2); outputs position (T, B, 1), label (T, B, 2).
+
+Arrays are laid out (time, batch, width); T, B are the numbers of steps and of sequences.
+Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
+float32, float64, or complex128 (for derivatives by complex step).
+
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold. dot_x is the derivative of x along a
+direction. y_by_W is the derivative of y by W, y_per_x that of y[s] by x[t]. R_x is the
+derivative of x along a vector of parameters. R_x is the derivative of x along a vector of
+parameters, e_z that of the loss by z alone, G_x the product taken back. x_by_W is the
+derivative of x by W. chunk_d_x is the derivative of chunk_objective by x.
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position = 1, N_label =
+2.
+
+  (1)  n_hidden[t,b,i] = sum_j W_hidden_x[i,j]*x[t,b,j] + sum_j W_hidden_x_2[i,j]*x[t-2,b,j]
+           + sum_j W_hidden_hidden_1[i,j]*hidden[t-1,b,j]
+           + sum_j W_hidden_position_1[i,j]*position[t-1,b,j]
+           + sum_j W_hidden_position_3[i,j]*position[t-3,b,j] + b_hidden[i]
+  (2)  hidden[t,b,i] = tanh(n_hidden[t,b,i])
+  (3)  position[t,b,i] = sum_j W_position_hidden[i,j]*hidden[t,b,j] + b_position[i]
+  (4)  n_label[t,b,i] = sum_j W_label_hidden[i,j]*hidden[t,b,j]
+           + sum_j W_label_hidden_1[i,j]*hidden[t-1,b,j] + b_label[i]
+  (5)  logsumexp_label[t,b] = log sum_i exp(n_label[t,b,i])
+  (6)  label[t,b,i] = exp(n_label[t,b,i] - logsumexp_label[t,b])
+  (7)  loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*T)
+  (8)  loss_label = -sum_b,i n_label[T-1,b,i]*target_label[b,i]/B
+           + sum_b logsumexp_label[T-1,b]/B
+  (9)  loss = loss_position + loss_label/2
+ (10)  d_n_label[t,b,i] = (label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
+ (11)  d_position[t,b,i] = 2*(position[t,b,i] - target_position[t,b,i])/(B*N_position*T)
+           + sum_j W_hidden_position_1[j,i]*d_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j W_hidden_position_3[j,i]*d_n_hidden[t+3,b,j] [t <= T-4]
+ (12)  d_hidden[t,b,i] = sum_j W_label_hidden[j,i]*d_n_label[t,b,j]
+           + sum_j W_label_hidden_1[j,i]*d_n_label[t+1,b,j] [t <= T-2]
+           + sum_j W_position_hidden[j,i]*d_position[t,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*d_n_hidden[t+1,b,j] [t <= T-2]
+ (13)  d_n_hidden[t,b,i] = d_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+ (14)  d_x[t,b,i] = sum_j W_hidden_x[j,i]*d_n_hidden[t,b,j]
+           + sum_j W_hidden_x_2[j,i]*d_n_hidden[t+2,b,j] [t <= T-3]
+ (15)  d_W_hidden_x[i,j] = sum_t,b d_n_hidden[t,b,i]*x[t,b,j]
+ (16)  d_W_hidden_x_2[i,j] = sum_t,b d_n_hidden[t,b,i]*x[t-2,b,j]
+ (17)  d_W_hidden_hidden_1[i,j] = sum_t,b d_n_hidden[t,b,i]*hidden[t-1,b,j]
+ (18)  d_W_hidden_position_1[i,j] = sum_t,b d_n_hidden[t,b,i]*position[t-1,b,j]
+ (19)  d_W_hidden_position_3[i,j] = sum_t,b d_n_hidden[t,b,i]*position[t-3,b,j]
+ (20)  d_b_hidden[i] = sum_t,b d_n_hidden[t,b,i]
+ (21)  d_W_position_hidden[i,j] = sum_t,b d_position[t,b,i]*hidden[t,b,j]
+ (22)  d_b_position[i] = sum_t,b d_position[t,b,i]
+ (23)  d_W_label_hidden[i,j] = sum_t,b d_n_label[t,b,i]*hidden[t,b,j]
+ (24)  d_W_label_hidden_1[i,j] = sum_t,b d_n_label[t,b,i]*hidden[t-1,b,j]
+ (25)  d_b_label[i] = sum_t,b d_n_label[t,b,i]
+ (26)  d_initial_x[k,b,i] = sum_j W_hidden_x_2[j,i]*d_n_hidden[k,b,j] [k <= T-1]
+ (27)  d_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*d_n_label[k,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*d_n_hidden[k,b,j]
+ (28)  d_initial_position[k,b,i] = sum_j W_hidden_position_1[j,i]*d_n_hidden[k-2,b,j] [k >= 2]
+           + sum_j W_hidden_position_3[j,i]*d_n_hidden[k,b,j] [k <= T-1]
+ (29)  dot_n_hidden[t,b,i] = sum_j dot_W_hidden_x[i,j]*x[t,b,j]
+           + sum_j W_hidden_x[i,j]*dot_x[t,b,j] + sum_j dot_W_hidden_x_2[i,j]*x[t-2,b,j]
+           + sum_j W_hidden_x_2[i,j]*dot_x[t-2,b,j]
+           + sum_j dot_W_hidden_hidden_1[i,j]*hidden[t-1,b,j]
+           + sum_j W_hidden_hidden_1[i,j]*dot_hidden[t-1,b,j]
+           + sum_j dot_W_hidden_position_1[i,j]*position[t-1,b,j]
+           + sum_j W_hidden_position_1[i,j]*dot_position[t-1,b,j]
+           + sum_j dot_W_hidden_position_3[i,j]*position[t-3,b,j]
+           + sum_j W_hidden_position_3[i,j]*dot_position[t-3,b,j] + dot_b_hidden[i]
+ (30)  dot_hidden[t,b,i] = dot_n_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+ (31)  dot_position[t,b,i] = sum_j dot_W_position_hidden[i,j]*hidden[t,b,j]
+           + sum_j W_position_hidden[i,j]*dot_hidden[t,b,j] + dot_b_position[i]
+ (32)  dot_n_label[t,b,i] = sum_j dot_W_label_hidden[i,j]*hidden[t,b,j]
+           + sum_j W_label_hidden[i,j]*dot_hidden[t,b,j]
+           + sum_j dot_W_label_hidden_1[i,j]*hidden[t-1,b,j]
+           + sum_j W_label_hidden_1[i,j]*dot_hidden[t-1,b,j] + dot_b_label[i]
+ (33)  dot_logsumexp_label[t,b] = sum_i dot_n_label[t,b,i]*label[t,b,i]
+ (34)  dot_label[t,b,i] = label[t,b,i]*(dot_n_label[t,b,i] - dot_logsumexp_label[t,b])
+ (35)  n_hidden_by_W_hidden_x[t,b,i,j,k] = x[t,b,k] [j = i]
+           + sum_l W_hidden_hidden_1[i,l]*hidden_by_W_hidden_x[t-1,b,l,j,k]
+           + sum_l W_hidden_position_1[i,l]*position_by_W_hidden_x[t-1,b,l,j,k]
+           + sum_l W_hidden_position_3[i,l]*position_by_W_hidden_x[t-3,b,l,j,k]
+ (36)  hidden_by_W_hidden_x[t,b,i,j,k] = n_hidden_by_W_hidden_x[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+ (37)  position_by_W_hidden_x[t,b,i,j,k] = sum_l W_position_hidden[i,l]*hidden_by_W_hidden_x[t,b,l,j,k]
+ (38)  n_label_by_W_hidden_x[t,b,i,j,k] = sum_l W_label_hidden[i,l]*hidden_by_W_hidden_x[t,b,l,j,k]
+           + sum_l W_label_hidden_1[i,l]*hidden_by_W_hidden_x[t-1,b,l,j,k]
+ (39)  logsumexp_label_by_W_hidden_x[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_hidden_x[t,b,k,i,j]
+ (40)  label_by_W_hidden_x[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_hidden_x[t,b,i,j,k] - logsumexp_label_by_W_hidden_x[t,b,j,k])
+ (41)  n_hidden_by_W_hidden_x_2[t,b,i,j,k] = x[t-2,b,k] [j = i]
+           + sum_l W_hidden_hidden_1[i,l]*hidden_by_W_hidden_x_2[t-1,b,l,j,k]
+           + sum_l W_hidden_position_1[i,l]*position_by_W_hidden_x_2[t-1,b,l,j,k]
+           + sum_l W_hidden_position_3[i,l]*position_by_W_hidden_x_2[t-3,b,l,j,k]
+ (42)  hidden_by_W_hidden_x_2[t,b,i,j,k] = n_hidden_by_W_hidden_x_2[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+ (43)  position_by_W_hidden_x_2[t,b,i,j,k] = sum_l W_position_hidden[i,l]*hidden_by_W_hidden_x_2[t,b,l,j,k]
+ (44)  n_label_by_W_hidden_x_2[t,b,i,j,k] = sum_l W_label_hidden[i,l]*hidden_by_W_hidden_x_2[t,b,l,j,k]
+           + sum_l W_label_hidden_1[i,l]*hidden_by_W_hidden_x_2[t-1,b,l,j,k]
+ (45)  logsumexp_label_by_W_hidden_x_2[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_hidden_x_2[t,b,k,i,j]
+ (46)  label_by_W_hidden_x_2[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_hidden_x_2[t,b,i,j,k] - logsumexp_label_by_W_hidden_x_2[t,b,j,k])
+ (47)  n_hidden_by_W_hidden_hidden_1[t,b,i,j,k] = hidden[t-1,b,k] [j = i]
+           + sum_l W_hidden_hidden_1[i,l]*hidden_by_W_hidden_hidden_1[t-1,b,l,j,k]
+           + sum_l W_hidden_position_1[i,l]*position_by_W_hidden_hidden_1[t-1,b,l,j,k]
+           + sum_l W_hidden_position_3[i,l]*position_by_W_hidden_hidden_1[t-3,b,l,j,k]
+ (48)  hidden_by_W_hidden_hidden_1[t,b,i,j,k] = n_hidden_by_W_hidden_hidden_1[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+ (49)  position_by_W_hidden_hidden_1[t,b,i,j,k] = sum_l W_position_hidden[i,l]*hidden_by_W_hidden_hidden_1[t,b,l,j,k]
+ (50)  n_label_by_W_hidden_hidden_1[t,b,i,j,k] = sum_l W_label_hidden[i,l]*hidden_by_W_hidden_hidden_1[t,b,l,j,k]
+           + sum_l W_label_hidden_1[i,l]*hidden_by_W_hidden_hidden_1[t-1,b,l,j,k]
+ (51)  logsumexp_label_by_W_hidden_hidden_1[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_hidden_hidden_1[t,b,k,i,j]
+ (52)  label_by_W_hidden_hidden_1[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_hidden_hidden_1[t,b,i,j,k] - logsumexp_label_by_W_hidden_hidden_1[t,b,j,k])
+ (53)  n_hidden_by_W_hidden_position_1[t,b,i,j,k] = sum_l W_hidden_hidden_1[i,l]*hidden_by_W_hidden_position_1[t-1,b,l,j,k]
+           + position[t-1,b,k] [j = i]
+           + sum_l W_hidden_position_1[i,l]*position_by_W_hidden_position_1[t-1,b,l,j,k]
+           + sum_l W_hidden_position_3[i,l]*position_by_W_hidden_position_1[t-3,b,l,j,k]
+ (54)  hidden_by_W_hidden_position_1[t,b,i,j,k] = n_hidden_by_W_hidden_position_1[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+ (55)  position_by_W_hidden_position_1[t,b,i,j,k] = sum_l W_position_hidden[i,l]*hidden_by_W_hidden_position_1[t,b,l,j,k]
+ (56)  n_label_by_W_hidden_position_1[t,b,i,j,k] = sum_l W_label_hidden[i,l]*hidden_by_W_hidden_position_1[t,b,l,j,k]
+           + sum_l W_label_hidden_1[i,l]*hidden_by_W_hidden_position_1[t-1,b,l,j,k]
+ (57)  logsumexp_label_by_W_hidden_position_1[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_hidden_position_1[t,b,k,i,j]
+ (58)  label_by_W_hidden_position_1[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_hidden_position_1[t,b,i,j,k] - logsumexp_label_by_W_hidden_position_1[t,b,j,k])
+ (59)  n_hidden_by_W_hidden_position_3[t,b,i,j,k] = sum_l W_hidden_hidden_1[i,l]*hidden_by_W_hidden_position_3[t-1,b,l,j,k]
+           + sum_l W_hidden_position_1[i,l]*position_by_W_hidden_position_3[t-1,b,l,j,k]
+           + position[t-3,b,k] [j = i]
+           + sum_l W_hidden_position_3[i,l]*position_by_W_hidden_position_3[t-3,b,l,j,k]
+ (60)  hidden_by_W_hidden_position_3[t,b,i,j,k] = n_hidden_by_W_hidden_position_3[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+ (61)  position_by_W_hidden_position_3[t,b,i,j,k] = sum_l W_position_hidden[i,l]*hidden_by_W_hidden_position_3[t,b,l,j,k]
+ (62)  n_label_by_W_hidden_position_3[t,b,i,j,k] = sum_l W_label_hidden[i,l]*hidden_by_W_hidden_position_3[t,b,l,j,k]
+           + sum_l W_label_hidden_1[i,l]*hidden_by_W_hidden_position_3[t-1,b,l,j,k]
+ (63)  logsumexp_label_by_W_hidden_position_3[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_hidden_position_3[t,b,k,i,j]
+ (64)  label_by_W_hidden_position_3[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_hidden_position_3[t,b,i,j,k] - logsumexp_label_by_W_hidden_position_3[t,b,j,k])
+ (65)  n_hidden_by_b_hidden[t,b,i,j] = sum_k W_hidden_hidden_1[i,k]*hidden_by_b_hidden[t-1,b,k,j]
+           + sum_k W_hidden_position_1[i,k]*position_by_b_hidden[t-1,b,k,j]
+           + sum_k W_hidden_position_3[i,k]*position_by_b_hidden[t-3,b,k,j] + 1 [j = i]
+ (66)  hidden_by_b_hidden[t,b,i,j] = n_hidden_by_b_hidden[t,b,i,j]*(1 - hidden[t,b,i]^2)
+ (67)  position_by_b_hidden[t,b,i,j] = sum_k W_position_hidden[i,k]*hidden_by_b_hidden[t,b,k,j]
+ (68)  n_label_by_b_hidden[t,b,i,j] = sum_k W_label_hidden[i,k]*hidden_by_b_hidden[t,b,k,j]
+           + sum_k W_label_hidden_1[i,k]*hidden_by_b_hidden[t-1,b,k,j]
+ (69)  logsumexp_label_by_b_hidden[t,b,i] = sum_j label[t,b,j]*n_label_by_b_hidden[t,b,j,i]
+ (70)  label_by_b_hidden[t,b,i,j] = label[t,b,i]*(n_label_by_b_hidden[t,b,i,j] - logsumexp_label_by_b_hidden[t,b,j])
+ (71)  n_hidden_by_W_position_hidden[t,b,i,j,k] = sum_l W_hidden_hidden_1[i,l]*hidden_by_W_position_hidden[t-1,b,l,j,k]
+           + sum_l W_hidden_position_1[i,l]*position_by_W_position_hidden[t-1,b,l,j,k]
+           + sum_l W_hidden_position_3[i,l]*position_by_W_position_hidden[t-3,b,l,j,k]
+ (72)  hidden_by_W_position_hidden[t,b,i,j,k] = n_hidden_by_W_position_hidden[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+ (73)  position_by_W_position_hidden[t,b,i,j,k] = hidden[t,b,k] [j = i]
+           + sum_l W_position_hidden[i,l]*hidden_by_W_position_hidden[t,b,l,j,k]
+ (74)  n_label_by_W_position_hidden[t,b,i,j,k] = sum_l W_label_hidden[i,l]*hidden_by_W_position_hidden[t,b,l,j,k]
+           + sum_l W_label_hidden_1[i,l]*hidden_by_W_position_hidden[t-1,b,l,j,k]
+ (75)  logsumexp_label_by_W_position_hidden[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_position_hidden[t,b,k,i,j]
+ (76)  label_by_W_position_hidden[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_position_hidden[t,b,i,j,k] - logsumexp_label_by_W_position_hidden[t,b,j,k])
+ (77)  n_hidden_by_b_position[t,b,i,j] = sum_k W_hidden_hidden_1[i,k]*hidden_by_b_position[t-1,b,k,j]
+           + sum_k W_hidden_position_1[i,k]*position_by_b_position[t-1,b,k,j]
+           + sum_k W_hidden_position_3[i,k]*position_by_b_position[t-3,b,k,j]
+ (78)  hidden_by_b_position[t,b,i,j] = n_hidden_by_b_position[t,b,i,j]*(1 - hidden[t,b,i]^2)
+ (79)  position_by_b_position[t,b,i,j] = sum_k W_position_hidden[i,k]*hidden_by_b_position[t,b,k,j]
+           + 1 [j = i]
+ (80)  n_label_by_b_position[t,b,i,j] = sum_k W_label_hidden[i,k]*hidden_by_b_position[t,b,k,j]
+           + sum_k W_label_hidden_1[i,k]*hidden_by_b_position[t-1,b,k,j]
+ (81)  logsumexp_label_by_b_position[t,b,i] = sum_j label[t,b,j]*n_label_by_b_position[t,b,j,i]
+ (82)  label_by_b_position[t,b,i,j] = label[t,b,i]*(n_label_by_b_position[t,b,i,j] - logsumexp_label_by_b_position[t,b,j])
+ (83)  n_label_by_W_label_hidden[t,b,i,j,k] = hidden[t,b,k] [j = i]
+ (84)  logsumexp_label_by_W_label_hidden[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_label_hidden[t,b,k,i,j]
+ (85)  label_by_W_label_hidden[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_label_hidden[t,b,i,j,k] - logsumexp_label_by_W_label_hidden[t,b,j,k])
+ (86)  n_label_by_W_label_hidden_1[t,b,i,j,k] = hidden[t-1,b,k] [j = i]
+ (87)  logsumexp_label_by_W_label_hidden_1[t,b,i,j] = sum_k label[t,b,k]*n_label_by_W_label_hidden_1[t,b,k,i,j]
+ (88)  label_by_W_label_hidden_1[t,b,i,j,k] = label[t,b,i]*(n_label_by_W_label_hidden_1[t,b,i,j,k] - logsumexp_label_by_W_label_hidden_1[t,b,j,k])
+ (89)  n_label_by_b_label[t,b,i,j] = 1 [j = i]
+ (90)  logsumexp_label_by_b_label[t,b,i] = sum_j label[t,b,j]*n_label_by_b_label[t,b,j,i]
+ (91)  label_by_b_label[t,b,i,j] = label[t,b,i]*(n_label_by_b_label[t,b,i,j] - logsumexp_label_by_b_label[t,b,j])
+ (92)  position_per_position[t,s,b,i,j] = 1 [s = t, j = i]
+           + sum_k W_hidden_position_1[k,j]*position_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
+           + sum_k W_hidden_position_3[k,j]*position_per_n_hidden[t+3,s,b,i,k] [t <= T-4]
+ (93)  position_per_hidden[t,s,b,i,j] = sum_k W_position_hidden[k,j]*position_per_position[t,s,b,i,k]
+           + sum_k W_hidden_hidden_1[k,j]*position_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
+ (94)  position_per_n_hidden[t,s,b,i,j] = position_per_hidden[t,s,b,i,j]*(1 - hidden[t,b,j]^2)
+ (95)  position_per_W_hidden_x[t,b,i,j,k] = sum_s x[s,b,k]*position_per_n_hidden[s,t,b,i,j]
+ (96)  position_per_W_hidden_x_2[t,b,i,j,k] = sum_s x[s-2,b,k]*position_per_n_hidden[s,t,b,i,j]
+ (97)  position_per_W_hidden_hidden_1[t,b,i,j,k] = sum_s hidden[s-1,b,k]*position_per_n_hidden[s,t,b,i,j]
+ (98)  position_per_W_hidden_position_1[t,b,i,j,k] = sum_s position[s-1,b,k]*position_per_n_hidden[s,t,b,i,j]
+ (99)  position_per_W_hidden_position_3[t,b,i,j,k] = sum_s position[s-3,b,k]*position_per_n_hidden[s,t,b,i,j]
+(100)  position_per_b_hidden[t,b,i,j] = sum_s position_per_n_hidden[s,t,b,i,j]
+(101)  position_per_W_position_hidden[t,b,i,j,k] = sum_s hidden[s,b,k]*position_per_position[s,t,b,i,j]
+(102)  position_per_b_position[t,b,i,j] = sum_s position_per_position[s,t,b,i,j]
+(103)  position_per_W_label_hidden[t,b,i,j,k] = 0
+(104)  position_per_W_label_hidden_1[t,b,i,j,k] = 0
+(105)  position_per_b_label[t,b,i,j] = 0
+(106)  label_per_label[t,s,b,i,j] = 1 [s = t, j = i]
+(107)  label_per_logsumexp_label[t,s,b,i] = -sum_j label[t,b,j]*label_per_label[t,s,b,i,j]
+(108)  label_per_n_label[t,s,b,i,j] = label[t,b,j]*(label_per_label[t,s,b,i,j] + label_per_logsumexp_label[t,s,b,i])
+(109)  label_per_position[t,s,b,i,j] = sum_k W_hidden_position_1[k,j]*label_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
+           + sum_k W_hidden_position_3[k,j]*label_per_n_hidden[t+3,s,b,i,k] [t <= T-4]
+(110)  label_per_hidden[t,s,b,i,j] = sum_k W_label_hidden[k,j]*label_per_n_label[t,s,b,i,k]
+           + sum_k W_label_hidden_1[k,j]*label_per_n_label[t+1,s,b,i,k] [t <= T-2]
+           + sum_k W_position_hidden[k,j]*label_per_position[t,s,b,i,k]
+           + sum_k W_hidden_hidden_1[k,j]*label_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
+(111)  label_per_n_hidden[t,s,b,i,j] = label_per_hidden[t,s,b,i,j]*(1 - hidden[t,b,j]^2)
+(112)  label_per_W_hidden_x[t,b,i,j,k] = sum_s x[s,b,k]*label_per_n_hidden[s,t,b,i,j]
+(113)  label_per_W_hidden_x_2[t,b,i,j,k] = sum_s x[s-2,b,k]*label_per_n_hidden[s,t,b,i,j]
+(114)  label_per_W_hidden_hidden_1[t,b,i,j,k] = sum_s hidden[s-1,b,k]*label_per_n_hidden[s,t,b,i,j]
+(115)  label_per_W_hidden_position_1[t,b,i,j,k] = sum_s position[s-1,b,k]*label_per_n_hidden[s,t,b,i,j]
+(116)  label_per_W_hidden_position_3[t,b,i,j,k] = sum_s position[s-3,b,k]*label_per_n_hidden[s,t,b,i,j]
+(117)  label_per_b_hidden[t,b,i,j] = sum_s label_per_n_hidden[s,t,b,i,j]
+(118)  label_per_W_position_hidden[t,b,i,j,k] = sum_s hidden[s,b,k]*label_per_position[s,t,b,i,j]
+(119)  label_per_b_position[t,b,i,j] = sum_s label_per_position[s,t,b,i,j]
+(120)  label_per_W_label_hidden[t,b,i,j,k] = sum_s hidden[s,b,k]*label_per_n_label[s,t,b,i,j]
+(121)  label_per_W_label_hidden_1[t,b,i,j,k] = sum_s hidden[s-1,b,k]*label_per_n_label[s,t,b,i,j]
+(122)  label_per_b_label[t,b,i,j] = sum_s label_per_n_label[s,t,b,i,j]
+(123)  R_n_hidden[t,b,i] = sum_j R_W_hidden_x[i,j]*x[t,b,j]
+           + sum_j R_W_hidden_x_2[i,j]*x[t-2,b,j]
+           + sum_j R_W_hidden_hidden_1[i,j]*hidden[t-1,b,j]
+           + sum_j W_hidden_hidden_1[i,j]*R_hidden[t-1,b,j]
+           + sum_j R_W_hidden_position_1[i,j]*position[t-1,b,j]
+           + sum_j W_hidden_position_1[i,j]*R_position[t-1,b,j]
+           + sum_j R_W_hidden_position_3[i,j]*position[t-3,b,j]
+           + sum_j W_hidden_position_3[i,j]*R_position[t-3,b,j] + R_b_hidden[i]
+(124)  R_hidden[t,b,i] = R_n_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+(125)  R_position[t,b,i] = sum_j R_W_position_hidden[i,j]*hidden[t,b,j]
+           + sum_j W_position_hidden[i,j]*R_hidden[t,b,j] + R_b_position[i]
+(126)  R_n_label[t,b,i] = sum_j R_W_label_hidden[i,j]*hidden[t,b,j]
+           + sum_j W_label_hidden[i,j]*R_hidden[t,b,j]
+           + sum_j R_W_label_hidden_1[i,j]*hidden[t-1,b,j]
+           + sum_j W_label_hidden_1[i,j]*R_hidden[t-1,b,j] + R_b_label[i]
+(127)  R_logsumexp_label[t,b] = sum_i R_n_label[t,b,i]*label[t,b,i]
+(128)  R_label[t,b,i] = label[t,b,i]*(R_n_label[t,b,i] - R_logsumexp_label[t,b])
+(129)  R_loss_position = sum_t,b,i 2*R_position[t,b,i]*(position[t,b,i] - target_position[t,b,i])/(B*N_position*T)
+(130)  R_loss_label = -sum_b,i R_n_label[T-1,b,i]*target_label[b,i]/B
+           + sum_b R_logsumexp_label[T-1,b]/B
+(131)  R_loss = R_loss_label/2 + R_loss_position
+(132)  R_d_n_label[t,b,i] = R_label[t,b,i]/(2*B) [t = T-1]
+(133)  R_d_position[t,b,i] = 2*R_position[t,b,i]/(B*N_position*T)
+           + sum_j R_W_hidden_position_1[j,i]*d_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j W_hidden_position_1[j,i]*R_d_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j R_W_hidden_position_3[j,i]*d_n_hidden[t+3,b,j] [t <= T-4]
+           + sum_j W_hidden_position_3[j,i]*R_d_n_hidden[t+3,b,j] [t <= T-4]
+(134)  R_d_hidden[t,b,i] = sum_j R_W_label_hidden[j,i]*d_n_label[t,b,j]
+           + sum_j W_label_hidden[j,i]*R_d_n_label[t,b,j]
+           + sum_j R_W_label_hidden_1[j,i]*d_n_label[t+1,b,j] [t <= T-2]
+           + sum_j W_label_hidden_1[j,i]*R_d_n_label[t+1,b,j] [t <= T-2]
+           + sum_j R_W_position_hidden[j,i]*d_position[t,b,j]
+           + sum_j W_position_hidden[j,i]*R_d_position[t,b,j]
+           + sum_j R_W_hidden_hidden_1[j,i]*d_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j W_hidden_hidden_1[j,i]*R_d_n_hidden[t+1,b,j] [t <= T-2]
+(135)  R_d_n_hidden[t,b,i] = R_d_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+           - 2*d_hidden[t,b,i]*R_hidden[t,b,i]*hidden[t,b,i]
+(136)  R_d_W_hidden_x[i,j] = sum_t,b R_d_n_hidden[t,b,i]*x[t,b,j]
+(137)  R_d_W_hidden_x_2[i,j] = sum_t,b R_d_n_hidden[t,b,i]*x[t-2,b,j]
+(138)  R_d_W_hidden_hidden_1[i,j] = sum_t,b R_d_n_hidden[t,b,i]*hidden[t-1,b,j]
+           + sum_t,b d_n_hidden[t,b,i]*R_hidden[t-1,b,j]
+(139)  R_d_W_hidden_position_1[i,j] = sum_t,b R_d_n_hidden[t,b,i]*position[t-1,b,j]
+           + sum_t,b d_n_hidden[t,b,i]*R_position[t-1,b,j]
+(140)  R_d_W_hidden_position_3[i,j] = sum_t,b R_d_n_hidden[t,b,i]*position[t-3,b,j]
+           + sum_t,b d_n_hidden[t,b,i]*R_position[t-3,b,j]
+(141)  R_d_b_hidden[i] = sum_t,b R_d_n_hidden[t,b,i]
+(142)  R_d_W_position_hidden[i,j] = sum_t,b R_d_position[t,b,i]*hidden[t,b,j]
+           + sum_t,b d_position[t,b,i]*R_hidden[t,b,j]
+(143)  R_d_b_position[i] = sum_t,b R_d_position[t,b,i]
+(144)  R_d_W_label_hidden[i,j] = sum_t,b R_d_n_label[t,b,i]*hidden[t,b,j]
+           + sum_t,b d_n_label[t,b,i]*R_hidden[t,b,j]
+(145)  R_d_W_label_hidden_1[i,j] = sum_t,b R_d_n_label[t,b,i]*hidden[t-1,b,j]
+           + sum_t,b d_n_label[t,b,i]*R_hidden[t-1,b,j]
+(146)  R_d_b_label[i] = sum_t,b R_d_n_label[t,b,i]
+(147)  R_e_position[t,b,i] = 2*R_position[t,b,i]/(B*N_position*T)
+(148)  R_e_n_label[t,b,i] = (R_n_label[t,b,i] - R_logsumexp_label[t,b])*exp(n_label[t,b,i] - logsumexp_label[t,b])/(2*B) [t = T-1]
+(149)  G_n_label[t,b,i] = R_e_n_label[t,b,i]
+(150)  G_position[t,b,i] = R_e_position[t,b,i]
+           + sum_j W_hidden_position_1[j,i]*G_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j W_hidden_position_3[j,i]*G_n_hidden[t+3,b,j] [t <= T-4]
+(151)  G_hidden[t,b,i] = sum_j W_label_hidden[j,i]*G_n_label[t,b,j]
+           + sum_j W_label_hidden_1[j,i]*G_n_label[t+1,b,j] [t <= T-2]
+           + sum_j W_position_hidden[j,i]*G_position[t,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*G_n_hidden[t+1,b,j] [t <= T-2]
+(152)  G_n_hidden[t,b,i] = G_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+(153)  G_W_hidden_x[i,j] = sum_t,b G_n_hidden[t,b,i]*x[t,b,j]
+(154)  G_W_hidden_x_2[i,j] = sum_t,b G_n_hidden[t,b,i]*x[t-2,b,j]
+(155)  G_W_hidden_hidden_1[i,j] = sum_t,b G_n_hidden[t,b,i]*hidden[t-1,b,j]
+(156)  G_W_hidden_position_1[i,j] = sum_t,b G_n_hidden[t,b,i]*position[t-1,b,j]
+(157)  G_W_hidden_position_3[i,j] = sum_t,b G_n_hidden[t,b,i]*position[t-3,b,j]
+(158)  G_b_hidden[i] = sum_t,b G_n_hidden[t,b,i]
+(159)  G_W_position_hidden[i,j] = sum_t,b G_position[t,b,i]*hidden[t,b,j]
+(160)  G_b_position[i] = sum_t,b G_position[t,b,i]
+(161)  G_W_label_hidden[i,j] = sum_t,b G_n_label[t,b,i]*hidden[t,b,j]
+(162)  G_W_label_hidden_1[i,j] = sum_t,b G_n_label[t,b,i]*hidden[t-1,b,j]
+(163)  G_b_label[i] = sum_t,b G_n_label[t,b,i]
+(164)  loss_position_by_W_hidden_x[i,j] = sum_t,b,k 2*position_by_W_hidden_x[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(165)  loss_label_by_W_hidden_x[i,j] = -sum_b,k n_label_by_W_hidden_x[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_hidden_x[T-1,b,i,j]/B
+(166)  loss_by_W_hidden_x[i,j] = loss_label_by_W_hidden_x[i,j]/2 + loss_position_by_W_hidden_x[i,j]
+(167)  loss_position_by_W_hidden_x_2[i,j] = sum_t,b,k 2*position_by_W_hidden_x_2[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(168)  loss_label_by_W_hidden_x_2[i,j] = -sum_b,k n_label_by_W_hidden_x_2[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_hidden_x_2[T-1,b,i,j]/B
+(169)  loss_by_W_hidden_x_2[i,j] = loss_label_by_W_hidden_x_2[i,j]/2 + loss_position_by_W_hidden_x_2[i,j]
+(170)  loss_position_by_W_hidden_hidden_1[i,j] = sum_t,b,k 2*position_by_W_hidden_hidden_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(171)  loss_label_by_W_hidden_hidden_1[i,j] = -sum_b,k n_label_by_W_hidden_hidden_1[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_hidden_hidden_1[T-1,b,i,j]/B
+(172)  loss_by_W_hidden_hidden_1[i,j] = loss_label_by_W_hidden_hidden_1[i,j]/2 + loss_position_by_W_hidden_hidden_1[i,j]
+(173)  loss_position_by_W_hidden_position_1[i,j] = sum_t,b,k 2*position_by_W_hidden_position_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(174)  loss_label_by_W_hidden_position_1[i,j] = -sum_b,k n_label_by_W_hidden_position_1[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_hidden_position_1[T-1,b,i,j]/B
+(175)  loss_by_W_hidden_position_1[i,j] = loss_label_by_W_hidden_position_1[i,j]/2 + loss_position_by_W_hidden_position_1[i,j]
+(176)  loss_position_by_W_hidden_position_3[i,j] = sum_t,b,k 2*position_by_W_hidden_position_3[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(177)  loss_label_by_W_hidden_position_3[i,j] = -sum_b,k n_label_by_W_hidden_position_3[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_hidden_position_3[T-1,b,i,j]/B
+(178)  loss_by_W_hidden_position_3[i,j] = loss_label_by_W_hidden_position_3[i,j]/2 + loss_position_by_W_hidden_position_3[i,j]
+(179)  loss_position_by_b_hidden[i] = sum_t,b,j 2*position_by_b_hidden[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
+(180)  loss_label_by_b_hidden[i] = -sum_b,j n_label_by_b_hidden[T-1,b,j,i]*target_label[b,j]/B
+           + sum_b logsumexp_label_by_b_hidden[T-1,b,i]/B
+(181)  loss_by_b_hidden[i] = loss_label_by_b_hidden[i]/2 + loss_position_by_b_hidden[i]
+(182)  loss_position_by_W_position_hidden[i,j] = sum_t,b,k 2*position_by_W_position_hidden[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(183)  loss_label_by_W_position_hidden[i,j] = -sum_b,k n_label_by_W_position_hidden[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_position_hidden[T-1,b,i,j]/B
+(184)  loss_by_W_position_hidden[i,j] = loss_label_by_W_position_hidden[i,j]/2 + loss_position_by_W_position_hidden[i,j]
+(185)  loss_position_by_b_position[i] = sum_t,b,j 2*position_by_b_position[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
+(186)  loss_label_by_b_position[i] = -sum_b,j n_label_by_b_position[T-1,b,j,i]*target_label[b,j]/B
+           + sum_b logsumexp_label_by_b_position[T-1,b,i]/B
+(187)  loss_by_b_position[i] = loss_label_by_b_position[i]/2 + loss_position_by_b_position[i]
+(188)  loss_label_by_W_label_hidden[i,j] = -sum_b,k n_label_by_W_label_hidden[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_label_hidden[T-1,b,i,j]/B
+(189)  loss_by_W_label_hidden[i,j] = loss_label_by_W_label_hidden[i,j]/2
+(190)  loss_label_by_W_label_hidden_1[i,j] = -sum_b,k n_label_by_W_label_hidden_1[T-1,b,k,i,j]*target_label[b,k]/B
+           + sum_b logsumexp_label_by_W_label_hidden_1[T-1,b,i,j]/B
+(191)  loss_by_W_label_hidden_1[i,j] = loss_label_by_W_label_hidden_1[i,j]/2
+(192)  loss_label_by_b_label[i] = -sum_b,j n_label_by_b_label[T-1,b,j,i]*target_label[b,j]/B
+           + sum_b logsumexp_label_by_b_label[T-1,b,i]/B
+(193)  loss_by_b_label[i] = loss_label_by_b_label[i]/2
+(194)  chunk_loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*total_steps) [t >= skip]
+(195)  chunk_loss_label = -sum_b,i ends*n_label[T-1,b,i]*target_label[b,i]/B
+           + sum_b ends*logsumexp_label[T-1,b]/B
+(196)  chunk_loss = chunk_loss_position + chunk_loss_label/2
+(197)  chunk_objective = chunk_loss + sum_k,b,i carry_x[k,b,i]*x[k+T-2,b,i]
+           + sum_k,b,i carry_hidden[k,b,i]*hidden[k+T-1,b,i]
+           + sum_k,b,i carry_position[k,b,i]*position[k+T-3,b,i]
+(198)  chunk_d_n_label[t,b,i] = ends*(label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
+(199)  chunk_d_position[t,b,i] = carry_position[t-T+3,b,i] [t >= T-3]
+           + 2*(position[t,b,i] - target_position[t,b,i])/(B*N_position*total_steps) [t >= skip]
+           + sum_j W_hidden_position_1[j,i]*chunk_d_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j W_hidden_position_3[j,i]*chunk_d_n_hidden[t+3,b,j] [t <= T-4]
+(200)  chunk_d_hidden[t,b,i] = carry_hidden[t-T+1,b,i] [t >= T-1]
+           + sum_j W_label_hidden[j,i]*chunk_d_n_label[t,b,j]
+           + sum_j W_label_hidden_1[j,i]*chunk_d_n_label[t+1,b,j] [t <= T-2]
+           + sum_j W_position_hidden[j,i]*chunk_d_position[t,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*chunk_d_n_hidden[t+1,b,j] [t <= T-2]
+(201)  chunk_d_n_hidden[t,b,i] = chunk_d_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+(202)  chunk_d_x[t,b,i] = carry_x[t-T+2,b,i] [t >= T-2]
+           + sum_j W_hidden_x[j,i]*chunk_d_n_hidden[t,b,j]
+           + sum_j W_hidden_x_2[j,i]*chunk_d_n_hidden[t+2,b,j] [t <= T-3]
+(203)  chunk_d_W_hidden_x[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*x[t,b,j]
+(204)  chunk_d_W_hidden_x_2[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*x[t-2,b,j]
+(205)  chunk_d_W_hidden_hidden_1[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*hidden[t-1,b,j]
+(206)  chunk_d_W_hidden_position_1[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*position[t-1,b,j]
+(207)  chunk_d_W_hidden_position_3[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*position[t-3,b,j]
+(208)  chunk_d_b_hidden[i] = sum_t,b chunk_d_n_hidden[t,b,i]
+(209)  chunk_d_W_position_hidden[i,j] = sum_t,b chunk_d_position[t,b,i]*hidden[t,b,j]
+(210)  chunk_d_b_position[i] = sum_t,b chunk_d_position[t,b,i]
+(211)  chunk_d_W_label_hidden[i,j] = sum_t,b chunk_d_n_label[t,b,i]*hidden[t,b,j]
+(212)  chunk_d_W_label_hidden_1[i,j] = sum_t,b chunk_d_n_label[t,b,i]*hidden[t-1,b,j]
+(213)  chunk_d_b_label[i] = sum_t,b chunk_d_n_label[t,b,i]
+(214)  chunk_d_initial_x[k,b,i] = carry_x[k-T,b,i] [k >= T]
+           + sum_j W_hidden_x_2[j,i]*chunk_d_n_hidden[k,b,j] [k <= T-1]
+(215)  chunk_d_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*chunk_d_n_label[k,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*chunk_d_n_hidden[k,b,j]
+(216)  chunk_d_initial_position[k,b,i] = carry_position[k-T,b,i] [k >= T]
+           + sum_j W_hidden_position_1[j,i]*chunk_d_n_hidden[k-2,b,j] [k >= 2]
+           + sum_j W_hidden_position_3[j,i]*chunk_d_n_hidden[k,b,j] [k <= T-1]
+
+Generated by bptt from a topology file. This module needs NumPy and nothing else.
+"""
+
+import numpy as np
+
+# Parameters, with their shapes.
+PARAMETERS = {
+    "W_hidden_x": (3, 2),
+    "W_hidden_x_2": (3, 2),
+    "W_hidden_hidden_1": (3, 3),
+    "W_hidden_position_1": (3, 1),
+    "W_hidden_position_3": (3, 1),
+    "b_hidden": (3,),
+    "W_position_hidden": (1, 3),
+    "b_position": (1,),
+    "W_label_hidden": (2, 3),
+    "W_label_hidden_1": (2, 3),
+    "b_label": (2,),
+}
+
+# Inputs, outputs, targets of the losses, and weights of the steps of weighted losses: names with
+# shapes in which T (and other lengths), B and widths stand. Where classes are told apart, class
+# numbers without the last axis will do as targets. Masks may be truth values, and those of one
+# number a step may be given as lengths, one whole number for each sequence.
+LENGTHS = ("T",)
+INPUTS = {
+    "x": ("T", "B", 2),
+}
+OUTPUTS = {
+    "position": ("T", "B", 1),
+    "label": ("T", "B", 2),
+}
+TARGETS = {
+    "position": ("T", "B", 1),
+    "label": ("B", 2),
+}
+MASKS = ()
+CLASSES = ("label",)
+WEIGHTED = {}
+
+# Values outside the given steps, with their shapes: those before the first step in
+# chronological order, or those after the last for what runs backward in time. Zero unless given.
+INITIAL = {
+    "x": (2, "B", 2),
+    "hidden": (1, "B", 3),
+    "position": (3, "B", 1),
+}
+
+
+def initial_parameters(seed=0, dtype=np.float64):
+    """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
+    if np.dtype(dtype).name not in _DTYPES:
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, shape in PARAMETERS.items():
+        bound = 0.0 if name in _BIASES else 1.0 / np.sqrt(max(shape[-1:], default=1))
+        found[name] = rng.uniform(-bound, bound, shape).astype(dtype)
+    return found
+
+
+def forward(parameters, inputs, initial=None):
+    """The signals of the network.
+
+    parameters, inputs, initial: arrays as PARAMETERS, INPUTS and, any of them, INITIAL say.
+    Returns the arrays of all named signals: outputs, layers, and what is within their cells.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=None)
+    _forward(arrays, T, B, dtype)
+    return {
+        "hidden": arrays["hidden"][1 : 1 + T],
+        "position": arrays["position"][3 : 3 + T],
+        "label": arrays["label"],
+    }
+
+
+def loss(parameters, inputs, targets, initial=None, weights=None):
+    """The loss, a number:
+
+    the weighted sum of
+      1 * loss_position: mean over steps, sequences and units of (position - target_position)^2
+      0.5 * loss_label: mean over sequences, at the last step, of log sum_i exp(z_i) - sum_i target_label_i z_i, logits z of label
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    return arrays["loss"]
+
+
+def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+    """The loss, and its gradients as a dict of arrays by name.
+
+    The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
+    of the inputs; with "initial" those of the values in INITIAL, under "initial_" + name.
+    """
+    unknown = set(wrt) - {"parameters", "inputs", "initial"}
+    if isinstance(wrt, str) or unknown:
+        raise ValueError(f"wrt is {wrt!r}; it lists some of 'parameters', 'inputs', 'initial'")
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    _backward(arrays, T, B, dtype)
+    gradients = {}
+    if "parameters" in wrt:
+        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+    if "inputs" in wrt:
+        _input_gradients(arrays, T, B, dtype)
+        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+    if "initial" in wrt:
+        _initial_gradients(arrays, T, B, dtype)
+        gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
+    return arrays["loss"], gradients
+
+
+def jvp(parameters, inputs, directions, initial=None):
+    """The derivatives of all signals along a direction, as a dict of arrays by name.
+
+    directions: arrays for any parameters, inputs (but masks), or initial values, the latter under
+    "initial_" + name; what is left out does not move.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=None)
+    shapes = {**PARAMETERS, **{n: s for n, s in INPUTS.items() if n not in MASKS}}
+    shapes.update(("initial_" + n, s) for n, s in INITIAL.items())
+    found = _directions("directions", directions, shapes, {"T": T, "B": B}, dtype)
+    arrays.update(("dot_" + name, array) for name, array in found.items())
+    steps = arrays["dot_x"]
+    arrays["dot_x"] = _extended(T, (B, 2), arrays.get("dot_initial_x"), 2, None, 0, dtype)
+    arrays["dot_x"][2 : 2 + T] = steps
+    _forward(arrays, T, B, dtype)
+    _tangents(arrays, T, B, dtype)
+    return {
+        "hidden": arrays["dot_hidden"][1 : 1 + T],
+        "position": arrays["dot_position"][3 : 3 + T],
+        "label": arrays["dot_label"],
+    }
+
+
+def jacobian(parameters, inputs, initial=None, mode=None):
+    """The derivative of every output at every step by every parameter.
+
+    Returns {output: {parameter: array}}, each array with the output's axes, then the parameter's.
+    By forward sensitivities (mode "forward") or by the adjoints of every output ("backward");
+    without a mode by the cheaper one. Their costs, as numbers of products:
+
+    forward:  B*N_hidden**4*T + 2*B*N_hidden**3*N_label*T + 6*B*N_hidden**3*N_position*T +
+        2*B*N_hidden**3*N_x*T + 2*B*N_hidden**3*T + 6*B*N_hidden**2*N_label*N_position*T +
+        4*B*N_hidden**2*N_label*N_x*T + 4*B*N_hidden**2*N_label*T +
+        9*B*N_hidden**2*N_position**2*T + 6*B*N_hidden**2*N_position*N_x*T +
+        7*B*N_hidden**2*N_position*T + 2*B*N_hidden**2*N_x*T + 2*B*N_hidden**2*T +
+        4*B*N_hidden*N_label**2*T + 8*B*N_hidden*N_label*N_position*T +
+        4*B*N_hidden*N_label*N_x*T + 4*B*N_hidden*N_label*T + 3*B*N_hidden*N_position**2*T +
+        4*B*N_hidden*N_position*T + 2*B*N_hidden*N_x*T + B*N_hidden*T + 2*B*N_label**2*T +
+        2*B*N_label*N_position*T + B*N_label*T + B*N_position*T
+    backward: 2*B*N_hidden**2*N_label*T**2 + 2*B*N_hidden**2*N_position*T**2 +
+        4*B*N_hidden*N_label**2*T**2 + 6*B*N_hidden*N_label*N_position*T**2 +
+        2*B*N_hidden*N_label*N_x*T**2 + 2*B*N_hidden*N_label*T**2 +
+        6*B*N_hidden*N_position**2*T**2 + 2*B*N_hidden*N_position*N_x*T**2 +
+        2*B*N_hidden*N_position*T**2 + 3*B*N_label**2*T**2 + B*N_label*N_position*T**2 +
+        B*N_label*T + B*N_position**2*T**2 + B*N_position*T
+    """
+    if mode not in (None, "forward", "backward"):
+        raise ValueError(f"mode is {mode!r}; 'forward', 'backward' or None are possible")
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=None)
+    _forward(arrays, T, B, dtype)
+    if mode is None:
+        costs = (1362*B*T, 225*B*T**2 + 3*B*T)
+        mode = "forward" if costs[0] <= costs[1] else "backward"
+    if mode == "forward":
+        _sensitivities(arrays, T, B, dtype)
+    else:
+        _output_adjoints(arrays, T, B, dtype)
+    between = "_by_" if mode == "forward" else "_per_"
+    sizes = {"T": T, "B": B}
+    before = {"hidden_by_W_hidden_x": 1, "position_by_W_hidden_x": 3, "hidden_by_W_hidden_x_2": 1, "position_by_W_hidden_x_2": 3, "hidden_by_W_hidden_hidden_1": 1, "position_by_W_hidden_hidden_1": 3, "hidden_by_W_hidden_position_1": 1, "position_by_W_hidden_position_1": 3, "hidden_by_W_hidden_position_3": 1, "position_by_W_hidden_position_3": 3, "hidden_by_b_hidden": 1, "position_by_b_hidden": 3, "hidden_by_W_position_hidden": 1, "position_by_W_position_hidden": 3, "hidden_by_b_position": 1, "position_by_b_position": 3}
+    found = {}
+    for output, axes in OUTPUTS.items():
+        found[output] = {}
+        for name, shape in PARAMETERS.items():
+            key, size = output + between + name, tuple(sizes.get(n, n) for n in axes)
+            if key in before:
+                arrays[key] = arrays[key][before[key] : before[key] + size[0]]
+            found[output][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
+    return found
+
+
+def hessian_vector(parameters, inputs, targets, vector, initial=None, weights=None):
+    """The product of the loss's Hessian by the parameters with a vector.
+
+    vector, and what is returned: dicts of arrays as PARAMETERS says.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    found = _directions("vector", vector, PARAMETERS, {"T": T, "B": B}, dtype)
+    arrays.update(("R_" + name, array) for name, array in found.items())
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    _backward(arrays, T, B, dtype)
+    _directional(arrays, T, B, dtype)
+    _hessian_products(arrays, T, B, dtype)
+    return {n: arrays.get("R_d_" + n, np.zeros(s, dtype)) for n, s in PARAMETERS.items()}
+
+
+def gauss_newton_vector(parameters, inputs, targets, vector, initial=None, weights=None):
+    """The product of the Gauss-Newton matrix J' H J with a vector.
+
+    J is the derivative of what the losses judge by the parameters, H the losses' Hessian by it.
+    vector, and what is returned: dicts of arrays as PARAMETERS says.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    found = _directions("vector", vector, PARAMETERS, {"T": T, "B": B}, dtype)
+    arrays.update(("R_" + name, array) for name, array in found.items())
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    _directional(arrays, T, B, dtype)
+    _gauss_newton_products(arrays, T, B, dtype)
+    return {n: arrays.get("G_" + n, np.zeros(s, dtype)) for n, s in PARAMETERS.items()}
+
+
+def rtrl(parameters, inputs, targets, initial=None, weights=None):
+    """The loss and the parameters' gradients in one pass forward in time.
+
+    Real-time recurrent learning: the sensitivities of all signals by all parameters are carried
+    from step to step, and no step is kept for a pass backward. Numbers of products, here and in
+    loss_and_gradients:
+
+    here: B*N_hidden**4*T + 2*B*N_hidden**3*N_label*T + 6*B*N_hidden**3*N_position*T +
+        2*B*N_hidden**3*N_x*T + 2*B*N_hidden**3*T + 6*B*N_hidden**2*N_label*N_position*T +
+        4*B*N_hidden**2*N_label*N_x*T + 3*B*N_hidden**2*N_label*T + B*N_hidden**2*N_label +
+        9*B*N_hidden**2*N_position**2*T + 6*B*N_hidden**2*N_position*N_x*T +
+        8*B*N_hidden**2*N_position*T + 2*B*N_hidden**2*N_x*T + 3*B*N_hidden**2*T +
+        B*N_hidden**2 + 2*B*N_hidden*N_label**2*T + 2*B*N_hidden*N_label**2 +
+        5*B*N_hidden*N_label*N_position*T + 3*B*N_hidden*N_label*N_position +
+        2*B*N_hidden*N_label*N_x*T + 2*B*N_hidden*N_label*N_x + 5*B*N_hidden*N_label*T +
+        3*B*N_hidden*N_label + 6*B*N_hidden*N_position**2*T + 2*B*N_hidden*N_position*N_x*T
+        + 8*B*N_hidden*N_position*T + 3*B*N_hidden*N_position + 4*B*N_hidden*N_x*T +
+        2*B*N_hidden*N_x + 3*B*N_hidden*T + B*N_hidden + B*N_label**2*T + B*N_label**2 +
+        B*N_label*N_position*T + B*N_label*N_position + 4*B*N_label*T + 2*B*N_label +
+        B*N_position**2*T + 3*B*N_position*T + B*N_position + B + N_hidden**2 +
+        2*N_hidden*N_label + 3*N_hidden*N_position + 2*N_hidden*N_x + N_hidden + N_label +
+        N_position + 2
+    there: 3*B*N_hidden**2*T + B*N_hidden**2 + 6*B*N_hidden*N_label*T + B*N_hidden*N_label +
+        9*B*N_hidden*N_position*T + 6*B*N_hidden*N_position + 6*B*N_hidden*N_x*T +
+        2*B*N_hidden*N_x + 4*B*N_hidden*T + 4*B*N_label*T + 2*B*N_label + 4*B*N_position*T +
+        B + 2
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _online(arrays, T, B, dtype)
+    zeros = {name: np.zeros(shape, dtype) for name, shape in PARAMETERS.items()}
+    return arrays["loss"], {n: arrays.get("loss_by_" + n, zeros[n]) for n in PARAMETERS}
+
+
+def truncated_loss_and_gradients(
+    parameters, inputs, targets, k1, k2, initial=None, weights=None
+):
+    """The loss, and its gradients by truncated backpropagation through time.
+
+    After every k1 steps the loss of these steps is taken back through k2 steps (k2 >= k1); the
+    states are carried from step to step throughout. With k2 of the sequence's length or more
+    the gradients are those of loss_and_gradients.
+    """
+    if k1 < 1 or k2 < k1:
+        raise ValueError(f"k1 is {k1} and k2 is {k2}; 1 <= k1 <= k2 is needed")
+    whole = _prepare(parameters, inputs, initial, targets, weights, whole=False)
+    T, B, dtype = whole[1:]
+    state, at = {n: whole[0]["before_" + n] for n in _STATES}, 0
+    loss, gradients = dtype.type(0), {n: np.zeros(s, dtype) for n, s in PARAMETERS.items()}
+    for counted in range(0, T, k1):
+        stop = min(counted + k1, T)
+        start = max(0, stop - k2)
+        if start > at:
+            arrays = _part_of(whole, at, start, state, 0)
+            _forward(arrays, start - at, B, dtype)
+            state, at = _last_rows(arrays), start
+        arrays = _part_of(whole, start, stop, state, counted - start)
+        _forward(arrays, stop - start, B, dtype)
+        _chunk_loss(arrays, stop - start, B, dtype)
+        _chunk_backward(arrays, stop - start, B, dtype)
+        loss = loss + arrays["chunk_loss"]
+        for name, gradient in gradients.items():
+            gradient += arrays["chunk_d_" + name]
+    return loss, gradients
+
+
+def checkpointed_loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, segment=None
+):
+    """The loss and the parameters' gradients of a long sequence, in little memory.
+
+    A first pass keeps the states at the end of every segment (of about the root of T steps); the
+    second takes the segments from the last, computes each anew and goes back through it.
+    """
+    whole = _prepare(parameters, inputs, initial, targets, weights, whole=False)
+    T, B, dtype = whole[1:]
+    segment = max(1, round(T**0.5)) if segment is None else segment
+    if segment < 1:
+        raise ValueError(f"segment is {segment}; 1 or more steps are needed")
+    starts = range(0, T, segment)
+    states = [{n: whole[0]["before_" + n] for n in _STATES}]
+    for start in starts[:-1]:
+        arrays = _part_of(whole, start, start + segment, states[-1], 0)
+        _forward(arrays, segment, B, dtype)
+        states.append(_last_rows(arrays))
+    loss, gradients = dtype.type(0), {n: np.zeros(s, dtype) for n, s in PARAMETERS.items()}
+    carry = {}
+    for start, state in zip(reversed(starts), reversed(states)):
+        stop = min(start + segment, T)
+        arrays = _part_of(whole, start, stop, state, 0)
+        arrays.update(carry)
+        _forward(arrays, stop - start, B, dtype)
+        _chunk_loss(arrays, stop - start, B, dtype)
+        _chunk_backward(arrays, stop - start, B, dtype)
+        carry = {"carry_" + n: arrays["chunk_d_initial_" + n] for n in _CARRIED}
+        loss = loss + arrays["chunk_loss"]
+        for name, gradient in gradients.items():
+            gradient += arrays["chunk_d_" + name]
+    return loss, gradients
+
+
+def step(parameters, state, inputs):
+    """One step: the signals, and the state for the next one.
+
+    inputs: arrays as INPUTS says, without the axis T; state: as INITIAL says, {} or None for
+    zeros. What forward computes for a sequence, step by step.
+    """
+    one = {
+        n: np.asarray(a)[None] if INPUTS.get(n, ("",))[0] == "T" else a
+        for n, a in (inputs.items() if isinstance(inputs, dict) else ())
+    }
+    arrays, T, B, dtype = _prepare(parameters, one, state, judge=False)
+    _forward(arrays, T, B, dtype)
+    signals = {
+        "hidden": arrays["hidden"][1],
+        "position": arrays["position"][3],
+        "label": arrays["label"][0],
+    }
+    return signals, {n: arrays[n][-rows[0] :].copy() for n, rows in INITIAL.items()}
+
+
+def _directions(group, found, shapes, sizes, dtype):
+    """The arrays of a direction, checked; zeros for what is left out."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{group} is a {type(found).__name__}; a dict of arrays is expected")
+    for name in found:
+        if name not in shapes:
+            raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
+    arrays = {}
+    for name, shape in shapes.items():
+        shape = tuple(sizes.get(n, n) for n in shape)
+        array = np.asarray(found.get(name, np.zeros(shape)))
+        if array.shape != shape:
+            raise ValueError(f"{group}[{name!r}] has shape {array.shape}; {shape} is expected")
+        arrays[name] = array.astype(dtype)
+    return arrays
+
+
+# Rows before the first step: of what is given for every step, and of the states.
+_GIVEN = {"x": 2, "target_position": 0}
+_STATES = {"hidden": 1, "position": 3}
+_CARRIED = ("x", "hidden", "position")
+
+
+def _part_of(whole, start, stop, state, skip):
+    """The arrays of the steps start..stop-1 of a sequence, ready for _forward."""
+    arrays, T, B, dtype = whole
+    part = {n: a for n, a in arrays.items() if n not in _GIVEN}
+    for name, rows in _GIVEN.items():
+        part[name] = arrays[name][start : stop + rows]
+    for name, rows in _STATES.items():
+        shape = arrays["before_" + name].shape[1:]
+        part[name] = _extended(stop - start, shape, state[name], rows, None, 0, dtype)
+    for name in _CARRIED:
+        rows = _STATES.get(name, 0) or _GIVEN[name]
+        part["carry_" + name] = np.zeros((rows, *part[name].shape[1:]), dtype)
+    part["total_steps"] = dtype.type(T)
+    part["ends"] = dtype.type(stop == T)
+    part["skip"] = skip
+    return part
+
+
+def _last_rows(arrays):
+    """The states after the last step, as the next part reads them before its first."""
+    return {name: arrays[name][-rows:].copy() for name, rows in _STATES.items()}
+
+
+# The derived equations. `arrays` holds every array by name.
+
+
+def _forward(arrays, T, B, dtype):
+    """The signals, forward in time."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    W_hidden_x = arrays["W_hidden_x"]
+    W_hidden_x_2 = arrays["W_hidden_x_2"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    b_hidden = arrays["b_hidden"]
+    W_position_hidden = arrays["W_position_hidden"]
+    b_position = arrays["b_position"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    b_label = arrays["b_label"]
+
+    n_hidden = (_rows(x[2:]) @ W_hidden_x.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
+    n_hidden += (_rows(x[:T]) @ W_hidden_x_2.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
+    n_hidden += b_hidden  # (1)
+    position[3:] = b_position  # (3)
+    for t in range(T):
+        n_hidden_t = n_hidden[t]
+        n_hidden_t += hidden[t] @ W_hidden_hidden_1.T  # (1) ij,bj->bi
+        n_hidden_t += position[t + 2] @ W_hidden_position_1.T  # (1) ij,bj->bi
+        n_hidden_t += position[t] @ W_hidden_position_3.T  # (1) ij,bj->bi
+        hidden_t = np.tanh(n_hidden_t, out=hidden[t + 1])  # (2)
+        position_t = position[t + 3]
+        position_t += hidden_t @ W_position_hidden.T  # (3) ij,bj->bi
+    n_label = (_rows(hidden[1:]) @ W_label_hidden.T).reshape(-1, B, 2)  # (4) ij,tbj->tbi
+    n_label += (_rows(hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)  # (4) ij,tbj->tbi
+    n_label += b_label  # (4)
+    logsumexp_label = _logsumexp(n_label, axis=2)  # (5)
+    logsumexp_label_minus_n_label = n_label - logsumexp_label[:, :, None]  # (6)
+    label = np.exp(logsumexp_label_minus_n_label)  # (6)
+    arrays["n_label"] = n_label
+    arrays["logsumexp_label"] = logsumexp_label
+    arrays["logsumexp_label_minus_n_label"] = logsumexp_label_minus_n_label
+    arrays["label"] = label
+
+
+def _loss(arrays, T, B, dtype):
+    """The losses, and what only they need."""
+    position = arrays["position"]
+    n_label = arrays["n_label"]
+    logsumexp_label = arrays["logsumexp_label"]
+    target_position = arrays["target_position"]
+    target_label = arrays["target_label"]
+
+    error_position = position[3:] - target_position  # (7)
+    loss_position = 1 / (B * T) * (error_position.ravel() @ error_position.ravel())  # (7) tbi->
+    loss_label = (  # (8)
+        -(1 / B * (n_label[T - 1] * target_label).sum())  # bi->
+        + 1 / B * logsumexp_label[T - 1].sum()  # b->
+    )
+    loss = loss_position + loss_label / 2  # (9)
+    arrays["error_position"] = error_position
+    arrays["loss_position"] = loss_position
+    arrays["loss_label"] = loss_label
+    arrays["loss"] = loss
+
+
+def _backward(arrays, T, B, dtype):
+    """Adjoints, and the parameters' gradients."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    label = arrays["label"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    target_label = arrays["target_label"]
+    error_position = arrays["error_position"]
+
+    d_n_label = np.zeros((T, B, 2), dtype)
+    d_n_label[T - 1:] += 1 / (2 * B) * (label[T - 1:] - target_label)  # (10)
+    d_position = 2 / (B * T) * error_position  # (11)
+    d_hidden = (_rows(d_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (12) ij,tbj->tbi
+    d_hidden[:T - 1] += (_rows(d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (12) ij,tbj->tbi
+    d_n_hidden = np.empty((T, B, 3), dtype)
+    for t in range(T - 1, -1, -1):
+        d_position_t = d_position[t]
+        if t < T - 1:
+            d_position_t += d_n_hidden[t + 1] @ W_hidden_position_1  # (11) ij,bj->bi
+        if t < T - 3:
+            d_position_t += d_n_hidden[t + 3] @ W_hidden_position_3  # (11) ij,bj->bi
+        d_hidden_t = d_hidden[t]
+        d_hidden_t += d_position_t @ W_position_hidden  # (12) ij,bj->bi
+        if t < T - 1:
+            d_hidden_t += d_n_hidden[t + 1] @ W_hidden_hidden_1  # (12) ij,bj->bi
+        d_n_hidden_t = np.square(hidden[t + 1], out=d_n_hidden[t])  # (13)
+        np.subtract(1, d_n_hidden_t, out=d_n_hidden_t)  # (13)
+        d_n_hidden_t *= d_hidden_t  # (13)
+    d_W_hidden_x = _rows(d_n_hidden).T @ _rows(x[2:])  # (15) tbi,tbj->ij
+    d_W_hidden_x_2 = _rows(d_n_hidden).T @ _rows(x[:T])  # (16) tbi,tbj->ij
+    d_W_hidden_hidden_1 = _rows(d_n_hidden).T @ _rows(hidden[:T])  # (17) tbi,tbj->ij
+    d_W_hidden_position_1 = _rows(d_n_hidden).T @ _rows(position[2:T + 2])  # (18) tbi,tbj->ij
+    d_W_hidden_position_3 = _rows(d_n_hidden).T @ _rows(position[:T])  # (19) tbi,tbj->ij
+    d_b_hidden = d_n_hidden.sum(axis=(0, 1))  # (20) tbi->i
+    d_W_position_hidden = _rows(d_position).T @ _rows(hidden[1:])  # (21) tbi,tbj->ij
+    d_b_position = d_position.sum(axis=(0, 1))  # (22) tbi->i
+    d_W_label_hidden = _rows(d_n_label).T @ _rows(hidden[1:])  # (23) tbi,tbj->ij
+    d_W_label_hidden_1 = _rows(d_n_label).T @ _rows(hidden[:T])  # (24) tbi,tbj->ij
+    d_b_label = d_n_label.sum(axis=(0, 1))  # (25) tbi->i
+    arrays["d_n_label"] = d_n_label
+    arrays["d_position"] = d_position
+    arrays["d_hidden"] = d_hidden
+    arrays["d_n_hidden"] = d_n_hidden
+    arrays["d_W_hidden_x"] = d_W_hidden_x
+    arrays["d_W_hidden_x_2"] = d_W_hidden_x_2
+    arrays["d_W_hidden_hidden_1"] = d_W_hidden_hidden_1
+    arrays["d_W_hidden_position_1"] = d_W_hidden_position_1
+    arrays["d_W_hidden_position_3"] = d_W_hidden_position_3
+    arrays["d_b_hidden"] = d_b_hidden
+    arrays["d_W_position_hidden"] = d_W_position_hidden
+    arrays["d_b_position"] = d_b_position
+    arrays["d_W_label_hidden"] = d_W_label_hidden
+    arrays["d_W_label_hidden_1"] = d_W_label_hidden_1
+    arrays["d_b_label"] = d_b_label
+
+
+def _input_gradients(arrays, T, B, dtype):
+    """The gradients of the inputs."""
+    W_hidden_x = arrays["W_hidden_x"]
+    W_hidden_x_2 = arrays["W_hidden_x_2"]
+    d_n_hidden = arrays["d_n_hidden"]
+
+    d_x = (_rows(d_n_hidden) @ W_hidden_x).reshape(-1, B, 2)  # (14) ij,tbj->tbi
+    d_x[:max(T - 2, 0)] += (_rows(d_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)  # (14) ij,tbj->tbi
+    arrays["d_x"] = d_x
+
+
+def _initial_gradients(arrays, T, B, dtype):
+    """The gradients of values outside the steps."""
+    W_hidden_x_2 = arrays["W_hidden_x_2"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    d_n_label = arrays["d_n_label"]
+    d_n_hidden = arrays["d_n_hidden"]
+
+    d_initial_x = np.zeros((2, B, 2), dtype)
+    d_initial_x[:min(2, T)] += (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)  # (26) ij,kbj->kbi
+    d_initial_hidden = (_rows(d_n_label[:1]) @ W_label_hidden_1).reshape(-1, B, 3)  # (27) ij,kbj->kbi
+    d_initial_hidden += (_rows(d_n_hidden[:1]) @ W_hidden_hidden_1).reshape(-1, B, 3)  # (27) ij,kbj->kbi
+    d_initial_position = np.zeros((3, B, 1), dtype)
+    d_initial_position[2:] += (_rows(d_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)  # (28) ij,kbj->kbi
+    d_initial_position[:min(3, T)] += (_rows(d_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)  # (28) ij,kbj->kbi
+    arrays["d_initial_x"] = d_initial_x
+    arrays["d_initial_hidden"] = d_initial_hidden
+    arrays["d_initial_position"] = d_initial_position
+
+
+def _tangents(arrays, T, B, dtype):
+    """Tangents of the signals."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    label = arrays["label"]
+    W_hidden_x = arrays["W_hidden_x"]
+    W_hidden_x_2 = arrays["W_hidden_x_2"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    dot_x = arrays["dot_x"]
+    dot_W_hidden_x = arrays["dot_W_hidden_x"]
+    dot_W_hidden_x_2 = arrays["dot_W_hidden_x_2"]
+    dot_W_hidden_hidden_1 = arrays["dot_W_hidden_hidden_1"]
+    dot_W_hidden_position_1 = arrays["dot_W_hidden_position_1"]
+    dot_W_hidden_position_3 = arrays["dot_W_hidden_position_3"]
+    dot_b_hidden = arrays["dot_b_hidden"]
+    dot_W_position_hidden = arrays["dot_W_position_hidden"]
+    dot_b_position = arrays["dot_b_position"]
+    dot_W_label_hidden = arrays["dot_W_label_hidden"]
+    dot_W_label_hidden_1 = arrays["dot_W_label_hidden_1"]
+    dot_b_label = arrays["dot_b_label"]
+    dot_hidden = _extended(T, (B, 3), arrays.get("dot_initial_hidden"), 1, None, 0, dtype)
+    dot_position = _extended(T, (B, 1), arrays.get("dot_initial_position"), 3, None, 0, dtype)
+
+    dot_n_hidden = (_rows(x[2:]) @ dot_W_hidden_x.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_n_hidden += (_rows(dot_x[2:]) @ W_hidden_x.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_n_hidden += (_rows(x[:T]) @ dot_W_hidden_x_2.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_n_hidden += (_rows(dot_x[:T]) @ W_hidden_x_2.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_n_hidden += (_rows(hidden[:T]) @ dot_W_hidden_hidden_1.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_n_hidden += (_rows(position[2:T + 2]) @ dot_W_hidden_position_1.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_n_hidden += (_rows(position[:T]) @ dot_W_hidden_position_3.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_n_hidden += dot_b_hidden  # (29)
+    dot_position[3:] = (  # (31)
+        (_rows(hidden[1:]) @ dot_W_position_hidden.T).reshape(-1, B, 1)  # ij,tbj->tbi
+        + dot_b_position
+    )
+    for t in range(T):
+        dot_n_hidden_t = dot_n_hidden[t]
+        dot_n_hidden_t += dot_hidden[t] @ W_hidden_hidden_1.T  # (29) ij,bj->bi
+        dot_n_hidden_t += dot_position[t + 2] @ W_hidden_position_1.T  # (29) ij,bj->bi
+        dot_n_hidden_t += dot_position[t] @ W_hidden_position_3.T  # (29) ij,bj->bi
+        dot_hidden_t = np.square(hidden[t + 1], out=dot_hidden[t + 1])  # (30)
+        np.subtract(1, dot_hidden_t, out=dot_hidden_t)  # (30)
+        dot_hidden_t *= dot_n_hidden_t  # (30)
+        dot_position_t = dot_position[t + 3]
+        dot_position_t += dot_hidden_t @ W_position_hidden.T  # (31) ij,bj->bi
+    dot_n_label = (_rows(hidden[1:]) @ dot_W_label_hidden.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
+    dot_n_label += (_rows(dot_hidden[1:]) @ W_label_hidden.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
+    dot_n_label += (_rows(hidden[:T]) @ dot_W_label_hidden_1.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
+    dot_n_label += (_rows(dot_hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
+    dot_n_label += dot_b_label  # (32)
+    dot_logsumexp_label = (dot_n_label * label).sum(axis=2)  # (33) tbi->tb
+    dot_label = label * (dot_n_label - dot_logsumexp_label[:, :, None])  # (34)
+    arrays["dot_hidden"] = dot_hidden
+    arrays["dot_position"] = dot_position
+    arrays["dot_label"] = dot_label
+
+
+def _sensitivities(arrays, T, B, dtype):
+    """Sensitivities, forward in time."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    label = arrays["label"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    hidden_by_W_hidden_x = _extended(T, (B, 3, 3, 2), None, 1, None, 0, dtype)
+    position_by_W_hidden_x = _extended(T, (B, 1, 3, 2), None, 3, None, 0, dtype)
+    hidden_by_W_hidden_x_2 = _extended(T, (B, 3, 3, 2), None, 1, None, 0, dtype)
+    position_by_W_hidden_x_2 = _extended(T, (B, 1, 3, 2), None, 3, None, 0, dtype)
+    hidden_by_W_hidden_hidden_1 = _extended(T, (B, 3, 3, 3), None, 1, None, 0, dtype)
+    position_by_W_hidden_hidden_1 = _extended(T, (B, 1, 3, 3), None, 3, None, 0, dtype)
+    hidden_by_W_hidden_position_1 = _extended(T, (B, 3, 3, 1), None, 1, None, 0, dtype)
+    position_by_W_hidden_position_1 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
+    hidden_by_W_hidden_position_3 = _extended(T, (B, 3, 3, 1), None, 1, None, 0, dtype)
+    position_by_W_hidden_position_3 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
+    hidden_by_b_hidden = _extended(T, (B, 3, 3), None, 1, None, 0, dtype)
+    position_by_b_hidden = _extended(T, (B, 1, 3), None, 3, None, 0, dtype)
+    hidden_by_W_position_hidden = _extended(T, (B, 3, 1, 3), None, 1, None, 0, dtype)
+    position_by_W_position_hidden = _extended(T, (B, 1, 1, 3), None, 3, None, 0, dtype)
+    hidden_by_b_position = _extended(T, (B, 3, 1), None, 1, None, 0, dtype)
+    position_by_b_position = _extended(T, (B, 1, 1), None, 3, None, 0, dtype)
+
+    n_hidden_by_W_hidden_x = np.zeros((T, B, 3, 3, 2), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_x)[...] += x[2:][:, :, None, :]  # (35)
+    for t in range(T):
+        n_hidden_by_W_hidden_x_t = n_hidden_by_W_hidden_x[t]
+        n_hidden_by_W_hidden_x_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x[t].transpose(0, 2, 3, 1))  # (35) il,bjkl->bijk
+        n_hidden_by_W_hidden_x_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x[t + 2].transpose(0, 2, 3, 1))  # (35) il,bjkl->bijk
+        n_hidden_by_W_hidden_x_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x[t].transpose(0, 2, 3, 1))  # (35) il,bjkl->bijk
+        hidden_by_W_hidden_x_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_x[t + 1])  # (36)
+        np.subtract(1, hidden_by_W_hidden_x_t, out=hidden_by_W_hidden_x_t)  # (36)
+        hidden_by_W_hidden_x_t *= n_hidden_by_W_hidden_x_t  # (36)
+        position_by_W_hidden_x[t + 3] = position_by_W_hidden_x_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
+    n_label_by_W_hidden_x = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_x[1:].transpose(0, 1, 3, 4, 2))  # (38) il,tbjkl->tbijk
+    n_label_by_W_hidden_x += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_x[:T].transpose(0, 1, 3, 4, 2))  # (38) il,tbjkl->tbijk
+    logsumexp_label_by_W_hidden_x = (n_label_by_W_hidden_x.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (39) tbijk->tbij
+    label_by_W_hidden_x = label[:, :, :, None, None] * (n_label_by_W_hidden_x - logsumexp_label_by_W_hidden_x[:, :, None, :, :])  # (40)
+    n_hidden_by_W_hidden_x_2 = np.zeros((T, B, 3, 3, 2), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_x_2)[...] += x[:T][:, :, None, :]  # (41)
+    for t in range(T):
+        n_hidden_by_W_hidden_x_2_t = n_hidden_by_W_hidden_x_2[t]
+        n_hidden_by_W_hidden_x_2_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x_2[t].transpose(0, 2, 3, 1))  # (41) il,bjkl->bijk
+        n_hidden_by_W_hidden_x_2_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x_2[t + 2].transpose(0, 2, 3, 1))  # (41) il,bjkl->bijk
+        n_hidden_by_W_hidden_x_2_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x_2[t].transpose(0, 2, 3, 1))  # (41) il,bjkl->bijk
+        hidden_by_W_hidden_x_2_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_x_2[t + 1])  # (42)
+        np.subtract(1, hidden_by_W_hidden_x_2_t, out=hidden_by_W_hidden_x_2_t)  # (42)
+        hidden_by_W_hidden_x_2_t *= n_hidden_by_W_hidden_x_2_t  # (42)
+        position_by_W_hidden_x_2[t + 3] = position_by_W_hidden_x_2_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1))  # (43) il,bjkl->bijk
+    n_label_by_W_hidden_x_2 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_x_2[1:].transpose(0, 1, 3, 4, 2))  # (44) il,tbjkl->tbijk
+    n_label_by_W_hidden_x_2 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_x_2[:T].transpose(0, 1, 3, 4, 2))  # (44) il,tbjkl->tbijk
+    logsumexp_label_by_W_hidden_x_2 = (n_label_by_W_hidden_x_2.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (45) tbijk->tbij
+    label_by_W_hidden_x_2 = label[:, :, :, None, None] * (n_label_by_W_hidden_x_2 - logsumexp_label_by_W_hidden_x_2[:, :, None, :, :])  # (46)
+    n_hidden_by_W_hidden_hidden_1 = np.zeros((T, B, 3, 3, 3), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_hidden_1)[...] += hidden[:T][:, :, None, :]  # (47)
+    for t in range(T):
+        n_hidden_by_W_hidden_hidden_1_t = n_hidden_by_W_hidden_hidden_1[t]
+        n_hidden_by_W_hidden_hidden_1_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_hidden_1[t].transpose(0, 2, 3, 1))  # (47) il,bjkl->bijk
+        n_hidden_by_W_hidden_hidden_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_hidden_1[t + 2].transpose(0, 2, 3, 1))  # (47) il,bjkl->bijk
+        n_hidden_by_W_hidden_hidden_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_hidden_1[t].transpose(0, 2, 3, 1))  # (47) il,bjkl->bijk
+        hidden_by_W_hidden_hidden_1_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_hidden_1[t + 1])  # (48)
+        np.subtract(1, hidden_by_W_hidden_hidden_1_t, out=hidden_by_W_hidden_hidden_1_t)  # (48)
+        hidden_by_W_hidden_hidden_1_t *= n_hidden_by_W_hidden_hidden_1_t  # (48)
+        position_by_W_hidden_hidden_1[t + 3] = position_by_W_hidden_hidden_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1))  # (49) il,bjkl->bijk
+    n_label_by_W_hidden_hidden_1 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_hidden_1[1:].transpose(0, 1, 3, 4, 2))  # (50) il,tbjkl->tbijk
+    n_label_by_W_hidden_hidden_1 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_hidden_1[:T].transpose(0, 1, 3, 4, 2))  # (50) il,tbjkl->tbijk
+    logsumexp_label_by_W_hidden_hidden_1 = (n_label_by_W_hidden_hidden_1.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (51) tbijk->tbij
+    label_by_W_hidden_hidden_1 = label[:, :, :, None, None] * (n_label_by_W_hidden_hidden_1 - logsumexp_label_by_W_hidden_hidden_1[:, :, None, :, :])  # (52)
+    n_hidden_by_W_hidden_position_1 = np.zeros((T, B, 3, 3, 1), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_position_1)[...] += position[2:T + 2][:, :, None, :]  # (53)
+    for t in range(T):
+        n_hidden_by_W_hidden_position_1_t = n_hidden_by_W_hidden_position_1[t]
+        n_hidden_by_W_hidden_position_1_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_1[t].transpose(0, 2, 3, 1))  # (53) il,bjkl->bijk
+        n_hidden_by_W_hidden_position_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_1[t + 2].transpose(0, 2, 3, 1))  # (53) il,bjkl->bijk
+        n_hidden_by_W_hidden_position_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_1[t].transpose(0, 2, 3, 1))  # (53) il,bjkl->bijk
+        hidden_by_W_hidden_position_1_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_position_1[t + 1])  # (54)
+        np.subtract(1, hidden_by_W_hidden_position_1_t, out=hidden_by_W_hidden_position_1_t)  # (54)
+        hidden_by_W_hidden_position_1_t *= n_hidden_by_W_hidden_position_1_t  # (54)
+        position_by_W_hidden_position_1[t + 3] = position_by_W_hidden_position_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1))  # (55) il,bjkl->bijk
+    n_label_by_W_hidden_position_1 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_position_1[1:].transpose(0, 1, 3, 4, 2))  # (56) il,tbjkl->tbijk
+    n_label_by_W_hidden_position_1 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_position_1[:T].transpose(0, 1, 3, 4, 2))  # (56) il,tbjkl->tbijk
+    logsumexp_label_by_W_hidden_position_1 = (n_label_by_W_hidden_position_1.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (57) tbijk->tbij
+    label_by_W_hidden_position_1 = label[:, :, :, None, None] * (n_label_by_W_hidden_position_1 - logsumexp_label_by_W_hidden_position_1[:, :, None, :, :])  # (58)
+    n_hidden_by_W_hidden_position_3 = np.zeros((T, B, 3, 3, 1), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_position_3)[...] += position[:T][:, :, None, :]  # (59)
+    for t in range(T):
+        n_hidden_by_W_hidden_position_3_t = n_hidden_by_W_hidden_position_3[t]
+        n_hidden_by_W_hidden_position_3_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_3[t].transpose(0, 2, 3, 1))  # (59) il,bjkl->bijk
+        n_hidden_by_W_hidden_position_3_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_3[t + 2].transpose(0, 2, 3, 1))  # (59) il,bjkl->bijk
+        n_hidden_by_W_hidden_position_3_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_3[t].transpose(0, 2, 3, 1))  # (59) il,bjkl->bijk
+        hidden_by_W_hidden_position_3_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_position_3[t + 1])  # (60)
+        np.subtract(1, hidden_by_W_hidden_position_3_t, out=hidden_by_W_hidden_position_3_t)  # (60)
+        hidden_by_W_hidden_position_3_t *= n_hidden_by_W_hidden_position_3_t  # (60)
+        position_by_W_hidden_position_3[t + 3] = position_by_W_hidden_position_3_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1))  # (61) il,bjkl->bijk
+    n_label_by_W_hidden_position_3 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_position_3[1:].transpose(0, 1, 3, 4, 2))  # (62) il,tbjkl->tbijk
+    n_label_by_W_hidden_position_3 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_position_3[:T].transpose(0, 1, 3, 4, 2))  # (62) il,tbjkl->tbijk
+    logsumexp_label_by_W_hidden_position_3 = (n_label_by_W_hidden_position_3.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (63) tbijk->tbij
+    label_by_W_hidden_position_3 = label[:, :, :, None, None] * (n_label_by_W_hidden_position_3 - logsumexp_label_by_W_hidden_position_3[:, :, None, :, :])  # (64)
+    n_hidden_by_b_hidden = np.zeros((T, B, 3, 3), dtype)
+    np.einsum('tbii->tbi', n_hidden_by_b_hidden)[...] += 1  # (65)
+    for t in range(T):
+        n_hidden_by_b_hidden_t = n_hidden_by_b_hidden[t]
+        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_hidden[t].transpose(0, 2, 1))  # (65) ik,bjk->bij
+        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_hidden[t + 2].transpose(0, 2, 1))  # (65) ik,bjk->bij
+        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_hidden[t].transpose(0, 2, 1))  # (65) ik,bjk->bij
+        hidden_by_b_hidden_t = np.square(hidden[t + 1][:, :, None], out=hidden_by_b_hidden[t + 1])  # (66)
+        np.subtract(1, hidden_by_b_hidden_t, out=hidden_by_b_hidden_t)  # (66)
+        hidden_by_b_hidden_t *= n_hidden_by_b_hidden_t  # (66)
+        position_by_b_hidden[t + 3] = position_by_b_hidden_t = np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # (67) ik,bjk->bij
+    n_label_by_b_hidden = np.einsum('ik,tbjk->tbij', W_label_hidden, hidden_by_b_hidden[1:].transpose(0, 1, 3, 2))  # (68) ik,tbjk->tbij
+    n_label_by_b_hidden += np.einsum('ik,tbjk->tbij', W_label_hidden_1, hidden_by_b_hidden[:T].transpose(0, 1, 3, 2))  # (68) ik,tbjk->tbij
+    logsumexp_label_by_b_hidden = (n_label_by_b_hidden.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)  # (69) tbij->tbi
+    label_by_b_hidden = label[:, :, :, None] * (n_label_by_b_hidden - logsumexp_label_by_b_hidden[:, :, None, :])  # (70)
+    np.einsum('tbiik->tbik', position_by_W_position_hidden[3:])[...] += hidden[1:][:, :, None, :]  # (73)
+    for t in range(T):
+        n_hidden_by_W_position_hidden_t = (  # (71)
+            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_position_hidden[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_position_hidden[t + 2].transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_position_hidden[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        hidden_by_W_position_hidden_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_position_hidden[t + 1])  # (72)
+        np.subtract(1, hidden_by_W_position_hidden_t, out=hidden_by_W_position_hidden_t)  # (72)
+        hidden_by_W_position_hidden_t *= n_hidden_by_W_position_hidden_t  # (72)
+        position_by_W_position_hidden_t = position_by_W_position_hidden[t + 3]
+        position_by_W_position_hidden_t += np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1))  # (73) il,bjkl->bijk
+    n_label_by_W_position_hidden = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_position_hidden[1:].transpose(0, 1, 3, 4, 2))  # (74) il,tbjkl->tbijk
+    n_label_by_W_position_hidden += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_position_hidden[:T].transpose(0, 1, 3, 4, 2))  # (74) il,tbjkl->tbijk
+    logsumexp_label_by_W_position_hidden = (n_label_by_W_position_hidden.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (75) tbijk->tbij
+    label_by_W_position_hidden = label[:, :, :, None, None] * (n_label_by_W_position_hidden - logsumexp_label_by_W_position_hidden[:, :, None, :, :])  # (76)
+    np.einsum('tbii->tbi', position_by_b_position[3:])[...] += 1  # (79)
+    for t in range(T):
+        n_hidden_by_b_position_t = (  # (77)
+            np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_position[t].transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_position[t + 2].transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_position[t].transpose(0, 2, 1))  # ik,bjk->bij
+        )
+        hidden_by_b_position_t = np.square(hidden[t + 1][:, :, None], out=hidden_by_b_position[t + 1])  # (78)
+        np.subtract(1, hidden_by_b_position_t, out=hidden_by_b_position_t)  # (78)
+        hidden_by_b_position_t *= n_hidden_by_b_position_t  # (78)
+        position_by_b_position_t = position_by_b_position[t + 3]
+        position_by_b_position_t += np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_position_t.transpose(0, 2, 1))  # (79) ik,bjk->bij
+    n_label_by_b_position = np.einsum('ik,tbjk->tbij', W_label_hidden, hidden_by_b_position[1:].transpose(0, 1, 3, 2))  # (80) ik,tbjk->tbij
+    n_label_by_b_position += np.einsum('ik,tbjk->tbij', W_label_hidden_1, hidden_by_b_position[:T].transpose(0, 1, 3, 2))  # (80) ik,tbjk->tbij
+    logsumexp_label_by_b_position = (n_label_by_b_position.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)  # (81) tbij->tbi
+    label_by_b_position = label[:, :, :, None] * (n_label_by_b_position - logsumexp_label_by_b_position[:, :, None, :])  # (82)
+    n_label_by_W_label_hidden = np.zeros((T, B, 2, 2, 3), dtype)
+    np.einsum('tbiik->tbik', n_label_by_W_label_hidden)[...] += hidden[1:][:, :, None, :]  # (83)
+    logsumexp_label_by_W_label_hidden = (n_label_by_W_label_hidden.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (84) tbijk->tbij
+    label_by_W_label_hidden = label[:, :, :, None, None] * (n_label_by_W_label_hidden - logsumexp_label_by_W_label_hidden[:, :, None, :, :])  # (85)
+    n_label_by_W_label_hidden_1 = np.zeros((T, B, 2, 2, 3), dtype)
+    np.einsum('tbiik->tbik', n_label_by_W_label_hidden_1)[...] += hidden[:T][:, :, None, :]  # (86)
+    logsumexp_label_by_W_label_hidden_1 = (n_label_by_W_label_hidden_1.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (87) tbijk->tbij
+    label_by_W_label_hidden_1 = label[:, :, :, None, None] * (n_label_by_W_label_hidden_1 - logsumexp_label_by_W_label_hidden_1[:, :, None, :, :])  # (88)
+    n_label_by_b_label = np.zeros((T, B, 2, 2), dtype)
+    np.einsum('tbii->tbi', n_label_by_b_label)[...] += 1  # (89)
+    logsumexp_label_by_b_label = (n_label_by_b_label.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)  # (90) tbij->tbi
+    label_by_b_label = label[:, :, :, None] * (n_label_by_b_label - logsumexp_label_by_b_label[:, :, None, :])  # (91)
+    arrays["position_by_W_hidden_x"] = position_by_W_hidden_x
+    arrays["label_by_W_hidden_x"] = label_by_W_hidden_x
+    arrays["position_by_W_hidden_x_2"] = position_by_W_hidden_x_2
+    arrays["label_by_W_hidden_x_2"] = label_by_W_hidden_x_2
+    arrays["position_by_W_hidden_hidden_1"] = position_by_W_hidden_hidden_1
+    arrays["label_by_W_hidden_hidden_1"] = label_by_W_hidden_hidden_1
+    arrays["position_by_W_hidden_position_1"] = position_by_W_hidden_position_1
+    arrays["label_by_W_hidden_position_1"] = label_by_W_hidden_position_1
+    arrays["position_by_W_hidden_position_3"] = position_by_W_hidden_position_3
+    arrays["label_by_W_hidden_position_3"] = label_by_W_hidden_position_3
+    arrays["position_by_b_hidden"] = position_by_b_hidden
+    arrays["label_by_b_hidden"] = label_by_b_hidden
+    arrays["position_by_W_position_hidden"] = position_by_W_position_hidden
+    arrays["label_by_W_position_hidden"] = label_by_W_position_hidden
+    arrays["position_by_b_position"] = position_by_b_position
+    arrays["label_by_b_position"] = label_by_b_position
+    arrays["label_by_W_label_hidden"] = label_by_W_label_hidden
+    arrays["label_by_W_label_hidden_1"] = label_by_W_label_hidden_1
+    arrays["label_by_b_label"] = label_by_b_label
+
+
+def _output_adjoints(arrays, T, B, dtype):
+    """Adjoints of every output."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    label = arrays["label"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+
+    position_per_position = np.zeros((T, T, B, 1, 1), dtype)
+    np.einsum('ttbii->tbi', position_per_position)[...] += 1  # (92)
+    position_per_n_hidden = np.empty((T, T, B, 1, 3), dtype)
+    for t in range(T - 1, -1, -1):
+        position_per_position_t = position_per_position[t]
+        if t < T - 1:
+            position_per_position_t += position_per_n_hidden[t + 1] @ W_hidden_position_1  # (92) jk,sbik->sbij
+        if t < T - 3:
+            position_per_position_t += position_per_n_hidden[t + 3] @ W_hidden_position_3  # (92) jk,sbik->sbij
+        position_per_hidden_t = position_per_position_t @ W_position_hidden  # (93) jk,sbik->sbij
+        if t < T - 1:
+            position_per_hidden_t += position_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (93) jk,sbik->sbij
+        position_per_n_hidden_t = np.square(hidden[t + 1][:, None, :], out=position_per_n_hidden[t])  # (94)
+        np.subtract(1, position_per_n_hidden_t, out=position_per_n_hidden_t)  # (94)
+        position_per_n_hidden_t *= position_per_hidden_t  # (94)
+    position_per_W_hidden_x = np.einsum('sbk,tsbij->tbijk', x[2:], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (95) sbk,tsbij->tbijk
+    position_per_W_hidden_x_2 = np.einsum('sbk,tsbij->tbijk', x[:T], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (96) sbk,tsbij->tbijk
+    position_per_W_hidden_hidden_1 = np.einsum('sbk,tsbij->tbijk', hidden[:T], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (97) sbk,tsbij->tbijk
+    position_per_W_hidden_position_1 = np.einsum('sbk,tsbij->tbijk', position[2:T + 2], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (98) sbk,tsbij->tbijk
+    position_per_W_hidden_position_3 = np.einsum('sbk,tsbij->tbijk', position[:T], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (99) sbk,tsbij->tbijk
+    position_per_b_hidden = position_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (100) tsbij->tbij
+    position_per_W_position_hidden = np.einsum('sbk,tsbij->tbijk', hidden[1:], position_per_position.transpose(1, 0, 2, 3, 4))  # (101) sbk,tsbij->tbijk
+    position_per_b_position = position_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (102) tsbij->tbij
+    position_per_W_label_hidden = np.zeros((T, B, 1, 2, 3), dtype)
+    position_per_W_label_hidden_1 = np.zeros((T, B, 1, 2, 3), dtype)
+    position_per_b_label = np.zeros((T, B, 1, 2), dtype)
+    label_per_label = np.zeros((T, T, B, 2, 2), dtype)
+    np.einsum('ttbii->tbi', label_per_label)[...] += 1  # (106)
+    label_per_logsumexp_label = (  # (107)
+        -(label_per_label * label[:, None, :, None, :]).sum(axis=4)  # tsbij->tsbi
+    )
+    label_per_n_label = label[:, None, :, None, :] * (label_per_label + label_per_logsumexp_label[:, :, :, :, None])  # (108)
+    label_per_position = np.empty((T, T, B, 2, 1), dtype)
+    label_per_hidden = label_per_n_label @ W_label_hidden  # (110) jk,tsbik->tsbij
+    label_per_hidden[:T - 1] += label_per_n_label[1:] @ W_label_hidden_1  # (110) jk,tsbik->tsbij
+    label_per_n_hidden = np.empty((T, T, B, 2, 3), dtype)
+    for t in range(T - 1, -1, -1):
+        label_per_position_t = np.zeros((T, B, 2, 1), dtype)
+        if t < T - 1:
+            label_per_position_t += label_per_n_hidden[t + 1] @ W_hidden_position_1  # (109) jk,sbik->sbij
+        if t < T - 3:
+            label_per_position_t += label_per_n_hidden[t + 3] @ W_hidden_position_3  # (109) jk,sbik->sbij
+        label_per_position[t] = label_per_position_t
+        label_per_hidden_t = label_per_hidden[t]
+        label_per_hidden_t += label_per_position_t @ W_position_hidden  # (110) jk,sbik->sbij
+        if t < T - 1:
+            label_per_hidden_t += label_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (110) jk,sbik->sbij
+        label_per_n_hidden_t = np.square(hidden[t + 1][:, None, :], out=label_per_n_hidden[t])  # (111)
+        np.subtract(1, label_per_n_hidden_t, out=label_per_n_hidden_t)  # (111)
+        label_per_n_hidden_t *= label_per_hidden_t  # (111)
+    label_per_W_hidden_x = np.einsum('sbk,tsbij->tbijk', x[2:], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (112) sbk,tsbij->tbijk
+    label_per_W_hidden_x_2 = np.einsum('sbk,tsbij->tbijk', x[:T], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (113) sbk,tsbij->tbijk
+    label_per_W_hidden_hidden_1 = np.einsum('sbk,tsbij->tbijk', hidden[:T], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (114) sbk,tsbij->tbijk
+    label_per_W_hidden_position_1 = np.einsum('sbk,tsbij->tbijk', position[2:T + 2], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (115) sbk,tsbij->tbijk
+    label_per_W_hidden_position_3 = np.einsum('sbk,tsbij->tbijk', position[:T], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (116) sbk,tsbij->tbijk
+    label_per_b_hidden = label_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (117) tsbij->tbij
+    label_per_W_position_hidden = np.einsum('sbk,tsbij->tbijk', hidden[1:], label_per_position.transpose(1, 0, 2, 3, 4))  # (118) sbk,tsbij->tbijk
+    label_per_b_position = label_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (119) tsbij->tbij
+    label_per_W_label_hidden = np.einsum('sbk,tsbij->tbijk', hidden[1:], label_per_n_label.transpose(1, 0, 2, 3, 4))  # (120) sbk,tsbij->tbijk
+    label_per_W_label_hidden_1 = np.einsum('sbk,tsbij->tbijk', hidden[:T], label_per_n_label.transpose(1, 0, 2, 3, 4))  # (121) sbk,tsbij->tbijk
+    label_per_b_label = label_per_n_label.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (122) tsbij->tbij
+    arrays["position_per_W_hidden_x"] = position_per_W_hidden_x
+    arrays["position_per_W_hidden_x_2"] = position_per_W_hidden_x_2
+    arrays["position_per_W_hidden_hidden_1"] = position_per_W_hidden_hidden_1
+    arrays["position_per_W_hidden_position_1"] = position_per_W_hidden_position_1
+    arrays["position_per_W_hidden_position_3"] = position_per_W_hidden_position_3
+    arrays["position_per_b_hidden"] = position_per_b_hidden
+    arrays["position_per_W_position_hidden"] = position_per_W_position_hidden
+    arrays["position_per_b_position"] = position_per_b_position
+    arrays["position_per_W_label_hidden"] = position_per_W_label_hidden
+    arrays["position_per_W_label_hidden_1"] = position_per_W_label_hidden_1
+    arrays["position_per_b_label"] = position_per_b_label
+    arrays["label_per_W_hidden_x"] = label_per_W_hidden_x
+    arrays["label_per_W_hidden_x_2"] = label_per_W_hidden_x_2
+    arrays["label_per_W_hidden_hidden_1"] = label_per_W_hidden_hidden_1
+    arrays["label_per_W_hidden_position_1"] = label_per_W_hidden_position_1
+    arrays["label_per_W_hidden_position_3"] = label_per_W_hidden_position_3
+    arrays["label_per_b_hidden"] = label_per_b_hidden
+    arrays["label_per_W_position_hidden"] = label_per_W_position_hidden
+    arrays["label_per_b_position"] = label_per_b_position
+    arrays["label_per_W_label_hidden"] = label_per_W_label_hidden
+    arrays["label_per_W_label_hidden_1"] = label_per_W_label_hidden_1
+    arrays["label_per_b_label"] = label_per_b_label
+
+
+def _directional(arrays, T, B, dtype):
+    """Tangents along the parameters."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    label = arrays["label"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    target_label = arrays["target_label"]
+    R_W_hidden_x = arrays["R_W_hidden_x"]
+    R_W_hidden_x_2 = arrays["R_W_hidden_x_2"]
+    R_W_hidden_hidden_1 = arrays["R_W_hidden_hidden_1"]
+    R_W_hidden_position_1 = arrays["R_W_hidden_position_1"]
+    R_W_hidden_position_3 = arrays["R_W_hidden_position_3"]
+    R_b_hidden = arrays["R_b_hidden"]
+    R_W_position_hidden = arrays["R_W_position_hidden"]
+    R_b_position = arrays["R_b_position"]
+    R_W_label_hidden = arrays["R_W_label_hidden"]
+    R_W_label_hidden_1 = arrays["R_W_label_hidden_1"]
+    R_b_label = arrays["R_b_label"]
+    error_position = arrays["error_position"]
+    R_hidden = _extended(T, (B, 3), None, 1, None, 0, dtype)
+    R_position = _extended(T, (B, 1), None, 3, None, 0, dtype)
+
+    R_n_hidden = (_rows(x[2:]) @ R_W_hidden_x.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
+    R_n_hidden += (_rows(x[:T]) @ R_W_hidden_x_2.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
+    R_n_hidden += (_rows(hidden[:T]) @ R_W_hidden_hidden_1.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
+    R_n_hidden += (_rows(position[2:T + 2]) @ R_W_hidden_position_1.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
+    R_n_hidden += (_rows(position[:T]) @ R_W_hidden_position_3.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
+    R_n_hidden += R_b_hidden  # (123)
+    R_position[3:] = (  # (125)
+        (_rows(hidden[1:]) @ R_W_position_hidden.T).reshape(-1, B, 1)  # ij,tbj->tbi
+        + R_b_position
+    )
+    for t in range(T):
+        R_n_hidden_t = R_n_hidden[t]
+        R_n_hidden_t += R_hidden[t] @ W_hidden_hidden_1.T  # (123) ij,bj->bi
+        R_n_hidden_t += R_position[t + 2] @ W_hidden_position_1.T  # (123) ij,bj->bi
+        R_n_hidden_t += R_position[t] @ W_hidden_position_3.T  # (123) ij,bj->bi
+        R_hidden_t = np.square(hidden[t + 1], out=R_hidden[t + 1])  # (124)
+        np.subtract(1, R_hidden_t, out=R_hidden_t)  # (124)
+        R_hidden_t *= R_n_hidden_t  # (124)
+        R_position_t = R_position[t + 3]
+        R_position_t += R_hidden_t @ W_position_hidden.T  # (125) ij,bj->bi
+    R_n_label = (_rows(hidden[1:]) @ R_W_label_hidden.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
+    R_n_label += (_rows(R_hidden[1:]) @ W_label_hidden.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
+    R_n_label += (_rows(hidden[:T]) @ R_W_label_hidden_1.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
+    R_n_label += (_rows(R_hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
+    R_n_label += R_b_label  # (126)
+    R_logsumexp_label = (R_n_label * label).sum(axis=2)  # (127) tbi->tb
+    R_label = label * (R_n_label - R_logsumexp_label[:, :, None])  # (128)
+    R_loss_position = 2 / (B * T) * (R_position[3:] * error_position).sum()  # (129) tbi->
+    R_loss_label = (  # (130)
+        -(1 / B * (R_n_label[T - 1] * target_label).sum())  # bi->
+        + 1 / B * R_logsumexp_label[T - 1].sum()  # b->
+    )
+    R_loss = R_loss_label / 2 + R_loss_position  # (131)
+    arrays["R_hidden"] = R_hidden
+    arrays["R_position"] = R_position
+    arrays["R_n_label"] = R_n_label
+    arrays["R_logsumexp_label"] = R_logsumexp_label
+    arrays["R_label"] = R_label
+
+
+def _hessian_products(arrays, T, B, dtype):
+    """Tangents of the adjoints."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    d_n_label = arrays["d_n_label"]
+    d_position = arrays["d_position"]
+    d_hidden = arrays["d_hidden"]
+    d_n_hidden = arrays["d_n_hidden"]
+    R_W_hidden_hidden_1 = arrays["R_W_hidden_hidden_1"]
+    R_W_hidden_position_1 = arrays["R_W_hidden_position_1"]
+    R_W_hidden_position_3 = arrays["R_W_hidden_position_3"]
+    R_W_position_hidden = arrays["R_W_position_hidden"]
+    R_W_label_hidden = arrays["R_W_label_hidden"]
+    R_W_label_hidden_1 = arrays["R_W_label_hidden_1"]
+    R_hidden = arrays["R_hidden"]
+    R_position = arrays["R_position"]
+    R_label = arrays["R_label"]
+
+    R_d_n_label = np.zeros((T, B, 2), dtype)
+    R_d_n_label[T - 1:] += 1 / (2 * B) * R_label[T - 1:]  # (132)
+    R_d_position = 2 / (B * T) * R_position[3:]  # (133)
+    R_d_position[:T - 1] += (_rows(d_n_hidden[1:]) @ R_W_hidden_position_1).reshape(-1, B, 1)  # (133) ij,tbj->tbi
+    R_d_position[:max(T - 3, 0)] += (_rows(d_n_hidden[3:]) @ R_W_hidden_position_3).reshape(-1, B, 1)  # (133) ij,tbj->tbi
+    R_d_hidden = (_rows(d_n_label) @ R_W_label_hidden).reshape(-1, B, 3)  # (134) ij,tbj->tbi
+    R_d_hidden += (_rows(R_d_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (134) ij,tbj->tbi
+    R_d_hidden += (_rows(d_position) @ R_W_position_hidden).reshape(-1, B, 3)  # (134) ij,tbj->tbi
+    R_d_hidden[:T - 1] += (_rows(d_n_label[1:]) @ R_W_label_hidden_1).reshape(-1, B, 3)  # (134) ij,tbj->tbi
+    R_d_hidden[:T - 1] += (_rows(R_d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (134) ij,tbj->tbi
+    R_d_hidden[:T - 1] += (_rows(d_n_hidden[1:]) @ R_W_hidden_hidden_1).reshape(-1, B, 3)  # (134) ij,tbj->tbi
+    R_d_n_hidden = -(2 * d_hidden * R_hidden[1:] * hidden[1:])  # (135)
+    for t in range(T - 1, -1, -1):
+        R_d_position_t = R_d_position[t]
+        if t < T - 1:
+            R_d_position_t += R_d_n_hidden[t + 1] @ W_hidden_position_1  # (133) ij,bj->bi
+        if t < T - 3:
+            R_d_position_t += R_d_n_hidden[t + 3] @ W_hidden_position_3  # (133) ij,bj->bi
+        R_d_hidden_t = R_d_hidden[t]
+        R_d_hidden_t += R_d_position_t @ W_position_hidden  # (134) ij,bj->bi
+        if t < T - 1:
+            R_d_hidden_t += R_d_n_hidden[t + 1] @ W_hidden_hidden_1  # (134) ij,bj->bi
+        R_d_n_hidden_t = R_d_n_hidden[t]
+        R_d_n_hidden_t += R_d_hidden_t * (1 - hidden[t + 1] ** 2)  # (135)
+    R_d_W_hidden_x = _rows(R_d_n_hidden).T @ _rows(x[2:])  # (136) tbi,tbj->ij
+    R_d_W_hidden_x_2 = _rows(R_d_n_hidden).T @ _rows(x[:T])  # (137) tbi,tbj->ij
+    R_d_W_hidden_hidden_1 = _rows(R_d_n_hidden).T @ _rows(hidden[:T])  # (138) tbi,tbj->ij
+    R_d_W_hidden_hidden_1 += _rows(d_n_hidden).T @ _rows(R_hidden[:T])  # (138) tbi,tbj->ij
+    R_d_W_hidden_position_1 = _rows(R_d_n_hidden).T @ _rows(position[2:T + 2])  # (139) tbi,tbj->ij
+    R_d_W_hidden_position_1 += _rows(d_n_hidden).T @ _rows(R_position[2:T + 2])  # (139) tbi,tbj->ij
+    R_d_W_hidden_position_3 = _rows(R_d_n_hidden).T @ _rows(position[:T])  # (140) tbi,tbj->ij
+    R_d_W_hidden_position_3 += _rows(d_n_hidden).T @ _rows(R_position[:T])  # (140) tbi,tbj->ij
+    R_d_b_hidden = R_d_n_hidden.sum(axis=(0, 1))  # (141) tbi->i
+    R_d_W_position_hidden = _rows(R_d_position).T @ _rows(hidden[1:])  # (142) tbi,tbj->ij
+    R_d_W_position_hidden += _rows(d_position).T @ _rows(R_hidden[1:])  # (142) tbi,tbj->ij
+    R_d_b_position = R_d_position.sum(axis=(0, 1))  # (143) tbi->i
+    R_d_W_label_hidden = _rows(R_d_n_label).T @ _rows(hidden[1:])  # (144) tbi,tbj->ij
+    R_d_W_label_hidden += _rows(d_n_label).T @ _rows(R_hidden[1:])  # (144) tbi,tbj->ij
+    R_d_W_label_hidden_1 = _rows(R_d_n_label).T @ _rows(hidden[:T])  # (145) tbi,tbj->ij
+    R_d_W_label_hidden_1 += _rows(d_n_label).T @ _rows(R_hidden[:T])  # (145) tbi,tbj->ij
+    R_d_b_label = R_d_n_label.sum(axis=(0, 1))  # (146) tbi->i
+    arrays["R_d_W_hidden_x"] = R_d_W_hidden_x
+    arrays["R_d_W_hidden_x_2"] = R_d_W_hidden_x_2
+    arrays["R_d_W_hidden_hidden_1"] = R_d_W_hidden_hidden_1
+    arrays["R_d_W_hidden_position_1"] = R_d_W_hidden_position_1
+    arrays["R_d_W_hidden_position_3"] = R_d_W_hidden_position_3
+    arrays["R_d_b_hidden"] = R_d_b_hidden
+    arrays["R_d_W_position_hidden"] = R_d_W_position_hidden
+    arrays["R_d_b_position"] = R_d_b_position
+    arrays["R_d_W_label_hidden"] = R_d_W_label_hidden
+    arrays["R_d_W_label_hidden_1"] = R_d_W_label_hidden_1
+    arrays["R_d_b_label"] = R_d_b_label
+
+
+def _gauss_newton_products(arrays, T, B, dtype):
+    """The tangents taken back."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    R_position = arrays["R_position"]
+    R_n_label = arrays["R_n_label"]
+    R_logsumexp_label = arrays["R_logsumexp_label"]
+    logsumexp_label_minus_n_label = arrays["logsumexp_label_minus_n_label"]
+
+    R_e_position = 2 / (B * T) * R_position[3:]  # (147)
+    R_e_n_label = np.zeros((T, B, 2), dtype)
+    R_e_n_label[T - 1:] += 1 / (2 * B) * (R_n_label[T - 1:] - R_logsumexp_label[T - 1:][:, :, None]) * np.exp(logsumexp_label_minus_n_label[T - 1:])  # (148)
+    G_n_label = R_e_n_label.copy()  # (149)
+    G_position = R_e_position.copy()  # (150)
+    G_hidden = (_rows(G_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (151) ij,tbj->tbi
+    G_hidden[:T - 1] += (_rows(G_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (151) ij,tbj->tbi
+    G_n_hidden = np.empty((T, B, 3), dtype)
+    for t in range(T - 1, -1, -1):
+        G_position_t = G_position[t]
+        if t < T - 1:
+            G_position_t += G_n_hidden[t + 1] @ W_hidden_position_1  # (150) ij,bj->bi
+        if t < T - 3:
+            G_position_t += G_n_hidden[t + 3] @ W_hidden_position_3  # (150) ij,bj->bi
+        G_hidden_t = G_hidden[t]
+        G_hidden_t += G_position_t @ W_position_hidden  # (151) ij,bj->bi
+        if t < T - 1:
+            G_hidden_t += G_n_hidden[t + 1] @ W_hidden_hidden_1  # (151) ij,bj->bi
+        G_n_hidden_t = np.square(hidden[t + 1], out=G_n_hidden[t])  # (152)
+        np.subtract(1, G_n_hidden_t, out=G_n_hidden_t)  # (152)
+        G_n_hidden_t *= G_hidden_t  # (152)
+    G_W_hidden_x = _rows(G_n_hidden).T @ _rows(x[2:])  # (153) tbi,tbj->ij
+    G_W_hidden_x_2 = _rows(G_n_hidden).T @ _rows(x[:T])  # (154) tbi,tbj->ij
+    G_W_hidden_hidden_1 = _rows(G_n_hidden).T @ _rows(hidden[:T])  # (155) tbi,tbj->ij
+    G_W_hidden_position_1 = _rows(G_n_hidden).T @ _rows(position[2:T + 2])  # (156) tbi,tbj->ij
+    G_W_hidden_position_3 = _rows(G_n_hidden).T @ _rows(position[:T])  # (157) tbi,tbj->ij
+    G_b_hidden = G_n_hidden.sum(axis=(0, 1))  # (158) tbi->i
+    G_W_position_hidden = _rows(G_position).T @ _rows(hidden[1:])  # (159) tbi,tbj->ij
+    G_b_position = G_position.sum(axis=(0, 1))  # (160) tbi->i
+    G_W_label_hidden = _rows(G_n_label).T @ _rows(hidden[1:])  # (161) tbi,tbj->ij
+    G_W_label_hidden_1 = _rows(G_n_label).T @ _rows(hidden[:T])  # (162) tbi,tbj->ij
+    G_b_label = G_n_label.sum(axis=(0, 1))  # (163) tbi->i
+    arrays["G_W_hidden_x"] = G_W_hidden_x
+    arrays["G_W_hidden_x_2"] = G_W_hidden_x_2
+    arrays["G_W_hidden_hidden_1"] = G_W_hidden_hidden_1
+    arrays["G_W_hidden_position_1"] = G_W_hidden_position_1
+    arrays["G_W_hidden_position_3"] = G_W_hidden_position_3
+    arrays["G_b_hidden"] = G_b_hidden
+    arrays["G_W_position_hidden"] = G_W_position_hidden
+    arrays["G_b_position"] = G_b_position
+    arrays["G_W_label_hidden"] = G_W_label_hidden
+    arrays["G_W_label_hidden_1"] = G_W_label_hidden_1
+    arrays["G_b_label"] = G_b_label
+
+
+def _chunk_loss(arrays, T, B, dtype):
+    """A chunk's share of the loss."""
+    skip = arrays["skip"]
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    n_label = arrays["n_label"]
+    logsumexp_label = arrays["logsumexp_label"]
+    target_position = arrays["target_position"]
+    target_label = arrays["target_label"]
+    total_steps = arrays["total_steps"]
+    ends = arrays["ends"]
+    carry_x = arrays["carry_x"]
+    carry_hidden = arrays["carry_hidden"]
+    carry_position = arrays["carry_position"]
+
+    chunk_loss_position = 1 / (B * total_steps) * ((position[skip + 3:] - target_position[skip:]).ravel() @ (position[skip + 3:] - target_position[skip:]).ravel())  # (194) tbi->
+    chunk_loss_label = (  # (195)
+        -(ends / B * (n_label[T - 1] * target_label).sum())  # bi->
+        + ends / B * logsumexp_label[T - 1].sum()  # b->
+    )
+    chunk_loss = chunk_loss_position + chunk_loss_label / 2  # (196)
+    chunk_objective = (  # (197)
+        chunk_loss
+        + (carry_x * x[T:]).sum()  # kbi->
+        + (carry_hidden * hidden[T:]).sum()  # kbi->
+        + (carry_position * position[T:]).sum()  # kbi->
+    )
+    arrays["chunk_loss"] = chunk_loss
+
+
+def _chunk_backward(arrays, T, B, dtype):
+    """Adjoints within a chunk."""
+    skip = arrays["skip"]
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    label = arrays["label"]
+    W_hidden_x = arrays["W_hidden_x"]
+    W_hidden_x_2 = arrays["W_hidden_x_2"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    W_position_hidden = arrays["W_position_hidden"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    target_position = arrays["target_position"]
+    target_label = arrays["target_label"]
+    total_steps = arrays["total_steps"]
+    ends = arrays["ends"]
+    carry_x = arrays["carry_x"]
+    carry_hidden = arrays["carry_hidden"]
+    carry_position = arrays["carry_position"]
+
+    chunk_d_n_label = np.zeros((T, B, 2), dtype)
+    chunk_d_n_label[T - 1:] += ends / (2 * B) * (label[T - 1:] - target_label)  # (198)
+    chunk_d_position = np.zeros((T, B, 1), dtype)
+    chunk_d_position[max(0, T - 3):] += carry_position[max(-T + 3, 0):]  # (199)
+    chunk_d_position[skip:] += 2 / (B * total_steps) * (position[skip + 3:] - target_position[skip:])  # (199)
+    chunk_d_hidden = (_rows(chunk_d_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (200) ij,tbj->tbi
+    chunk_d_hidden[T - 1:] += carry_hidden  # (200)
+    chunk_d_hidden[:T - 1] += (_rows(chunk_d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (200) ij,tbj->tbi
+    chunk_d_n_hidden = np.empty((T, B, 3), dtype)
+    for t in range(T - 1, -1, -1):
+        chunk_d_position_t = chunk_d_position[t]
+        if t < T - 1:
+            chunk_d_position_t += chunk_d_n_hidden[t + 1] @ W_hidden_position_1  # (199) ij,bj->bi
+        if t < T - 3:
+            chunk_d_position_t += chunk_d_n_hidden[t + 3] @ W_hidden_position_3  # (199) ij,bj->bi
+        chunk_d_hidden_t = chunk_d_hidden[t]
+        chunk_d_hidden_t += chunk_d_position_t @ W_position_hidden  # (200) ij,bj->bi
+        if t < T - 1:
+            chunk_d_hidden_t += chunk_d_n_hidden[t + 1] @ W_hidden_hidden_1  # (200) ij,bj->bi
+        chunk_d_n_hidden_t = np.square(hidden[t + 1], out=chunk_d_n_hidden[t])  # (201)
+        np.subtract(1, chunk_d_n_hidden_t, out=chunk_d_n_hidden_t)  # (201)
+        chunk_d_n_hidden_t *= chunk_d_hidden_t  # (201)
+    chunk_d_x = (_rows(chunk_d_n_hidden) @ W_hidden_x).reshape(-1, B, 2)  # (202) ij,tbj->tbi
+    chunk_d_x[max(0, T - 2):] += carry_x[max(-T + 2, 0):]  # (202)
+    chunk_d_x[:max(T - 2, 0)] += (_rows(chunk_d_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)  # (202) ij,tbj->tbi
+    chunk_d_W_hidden_x = _rows(chunk_d_n_hidden).T @ _rows(x[2:])  # (203) tbi,tbj->ij
+    chunk_d_W_hidden_x_2 = _rows(chunk_d_n_hidden).T @ _rows(x[:T])  # (204) tbi,tbj->ij
+    chunk_d_W_hidden_hidden_1 = _rows(chunk_d_n_hidden).T @ _rows(hidden[:T])  # (205) tbi,tbj->ij
+    chunk_d_W_hidden_position_1 = _rows(chunk_d_n_hidden).T @ _rows(position[2:T + 2])  # (206) tbi,tbj->ij
+    chunk_d_W_hidden_position_3 = _rows(chunk_d_n_hidden).T @ _rows(position[:T])  # (207) tbi,tbj->ij
+    chunk_d_b_hidden = chunk_d_n_hidden.sum(axis=(0, 1))  # (208) tbi->i
+    chunk_d_W_position_hidden = _rows(chunk_d_position).T @ _rows(hidden[1:])  # (209) tbi,tbj->ij
+    chunk_d_b_position = chunk_d_position.sum(axis=(0, 1))  # (210) tbi->i
+    chunk_d_W_label_hidden = _rows(chunk_d_n_label).T @ _rows(hidden[1:])  # (211) tbi,tbj->ij
+    chunk_d_W_label_hidden_1 = _rows(chunk_d_n_label).T @ _rows(hidden[:T])  # (212) tbi,tbj->ij
+    chunk_d_b_label = chunk_d_n_label.sum(axis=(0, 1))  # (213) tbi->i
+    chunk_d_initial_x = np.zeros((2, B, 2), dtype)
+    chunk_d_initial_x[T:] += carry_x[:max(-T + 2, 0)]  # (214)
+    chunk_d_initial_x[:min(2, T)] += (_rows(chunk_d_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)  # (214) ij,kbj->kbi
+    chunk_d_initial_hidden = (_rows(chunk_d_n_label[:1]) @ W_label_hidden_1).reshape(-1, B, 3)  # (215) ij,kbj->kbi
+    chunk_d_initial_hidden += (_rows(chunk_d_n_hidden[:1]) @ W_hidden_hidden_1).reshape(-1, B, 3)  # (215) ij,kbj->kbi
+    chunk_d_initial_position = np.zeros((3, B, 1), dtype)
+    chunk_d_initial_position[T:] += carry_position[:max(-T + 3, 0)]  # (216)
+    chunk_d_initial_position[2:] += (_rows(chunk_d_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)  # (216) ij,kbj->kbi
+    chunk_d_initial_position[:min(3, T)] += (_rows(chunk_d_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)  # (216) ij,kbj->kbi
+    arrays["chunk_d_x"] = chunk_d_x
+    arrays["chunk_d_W_hidden_x"] = chunk_d_W_hidden_x
+    arrays["chunk_d_W_hidden_x_2"] = chunk_d_W_hidden_x_2
+    arrays["chunk_d_W_hidden_hidden_1"] = chunk_d_W_hidden_hidden_1
+    arrays["chunk_d_W_hidden_position_1"] = chunk_d_W_hidden_position_1
+    arrays["chunk_d_W_hidden_position_3"] = chunk_d_W_hidden_position_3
+    arrays["chunk_d_b_hidden"] = chunk_d_b_hidden
+    arrays["chunk_d_W_position_hidden"] = chunk_d_W_position_hidden
+    arrays["chunk_d_b_position"] = chunk_d_b_position
+    arrays["chunk_d_W_label_hidden"] = chunk_d_W_label_hidden
+    arrays["chunk_d_W_label_hidden_1"] = chunk_d_W_label_hidden_1
+    arrays["chunk_d_b_label"] = chunk_d_b_label
+    arrays["chunk_d_initial_x"] = chunk_d_initial_x
+    arrays["chunk_d_initial_hidden"] = chunk_d_initial_hidden
+    arrays["chunk_d_initial_position"] = chunk_d_initial_position
+
+
+def _online(arrays, T, B, dtype):
+    """Signals, losses and sensitivities, step by step."""
+    x = arrays["x"]
+    hidden = arrays["hidden"]
+    position = arrays["position"]
+    W_hidden_x = arrays["W_hidden_x"]
+    W_hidden_x_2 = arrays["W_hidden_x_2"]
+    W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
+    W_hidden_position_1 = arrays["W_hidden_position_1"]
+    W_hidden_position_3 = arrays["W_hidden_position_3"]
+    b_hidden = arrays["b_hidden"]
+    W_position_hidden = arrays["W_position_hidden"]
+    b_position = arrays["b_position"]
+    W_label_hidden = arrays["W_label_hidden"]
+    W_label_hidden_1 = arrays["W_label_hidden_1"]
+    b_label = arrays["b_label"]
+    target_position = arrays["target_position"]
+    target_label = arrays["target_label"]
+
+    hidden_by_W_hidden_x_t_minus_1 = np.zeros((B, 3, 3, 2), dtype)
+    position_by_W_hidden_x_t_minus_1 = np.zeros((B, 1, 3, 2), dtype)
+    position_by_W_hidden_x_t_minus_2 = np.zeros((B, 1, 3, 2), dtype)
+    position_by_W_hidden_x_t_minus_3 = np.zeros((B, 1, 3, 2), dtype)
+    hidden_by_W_hidden_x_2_t_minus_1 = np.zeros((B, 3, 3, 2), dtype)
+    position_by_W_hidden_x_2_t_minus_1 = np.zeros((B, 1, 3, 2), dtype)
+    position_by_W_hidden_x_2_t_minus_2 = np.zeros((B, 1, 3, 2), dtype)
+    position_by_W_hidden_x_2_t_minus_3 = np.zeros((B, 1, 3, 2), dtype)
+    hidden_by_W_hidden_hidden_1_t_minus_1 = np.zeros((B, 3, 3, 3), dtype)
+    position_by_W_hidden_hidden_1_t_minus_1 = np.zeros((B, 1, 3, 3), dtype)
+    position_by_W_hidden_hidden_1_t_minus_2 = np.zeros((B, 1, 3, 3), dtype)
+    position_by_W_hidden_hidden_1_t_minus_3 = np.zeros((B, 1, 3, 3), dtype)
+    hidden_by_W_hidden_position_1_t_minus_1 = np.zeros((B, 3, 3, 1), dtype)
+    position_by_W_hidden_position_1_t_minus_1 = np.zeros((B, 1, 3, 1), dtype)
+    position_by_W_hidden_position_1_t_minus_2 = np.zeros((B, 1, 3, 1), dtype)
+    position_by_W_hidden_position_1_t_minus_3 = np.zeros((B, 1, 3, 1), dtype)
+    hidden_by_W_hidden_position_3_t_minus_1 = np.zeros((B, 3, 3, 1), dtype)
+    position_by_W_hidden_position_3_t_minus_1 = np.zeros((B, 1, 3, 1), dtype)
+    position_by_W_hidden_position_3_t_minus_2 = np.zeros((B, 1, 3, 1), dtype)
+    position_by_W_hidden_position_3_t_minus_3 = np.zeros((B, 1, 3, 1), dtype)
+    hidden_by_b_hidden_t_minus_1 = np.zeros((B, 3, 3), dtype)
+    position_by_b_hidden_t_minus_1 = np.zeros((B, 1, 3), dtype)
+    position_by_b_hidden_t_minus_2 = np.zeros((B, 1, 3), dtype)
+    position_by_b_hidden_t_minus_3 = np.zeros((B, 1, 3), dtype)
+    hidden_by_W_position_hidden_t_minus_1 = np.zeros((B, 3, 1, 3), dtype)
+    position_by_W_position_hidden_t_minus_1 = np.zeros((B, 1, 1, 3), dtype)
+    position_by_W_position_hidden_t_minus_2 = np.zeros((B, 1, 1, 3), dtype)
+    position_by_W_position_hidden_t_minus_3 = np.zeros((B, 1, 1, 3), dtype)
+    hidden_by_b_position_t_minus_1 = np.zeros((B, 3, 1), dtype)
+    position_by_b_position_t_minus_1 = np.zeros((B, 1, 1), dtype)
+    position_by_b_position_t_minus_2 = np.zeros((B, 1, 1), dtype)
+    position_by_b_position_t_minus_3 = np.zeros((B, 1, 1), dtype)
+    loss_position = np.zeros((), dtype)
+    loss_label = np.zeros((), dtype)
+    loss_position_by_W_hidden_x = np.zeros((3, 2), dtype)
+    loss_label_by_W_hidden_x = np.zeros((3, 2), dtype)
+    loss_position_by_W_hidden_x_2 = np.zeros((3, 2), dtype)
+    loss_label_by_W_hidden_x_2 = np.zeros((3, 2), dtype)
+    loss_position_by_W_hidden_hidden_1 = np.zeros((3, 3), dtype)
+    loss_label_by_W_hidden_hidden_1 = np.zeros((3, 3), dtype)
+    loss_position_by_W_hidden_position_1 = np.zeros((3, 1), dtype)
+    loss_label_by_W_hidden_position_1 = np.zeros((3, 1), dtype)
+    loss_position_by_W_hidden_position_3 = np.zeros((3, 1), dtype)
+    loss_label_by_W_hidden_position_3 = np.zeros((3, 1), dtype)
+    loss_position_by_b_hidden = np.zeros((3,), dtype)
+    loss_label_by_b_hidden = np.zeros((3,), dtype)
+    loss_position_by_W_position_hidden = np.zeros((1, 3), dtype)
+    loss_label_by_W_position_hidden = np.zeros((1, 3), dtype)
+    loss_position_by_b_position = np.zeros((1,), dtype)
+    loss_label_by_b_position = np.zeros((1,), dtype)
+    loss_label_by_W_label_hidden = np.zeros((2, 3), dtype)
+    loss_label_by_W_label_hidden_1 = np.zeros((2, 3), dtype)
+    loss_label_by_b_label = np.zeros((2,), dtype)
+    for t in range(T):
+        x_t = x[t + 2]
+        x_t_minus_2 = x[t]
+        hidden_t_minus_1 = hidden[t]
+        position_t_minus_1 = position[t + 2]
+        position_t_minus_3 = position[t]
+        target_position_t = target_position[t]
+        n_hidden_t = (  # (1)
+            x_t @ W_hidden_x.T  # ij,bj->bi
+            + x_t_minus_2 @ W_hidden_x_2.T  # ij,bj->bi
+            + hidden_t_minus_1 @ W_hidden_hidden_1.T  # ij,bj->bi
+            + position_t_minus_1 @ W_hidden_position_1.T  # ij,bj->bi
+            + position_t_minus_3 @ W_hidden_position_3.T  # ij,bj->bi
+            + b_hidden
+        )
+        hidden_t = np.tanh(n_hidden_t, out=hidden[t + 1])  # (2)
+        position[t + 3] = position_t = (  # (3)
+            hidden_t @ W_position_hidden.T  # ij,bj->bi
+            + b_position
+        )
+        n_label_t = (  # (4)
+            hidden_t @ W_label_hidden.T  # ij,bj->bi
+            + hidden_t_minus_1 @ W_label_hidden_1.T  # ij,bj->bi
+            + b_label
+        )
+        logsumexp_label_t = _logsumexp(n_label_t, axis=1)  # (5)
+        label_t = np.exp(n_label_t - logsumexp_label_t[:, None])  # (6)
+        n_hidden_by_W_hidden_x_t = (  # (35)
+            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_x_t)[...] += x_t[:, None, :]  # (35)
+        hidden_by_W_hidden_x_t = n_hidden_by_W_hidden_x_t * (1 - hidden_t[:, :, None, None] ** 2)  # (36)
+        position_by_W_hidden_x_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
+        n_label_by_W_hidden_x_t = (  # (38)
+            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        logsumexp_label_by_W_hidden_x_t = (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (39) bijk->bij
+        n_hidden_by_W_hidden_x_2_t = (  # (41)
+            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x_2_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_x_2_t)[...] += x_t_minus_2[:, None, :]  # (41)
+        hidden_by_W_hidden_x_2_t = n_hidden_by_W_hidden_x_2_t * (1 - hidden_t[:, :, None, None] ** 2)  # (42)
+        position_by_W_hidden_x_2_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1))  # (43) il,bjkl->bijk
+        n_label_by_W_hidden_x_2_t = (  # (44)
+            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        logsumexp_label_by_W_hidden_x_2_t = (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (45) bijk->bij
+        n_hidden_by_W_hidden_hidden_1_t = (  # (47)
+            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_hidden_1_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_hidden_1_t)[...] += hidden_t_minus_1[:, None, :]  # (47)
+        hidden_by_W_hidden_hidden_1_t = n_hidden_by_W_hidden_hidden_1_t * (1 - hidden_t[:, :, None, None] ** 2)  # (48)
+        position_by_W_hidden_hidden_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1))  # (49) il,bjkl->bijk
+        n_label_by_W_hidden_hidden_1_t = (  # (50)
+            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        logsumexp_label_by_W_hidden_hidden_1_t = (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (51) bijk->bij
+        n_hidden_by_W_hidden_position_1_t = (  # (53)
+            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_1_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_position_1_t)[...] += position_t_minus_1[:, None, :]  # (53)
+        hidden_by_W_hidden_position_1_t = n_hidden_by_W_hidden_position_1_t * (1 - hidden_t[:, :, None, None] ** 2)  # (54)
+        position_by_W_hidden_position_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1))  # (55) il,bjkl->bijk
+        n_label_by_W_hidden_position_1_t = (  # (56)
+            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        logsumexp_label_by_W_hidden_position_1_t = (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (57) bijk->bij
+        n_hidden_by_W_hidden_position_3_t = (  # (59)
+            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_3_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_position_3_t)[...] += position_t_minus_3[:, None, :]  # (59)
+        hidden_by_W_hidden_position_3_t = n_hidden_by_W_hidden_position_3_t * (1 - hidden_t[:, :, None, None] ** 2)  # (60)
+        position_by_W_hidden_position_3_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1))  # (61) il,bjkl->bijk
+        n_label_by_W_hidden_position_3_t = (  # (62)
+            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        logsumexp_label_by_W_hidden_position_3_t = (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (63) bijk->bij
+        n_hidden_by_b_hidden_t = (  # (65)
+            np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_hidden_t_minus_3.transpose(0, 2, 1))  # ik,bjk->bij
+        )
+        np.einsum('bii->bi', n_hidden_by_b_hidden_t)[...] += 1  # (65)
+        hidden_by_b_hidden_t = n_hidden_by_b_hidden_t * (1 - hidden_t[:, :, None] ** 2)  # (66)
+        position_by_b_hidden_t = np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # (67) ik,bjk->bij
+        n_label_by_b_hidden_t = (  # (68)
+            np.einsum('ik,bjk->bij', W_label_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_label_hidden_1, hidden_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+        )
+        logsumexp_label_by_b_hidden_t = (n_label_by_b_hidden_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (69) bij->bi
+        n_hidden_by_W_position_hidden_t = (  # (71)
+            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_position_hidden_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        hidden_by_W_position_hidden_t = n_hidden_by_W_position_hidden_t * (1 - hidden_t[:, :, None, None] ** 2)  # (72)
+        position_by_W_position_hidden_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1))  # (73) il,bjkl->bijk
+        np.einsum('biik->bik', position_by_W_position_hidden_t)[...] += hidden_t[:, None, :]  # (73)
+        n_label_by_W_position_hidden_t = (  # (74)
+            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        logsumexp_label_by_W_position_hidden_t = (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (75) bijk->bij
+        n_hidden_by_b_position_t = (  # (77)
+            np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_position_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_position_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_position_t_minus_3.transpose(0, 2, 1))  # ik,bjk->bij
+        )
+        hidden_by_b_position_t = n_hidden_by_b_position_t * (1 - hidden_t[:, :, None] ** 2)  # (78)
+        position_by_b_position_t = np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_position_t.transpose(0, 2, 1))  # (79) ik,bjk->bij
+        np.einsum('bii->bi', position_by_b_position_t)[...] += 1  # (79)
+        n_label_by_b_position_t = (  # (80)
+            np.einsum('ik,bjk->bij', W_label_hidden, hidden_by_b_position_t.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_label_hidden_1, hidden_by_b_position_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+        )
+        logsumexp_label_by_b_position_t = (n_label_by_b_position_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (81) bij->bi
+        n_label_by_W_label_hidden_t = np.zeros((B, 2, 2, 3), dtype)
+        np.einsum('biik->bik', n_label_by_W_label_hidden_t)[...] += hidden_t[:, None, :]  # (83)
+        logsumexp_label_by_W_label_hidden_t = (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (84) bijk->bij
+        n_label_by_W_label_hidden_1_t = np.zeros((B, 2, 2, 3), dtype)
+        np.einsum('biik->bik', n_label_by_W_label_hidden_1_t)[...] += hidden_t_minus_1[:, None, :]  # (86)
+        logsumexp_label_by_W_label_hidden_1_t = (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (87) bijk->bij
+        n_label_by_b_label_t = np.zeros((B, 2, 2), dtype)
+        np.einsum('bii->bi', n_label_by_b_label_t)[...] += 1  # (89)
+        logsumexp_label_by_b_label_t = (n_label_by_b_label_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (90) bij->bi
+        loss_position += 1 / (B * T) * ((position_t - target_position_t).ravel() @ (position_t - target_position_t).ravel())  # (7) bi->
+        if t >= T - 1:
+            loss_label -= 1 / B * (target_label * n_label_t).sum()  # (8) bi->
+            loss_label += 1 / B * logsumexp_label_t.sum()  # (8) b->
+        loss_position_by_W_hidden_x += 2 / (B * T) * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (164) bijk->ij
+        if t >= T - 1:
+            loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (165) bijk->ij
+            loss_label_by_W_hidden_x += 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (165) bij->ij
+        loss_position_by_W_hidden_x_2 += 2 / (B * T) * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (167) bijk->ij
+        if t >= T - 1:
+            loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (168) bijk->ij
+            loss_label_by_W_hidden_x_2 += 1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)  # (168) bij->ij
+        loss_position_by_W_hidden_hidden_1 += 2 / (B * T) * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (170) bijk->ij
+        if t >= T - 1:
+            loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (171) bijk->ij
+            loss_label_by_W_hidden_hidden_1 += 1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)  # (171) bij->ij
+        loss_position_by_W_hidden_position_1 += 2 / (B * T) * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (173) bijk->ij
+        if t >= T - 1:
+            loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (174) bijk->ij
+            loss_label_by_W_hidden_position_1 += 1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)  # (174) bij->ij
+        loss_position_by_W_hidden_position_3 += 2 / (B * T) * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (176) bijk->ij
+        if t >= T - 1:
+            loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (177) bijk->ij
+            loss_label_by_W_hidden_position_3 += 1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)  # (177) bij->ij
+        loss_position_by_b_hidden += 2 / (B * T) * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (179) bij->i
+        if t >= T - 1:
+            loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (180) bij->i
+            loss_label_by_b_hidden += 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (180) bi->i
+        loss_position_by_W_position_hidden += 2 / (B * T) * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (182) bijk->ij
+        if t >= T - 1:
+            loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (183) bijk->ij
+            loss_label_by_W_position_hidden += 1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)  # (183) bij->ij
+        loss_position_by_b_position += 2 / (B * T) * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (185) bij->i
+        if t >= T - 1:
+            loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (186) bij->i
+            loss_label_by_b_position += 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (186) bi->i
+        if t >= T - 1:
+            loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (188) bijk->ij
+            loss_label_by_W_label_hidden += 1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)  # (188) bij->ij
+        if t >= T - 1:
+            loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (190) bijk->ij
+            loss_label_by_W_label_hidden_1 += 1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)  # (190) bij->ij
+        if t >= T - 1:
+            loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (192) bij->i
+            loss_label_by_b_label += 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (192) bi->i
+        hidden_by_W_hidden_x_t_minus_1 = hidden_by_W_hidden_x_t
+        position_by_W_hidden_x_t_minus_3 = position_by_W_hidden_x_t_minus_2
+        position_by_W_hidden_x_t_minus_2 = position_by_W_hidden_x_t_minus_1
+        position_by_W_hidden_x_t_minus_1 = position_by_W_hidden_x_t
+        hidden_by_W_hidden_x_2_t_minus_1 = hidden_by_W_hidden_x_2_t
+        position_by_W_hidden_x_2_t_minus_3 = position_by_W_hidden_x_2_t_minus_2
+        position_by_W_hidden_x_2_t_minus_2 = position_by_W_hidden_x_2_t_minus_1
+        position_by_W_hidden_x_2_t_minus_1 = position_by_W_hidden_x_2_t
+        hidden_by_W_hidden_hidden_1_t_minus_1 = hidden_by_W_hidden_hidden_1_t
+        position_by_W_hidden_hidden_1_t_minus_3 = position_by_W_hidden_hidden_1_t_minus_2
+        position_by_W_hidden_hidden_1_t_minus_2 = position_by_W_hidden_hidden_1_t_minus_1
+        position_by_W_hidden_hidden_1_t_minus_1 = position_by_W_hidden_hidden_1_t
+        hidden_by_W_hidden_position_1_t_minus_1 = hidden_by_W_hidden_position_1_t
+        position_by_W_hidden_position_1_t_minus_3 = position_by_W_hidden_position_1_t_minus_2
+        position_by_W_hidden_position_1_t_minus_2 = position_by_W_hidden_position_1_t_minus_1
+        position_by_W_hidden_position_1_t_minus_1 = position_by_W_hidden_position_1_t
+        hidden_by_W_hidden_position_3_t_minus_1 = hidden_by_W_hidden_position_3_t
+        position_by_W_hidden_position_3_t_minus_3 = position_by_W_hidden_position_3_t_minus_2
+        position_by_W_hidden_position_3_t_minus_2 = position_by_W_hidden_position_3_t_minus_1
+        position_by_W_hidden_position_3_t_minus_1 = position_by_W_hidden_position_3_t
+        hidden_by_b_hidden_t_minus_1 = hidden_by_b_hidden_t
+        position_by_b_hidden_t_minus_3 = position_by_b_hidden_t_minus_2
+        position_by_b_hidden_t_minus_2 = position_by_b_hidden_t_minus_1
+        position_by_b_hidden_t_minus_1 = position_by_b_hidden_t
+        hidden_by_W_position_hidden_t_minus_1 = hidden_by_W_position_hidden_t
+        position_by_W_position_hidden_t_minus_3 = position_by_W_position_hidden_t_minus_2
+        position_by_W_position_hidden_t_minus_2 = position_by_W_position_hidden_t_minus_1
+        position_by_W_position_hidden_t_minus_1 = position_by_W_position_hidden_t
+        hidden_by_b_position_t_minus_1 = hidden_by_b_position_t
+        position_by_b_position_t_minus_3 = position_by_b_position_t_minus_2
+        position_by_b_position_t_minus_2 = position_by_b_position_t_minus_1
+        position_by_b_position_t_minus_1 = position_by_b_position_t
+    loss = loss_position + loss_label / 2  # (9)
+    loss_by_W_hidden_x = 1 / 2 * loss_label_by_W_hidden_x + loss_position_by_W_hidden_x  # (166)
+    loss_by_W_hidden_x_2 = 1 / 2 * loss_label_by_W_hidden_x_2 + loss_position_by_W_hidden_x_2  # (169)
+    loss_by_W_hidden_hidden_1 = 1 / 2 * loss_label_by_W_hidden_hidden_1 + loss_position_by_W_hidden_hidden_1  # (172)
+    loss_by_W_hidden_position_1 = 1 / 2 * loss_label_by_W_hidden_position_1 + loss_position_by_W_hidden_position_1  # (175)
+    loss_by_W_hidden_position_3 = 1 / 2 * loss_label_by_W_hidden_position_3 + loss_position_by_W_hidden_position_3  # (178)
+    loss_by_b_hidden = 1 / 2 * loss_label_by_b_hidden + loss_position_by_b_hidden  # (181)
+    loss_by_W_position_hidden = 1 / 2 * loss_label_by_W_position_hidden + loss_position_by_W_position_hidden  # (184)
+    loss_by_b_position = 1 / 2 * loss_label_by_b_position + loss_position_by_b_position  # (187)
+    loss_by_W_label_hidden = 1 / 2 * loss_label_by_W_label_hidden  # (189)
+    loss_by_W_label_hidden_1 = 1 / 2 * loss_label_by_W_label_hidden_1  # (191)
+    loss_by_b_label = 1 / 2 * loss_label_by_b_label  # (193)
+    arrays["loss"] = loss
+    arrays["loss_by_W_hidden_x"] = loss_by_W_hidden_x
+    arrays["loss_by_W_hidden_x_2"] = loss_by_W_hidden_x_2
+    arrays["loss_by_W_hidden_hidden_1"] = loss_by_W_hidden_hidden_1
+    arrays["loss_by_W_hidden_position_1"] = loss_by_W_hidden_position_1
+    arrays["loss_by_W_hidden_position_3"] = loss_by_W_hidden_position_3
+    arrays["loss_by_b_hidden"] = loss_by_b_hidden
+    arrays["loss_by_W_position_hidden"] = loss_by_W_position_hidden
+    arrays["loss_by_b_position"] = loss_by_b_position
+    arrays["loss_by_W_label_hidden"] = loss_by_W_label_hidden
+    arrays["loss_by_W_label_hidden_1"] = loss_by_W_label_hidden_1
+    arrays["loss_by_b_label"] = loss_by_b_label
+
+
+# Functions used above. None of them overflows or loses digits; a complex number takes the
+# branch of its real part.
+
+
+def _rows(x):
+    """(..., width) as a matrix with one row for each step and sequence."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
+    """Zeros for some steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + steps + rows_after, *shape), dtype)
+    if before is not None:
+        found[:rows_before] = before
+    if after is not None:
+        found[rows_before + steps :] = after
+    return found
+
+
+def _logsumexp(x, axis, where=True):
+    """log(sum(exp(x))) where the condition holds; 0 where it holds nowhere."""
+    top = x.real.max(axis, keepdims=True, initial=-np.inf, where=where)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    total = np.exp(np.where(where, x - top, -np.inf)).sum(axis)
+    return np.log(np.where(total == 0, 1, total)) + top.squeeze(axis)
+
+
+# What is given, checked at the door.
+
+_BIASES = {"b_hidden", "b_label", "b_position"}
+_INITIAL_GRADIENTS = {"x": "d_initial_x", "hidden": "d_initial_hidden", "position": "d_initial_position"}
+_JUDGING = ()
+_DTYPES = ("float32", "float64", "complex128")
+
+
+def _prepare(
+    parameters, inputs, initial, targets=None, weights=None, judge=True, steps=None, whole=True
+):
+    """All given arrays by name, checked, with the sizes and the dtype to compute in."""
+    initial = {} if initial is None else initial
+    weights = {} if weights is None else weights
+    groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
+    groups.append(("initial", initial, INITIAL))
+    if judge:
+        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            where = f"{group}[{name!r}]"
+            array = np.asarray(found[name])
+            shape = tuple(sizes.get(n, n) for n in shape)
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(where, array, shape)
+            elif name in MASKS and group == "inputs":
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
+    dtype = _dtype(dict(given.values()))
+    arrays = {}
+    for (group, name), (_, array) in given.items():
+        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
+        if group != "initial":
+            arrays[prefix + name] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        weight = np.real(arrays[name])
+        if not np.all(weight >= 0) or not np.any(weight):
+            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    given_steps = arrays["x"]
+    arrays["x"] = _extended(T, (B, 2), outside.get("x"), 2, None, 0, dtype)
+    arrays["x"][2 : 2 + T] = given_steps
+    if whole:
+        arrays["hidden"] = _extended(T, (B, 3), outside.get("hidden"), 1, None, 0, dtype)
+    else:
+        arrays["before_hidden"] = outside.get("hidden", np.zeros((1, B, 3), dtype))
+    if whole:
+        arrays["position"] = _extended(T, (B, 1), outside.get("position"), 3, None, 0, dtype)
+    else:
+        arrays["before_position"] = outside.get("position", np.zeros((3, B, 1), dtype))
+    return arrays, T, B, dtype
+
+
+def _check_names(group, found, shapes):
+    """Refuse a dict that is none, that lacks an array, or that has one too many."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+    for name in found:
+        if name not in shapes:
+            raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
+    for name, shape in shapes.items():
+        if name not in found and group != "initial":
+            raise ValueError(f"{group}[{name!r}] is missing; an array {_said(shape)} is expected")
+
+
+def _said(shape):
+    """A shape as one says it: (T, B, 3)."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _sizes(groups, steps):
+    """The sizes by name, each as the first array that carries it has it."""
+    sizes = {} if steps is None else {"T": steps}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            actual = np.shape(found.get(name))
+            by_class = group == "targets" and name in CLASSES
+            if len(actual) in (len(shape), len(shape) - by_class):
+                for size, n in zip(shape, actual):
+                    if isinstance(size, str):
+                        sizes.setdefault(size, n)
+            elif group == "inputs" and name not in MASKS:
+                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+    for size in (*LENGTHS, "B"):
+        if sizes.get(size, 0) < 1:
+            found = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+    return sizes
+
+
+def _checked(where, array, shape, is_data):
+    """The array with what it is called; refuses a wrong dtype or shape."""
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+    if array.shape != shape:
+        raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
+    return where, array
+
+
+def _dtype(given):
+    """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
+    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
+    names = {dtype.name for dtype in given.values()}
+    if "float32" in names and len(names) > 1:
+        first = next(where for where, dtype in given.items() if dtype.name == "float32")
+        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+        raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
+    return np.result_type(*given.values())
+
+
+def _mask(where, array, shape):
+    """A mask as numbers: of truth values, or of the length of each sequence."""
+    if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
+        if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
+            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+        return np.arange(shape[0])[:, None] < array
+    return array
+
+
+def _one_hot(where, labels, shape):
+    """The targets of classes: class numbers become rows that hold a single one."""
+    if labels.dtype.kind not in "iu":
+        if labels.shape == shape[:-1]:
+            raise ValueError(f"{where} has dtype {labels.dtype}; classes are integers")
+        return labels
+    if labels.shape == shape:
+        return labels
+    if labels.shape != shape[:-1]:
+        raise ValueError(
+            f"{where} has shape {labels.shape}; class numbers of shape {shape[:-1]}, or an array "
+            f"of shape {shape}, are expected"
+        )
+    outside = labels[(labels < 0) | (labels >= shape[-1])]
+    if outside.size:
+        raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
+    return labels[..., None] == np.arange(shape[-1])
