@@ -298,6 +298,9 @@ class _Contraction:
         nodes = _conditioned([*above, *(Product((), (n,)) for n in below)], conditions)
         self._scalars = [n for n in nodes if not indices(n)]
         arrays = [n for n in nodes if indices(n)]
+        # What a sum runs over without its summand depending on it, it counts.
+        known = frozenset[str]().union(*map(printer.labels, arrays))
+        arrays += [Power(Place(n, ZERO), Fraction(0)) for n in summed if n not in known]
         self._outer = [n for n in arrays if not self._has_summed(n)]
         self._inner = self._merged([n for n in arrays if self._has_summed(n)])
         self._labels = printer.labels(factor) - set(summed)

@@ -20,7 +20,7 @@ from codegen.templating import environment
 from derive.adjoint import adjoint
 from derive.chunks import CHUNK
 from derive.latex import document
-from derive.system import System
+from derive.system import Quantity, System
 from derive.tangent import DOT
 from derive.text import steps_text, system_text
 
@@ -117,6 +117,11 @@ def module_source(system: System, extras: Iterable[str] = ()) -> str:
     )
 
 
+def _is_outside(gradient: Quantity) -> bool:
+    """Whether a gradient is that of values outside the steps."""
+    return any(axis.kind == "delay" for axis in gradient.axes)
+
+
 def _legend(extended: Extended) -> list[str]:
     """What the names of derived quantities mean."""
     said = dict.fromkeys(LEGENDS[name] for name in extended.names if name in LEGENDS)
@@ -131,9 +136,8 @@ def _parts(system: System, backward: Iterable[str]) -> list[Part]:
     """The functions of every module, in the order in which they run."""
     forward, losses = needed_for_signals(system)
     names = [e.quantity.name for e in system.equations]
-    parameters = {f"d_{q.name}" for q in system.of_kind("parameter")}
     sides = {f"d_{q.name}" for q in system.of_kind("input")}
-    outside = {n for n in backward if n.startswith(("d_initial_", "d_after_"))} - parameters
+    outside = {n for n in backward if _is_outside(system.quantities[n])}
     groups = (
         ("_forward", "The signals, forward in time.", forward),
         ("_loss", "The losses, and what only they need.", losses),

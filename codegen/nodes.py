@@ -287,7 +287,8 @@ class Freezer:
                 equals.append(equal)
         double = [e for e in bounds if len(e.free_symbols & inside) > 1]
         single = tuple(e for e in bounds if e not in double)
-        if step is None:
+        functions = {primitive_of(f).name for f in factor.atoms(sp.Function)}
+        if step is None and not functions & UNSAFE:
             implied = self._implied(factor)
             double = [e for e in double if e not in implied]
         ranges = [self._range(i, single, tuple(equals), step) for i in equation.indices]

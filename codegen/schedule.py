@@ -144,7 +144,7 @@ def online(
     outside = [n for n in ordered if n not in timed | totals]
     first = [AllSteps(freezer.equation(by_name[n])) for n in outside if n not in later]
     last = [AllSteps(freezer.equation(by_name[n])) for n in outside if n in later]
-    return (*first, loop, *last)
+    return (*first, loop, *last) if loop.equations else (*first, *last)
 
 
 def _earlier(equation: Equation, timed: set[str]) -> set[str]:

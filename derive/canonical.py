@@ -17,7 +17,7 @@ def canonical(equation: Equation) -> Equation:
     left = {old.symbol: new.symbol for old, new in zip(equation.indices, wanted, strict=True)}
     taken = {new.symbol for new in wanted}
     terms = []
-    for term in equation.terms:
+    for term in map(counted, equation.terms):
         mapping = dict(left)
         used = set(taken)
         sums = []
@@ -28,6 +28,21 @@ def canonical(equation: Equation) -> Equation:
             sums.append(replace(index, symbol=symbol))
         terms.append(renamed(term, mapping, tuple(sums)))
     return Equation(equation.number, equation.quantity, wanted, tuple(terms))
+
+
+def counted(term: Term) -> Term:
+    """The term without sums over indices that nothing in it depends on: so many times it."""
+    mentioned = set(term.factor.free_symbols).union(
+        *(e.free_symbols for e in (*term.bounds, *term.equals))
+    )
+    idle = [index for index in term.sums if index.symbol not in mentioned]
+    if not idle or term.reduction != "sum":
+        return term
+    return replace(
+        term,
+        factor=term.factor * sp.Mul(*(index.length for index in idle)),
+        sums=tuple(index for index in term.sums if index not in idle),
+    )
 
 
 def renamed(term: Term, mapping: Mapping[sp.Symbol, sp.Symbol], sums: tuple[Index, ...]) -> Term:

@@ -31,6 +31,7 @@ from derive.language import (
     addends,
     factors,
     index_letter,
+    is_index,
     parse,
     references,
     uses_index_notation,
@@ -216,7 +217,7 @@ class _Instance:
             case Number():
                 return node
             case Reference():
-                return self._renamed(node)
+                return node if is_index(node) else self._renamed(node)
             case Negative(operand) | Transpose(operand) | Part(operand):
                 return replace(node, operand=self._expand(operand))
             case Comparison():

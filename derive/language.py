@@ -34,7 +34,7 @@ MAX_FACTORS = 12
 MAX_TERMS = 200
 OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax", "logsumexp")
 TIME_LETTERS = ("t", "s", "r", "u")
-NUMBERS = ("t", "s")  # indices that may stand for their own number
+NUMBER = "t"  # the index that may stand for its own number
 END = "end"
 COMPARISONS = ("<", "<=", ">", ">=")
 
@@ -431,12 +431,13 @@ def children(node: Node) -> tuple[Node, ...]:
 def index_letter(node: Node) -> Reference | None:
     """The index that `sum(..., i)`, `softmax(..., s)` or `sum(..., s <= t)` runs over.
 
-    In a comparison of two it is the first, in one of three the second.
+    In a comparison it is the first that stands alone and is not t, if there is one.
     """
     if isinstance(node, Call) and node.function in OVER_AN_INDEX and len(node.arguments) >= 2:
         letter = node.arguments[1]
         if isinstance(letter, Comparison):
-            letter = letter.operands[len(letter.operands) - 2]
+            alone = [o for o in letter.operands if isinstance(o, Reference)]
+            letter = next((o for o in alone if o.name != "t"), alone[0] if alone else letter)
         if isinstance(letter, Reference) and letter.subscripts is None:
             return letter
         raise UserError(
@@ -462,7 +463,7 @@ def references(node: Node) -> Iterator[Reference]:
 
 def is_index(node: Node) -> bool:
     """Whether this is an index of steps that stands for its own number: the t of `sin(t)`."""
-    return isinstance(node, Reference) and node.subscripts is None and node.name in NUMBERS
+    return isinstance(node, Reference) and node.subscripts is None and node.name == NUMBER
 
 
 def addends(node: Node) -> list[tuple[int, Node]]:

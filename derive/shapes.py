@@ -33,6 +33,10 @@ from derive.language import (
 
 Shape = tuple[sp.Expr, ...]
 
+# Where nothing follows any more: first, what a vector is multiplied with is a vector; then, a
+# signal has the size of what it is added to or multiplied with.
+GUESSES = 2
+
 NO_LETTERS = ("b", "T", "B")
 
 ELEMENTWISE = {
@@ -104,18 +108,23 @@ class Shapes:
         self.letters: dict[int, dict[str, sp.Expr]] = {}
         self._sizes = sizes
         self._changed = False
+        self._signals: set[str] = set()
+        self._guess = 0
 
     def infer(self, statements: Iterable[Statement]) -> None:
         """Infer what can be inferred; raise UserError where shapes contradict or stay unknown."""
         statements = tuple(statements)
-        self._changed = True
-        while self._changed:
+        self._signals = {s.target.name for s in statements}
+        self._guess = 0
+        while self._guess <= GUESSES:
             self._changed = False
             for number, statement in enumerate(statements):
                 if uses_index_notation(statement):
                     self._index_statement(number, statement)
                 else:
                     self._matrix_statement(statement)
+            # What follows from a guess comes before the next guess.
+            self._guess = 0 if self._changed else self._guess + 1
         for statement in statements:
             for reference in (statement.target, *references(statement.expression)):
                 if reference.name not in self.known:
@@ -176,7 +185,8 @@ class Shapes:
                 if is_index(node):
                     return ()
                 taken = len(self.unit_subscripts(node))
-                if name not in self.known and expected is not None and not taken:
+                may_learn = name not in self._signals or self._guess >= GUESSES
+                if name not in self.known and expected is not None and not taken and may_learn:
                     self._learn(name, expected)
                 shape = self.known.get(name)
                 if shape is not None and taken > len(shape):
@@ -238,11 +248,15 @@ class Shapes:
     def _matrix_product(
         self, node: Binary, left: Node, right: Node, expected: Shape | None
     ) -> Shape | None:
+        guess, self._guess = self._guess, 0
         a, b = self.of(left), self.of(right)
+        self._guess = guess
         # The product's shape is a without its last size, then b without its first.
-        if a is None and b and expected is not None:
-            a = self.of(left, (*expected[: len(expected) - len(b) + 1], b[0]))
-        if b is None and a and (expected is not None or len(a) > 1):
+        may_guess = guess and not isinstance(left, Reference)
+        if a is None and b and (expected is not None or may_guess):
+            rows = expected or ()
+            a = self.of(left, (*rows[: len(rows) - len(b) + 1], b[0]))
+        if b is None and a and (expected is not None or len(a) > 1 or guess):
             b = self.of(right, (a[-1], *(expected or ())[len(a) - 1 :]))
         if a is None or b is None:
             return None

@@ -1,4 +1,4 @@
-"""bahdanau: a recurrent network with 518 parameters.
+"""bahdanau: a recurrent network with 298 parameters.
 
 Inputs source (S, B, 3), valid (S, B), word (T, B, 4); outputs y (T, B, 4).
 
@@ -15,16 +15,16 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
  (2)  forth[s,b,i] = tanh(n_forth[s,b,i])
  (3)  n_back[s,b,i] = sum_j W_b[i,j]*source[s,b,j] + sum_j U_b[i,j]*back[s+1,b,j] + b_b[i]
  (4)  back[s,b,i] = tanh(n_back[s,b,i])
- (5)  n_e[t,s,b,i,j] = sum_k Q[j,i,k]*h[t-1,b,k] + sum_k K_f[j,i,k]*forth[s,b,k]
-          + sum_k K_b[j,i,k]*back[s,b,k]
- (6)  part_e[t,s,b,i,j] = tanh(n_e[t,s,b,i,j])
- (7)  e[t,s,b,i] = sum_j v[j]*part_e[t,s,b,i,j]
- (8)  n_a[t,s,b,i] = e[t,s,b,i] + (-1e+30 + 1e+30*valid[s,b])
- (9)  logsumexp_a[t,b,i] = log sum_s exp(n_a[t,s,b,i])
-(10)  a[t,s,b,i] = valid[s,b]*exp(n_a[t,s,b,i] - logsumexp_a[t,b,i])
+ (5)  n_e[t,s,b,i] = sum_j Q[i,j]*h[t-1,b,j] + sum_j K_f[i,j]*forth[s,b,j]
+          + sum_j K_b[i,j]*back[s,b,j]
+ (6)  part_e[t,s,b,i] = tanh(n_e[t,s,b,i])
+ (7)  e[t,s,b] = sum_i v[i]*part_e[t,s,b,i]
+ (8)  n_a[t,s,b] = e[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
+ (9)  logsumexp_a[t,b] = log sum_s exp(n_a[t,s,b])
+(10)  a[t,s,b] = valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
 (11)  forth_back[s,b,i] = forth[s,b,i] [i >= 0, i <= N_forth-1]
           + back[s,b,i-N_forth] [i >= N_forth, i <= N_back+N_forth-1]
-(12)  c[t,b,i] = sum_s forth_back[s,b,i]*a[t,s,b,i]
+(12)  c[t,b,i] = sum_s forth_back[s,b,i]*a[t,s,b]
 (13)  n_z[t,b,i] = sum_j W_z[i,j]*word[t,b,j] + sum_j U_z[i,j]*h[t-1,b,j]
           + sum_j C_z[i,j]*c[t,b,j] + b_z[i]
 (14)  z[t,b,i] = sigmoid(n_z[t,b,i])
@@ -39,30 +39,30 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
 (22)  d_n_y[t,b,i] = (y[t,b,i] - target_y[t,b,i])/(B*T)
 (23)  d_h[t,b,i] = sum_j W_y[j,i]*d_n_y[t,b,j] + d_h[t+1,b,i]*(1 - z[t+1,b,i]) [t <= T-2]
           + sum_j U_g[j,i]*d_n_g[t+1,b,j] [t <= T-2] + sum_j U_z[j,i]*d_n_z[t+1,b,j] [t <= T-2]
-          + sum_s,j,k Q[k,j,i]*d_n_e[t+1,s,b,j,k] [t <= T-2]
+          + sum_s,j Q[j,i]*d_n_e[t+1,s,b,j] [t <= T-2]
 (24)  d_g[t,b,i] = d_h[t,b,i]*z[t,b,i]
 (25)  d_n_g[t,b,i] = d_g[t,b,i]*(1 - g[t,b,i]^2)
 (26)  d_z[t,b,i] = d_h[t,b,i]*(g[t,b,i] - h[t-1,b,i])
 (27)  d_n_z[t,b,i] = d_z[t,b,i]*z[t,b,i]*(1 - z[t,b,i])
 (28)  d_c[t,b,i] = sum_j C_y[j,i]*d_n_y[t,b,j] + sum_j C_g[j,i]*d_n_g[t,b,j]
           + sum_j C_z[j,i]*d_n_z[t,b,j]
-(29)  d_forth_back[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b,i]
-(30)  d_a[t,s,b,i] = forth_back[s,b,i]*d_c[t,b,i]
-(31)  d_logsumexp_a[t,b,i] = -sum_s valid[s,b]*d_a[t,s,b,i]*exp(n_a[t,s,b,i] - logsumexp_a[t,b,i])
-(32)  d_n_a[t,s,b,i] = valid[s,b]*d_a[t,s,b,i]*exp(n_a[t,s,b,i] - logsumexp_a[t,b,i])
-          + d_logsumexp_a[t,b,i]*exp(n_a[t,s,b,i] - logsumexp_a[t,b,i])
-(33)  d_e[t,s,b,i] = d_n_a[t,s,b,i]
-(34)  d_part_e[t,s,b,i,j] = v[j]*d_e[t,s,b,i]
-(35)  d_n_e[t,s,b,i,j] = d_part_e[t,s,b,i,j]*(1 - part_e[t,s,b,i,j]^2)
-(36)  d_back[s,b,i] = d_forth_back[s,b,N_forth+i] + sum_t,j,k K_b[k,j,i]*d_n_e[t,s,b,j,k]
+(29)  d_forth_back[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b]
+(30)  d_a[t,s,b] = sum_i forth_back[s,b,i]*d_c[t,b,i]
+(31)  d_logsumexp_a[t,b] = -sum_s valid[s,b]*d_a[t,s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
+(32)  d_n_a[t,s,b] = valid[s,b]*d_a[t,s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
+          + d_logsumexp_a[t,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
+(33)  d_e[t,s,b] = d_n_a[t,s,b]
+(34)  d_part_e[t,s,b,i] = v[i]*d_e[t,s,b]
+(35)  d_n_e[t,s,b,i] = d_part_e[t,s,b,i]*(1 - part_e[t,s,b,i]^2)
+(36)  d_back[s,b,i] = d_forth_back[s,b,N_forth+i] + sum_t,j K_b[j,i]*d_n_e[t,s,b,j]
           + sum_j U_b[j,i]*d_n_back[s-1,b,j] [s >= 1]
 (37)  d_n_back[s,b,i] = d_back[s,b,i]*(1 - back[s,b,i]^2)
-(38)  d_forth[s,b,i] = d_forth_back[s,b,i] + sum_t,j,k K_f[k,j,i]*d_n_e[t,s,b,j,k]
+(38)  d_forth[s,b,i] = d_forth_back[s,b,i] + sum_t,j K_f[j,i]*d_n_e[t,s,b,j]
           + sum_j U_f[j,i]*d_n_forth[s+1,b,j] [s <= S-2]
 (39)  d_n_forth[s,b,i] = d_forth[s,b,i]*(1 - forth[s,b,i]^2)
 (40)  d_source[s,b,i] = sum_j W_b[j,i]*d_n_back[s,b,j] + sum_j W_f[j,i]*d_n_forth[s,b,j]
 (41)  d_word[t,b,i] = sum_j W_g[j,i]*d_n_g[t,b,j] + sum_j W_z[j,i]*d_n_z[t,b,j]
-(42)  d_v[i] = sum_t,s,b,j d_e[t,s,b,j]*part_e[t,s,b,j,i]
+(42)  d_v[i] = sum_t,s,b d_e[t,s,b]*part_e[t,s,b,i]
 (43)  d_W_f[i,j] = sum_s,b source[s,b,j]*d_n_forth[s,b,i]
 (44)  d_U_f[i,j] = sum_s,b forth[s-1,b,j]*d_n_forth[s,b,i]
 (45)  d_b_f[i] = sum_s,b d_n_forth[s,b,i]
@@ -72,21 +72,21 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
 (49)  d_W_y[i,j] = sum_t,b d_n_y[t,b,i]*h[t,b,j]
 (50)  d_C_y[i,j] = sum_t,b d_n_y[t,b,i]*c[t,b,j]
 (51)  d_b_y[i] = sum_t,b d_n_y[t,b,i]
-(52)  d_W_z[i,j] = sum_t,b d_n_z[t,b,i]*word[t,b,j]
-(53)  d_U_z[i,j] = sum_t,b d_n_z[t,b,i]*h[t-1,b,j]
-(54)  d_C_z[i,j] = sum_t,b d_n_z[t,b,i]*c[t,b,j]
-(55)  d_b_z[i] = sum_t,b d_n_z[t,b,i]
-(56)  d_W_g[i,j] = sum_t,b d_n_g[t,b,i]*word[t,b,j]
-(57)  d_U_g[i,j] = sum_t,b d_n_g[t,b,i]*h[t-1,b,j]
-(58)  d_C_g[i,j] = sum_t,b d_n_g[t,b,i]*c[t,b,j]
-(59)  d_b_g[i] = sum_t,b d_n_g[t,b,i]
-(60)  d_Q[i,j,k] = sum_t,s,b d_n_e[t,s,b,j,i]*h[t-1,b,k]
-(61)  d_K_f[i,j,k] = sum_t,s,b forth[s,b,k]*d_n_e[t,s,b,j,i]
-(62)  d_K_b[i,j,k] = sum_t,s,b back[s,b,k]*d_n_e[t,s,b,j,i]
+(52)  d_Q[i,j] = sum_t,s,b d_n_e[t,s,b,i]*h[t-1,b,j]
+(53)  d_K_f[i,j] = sum_t,s,b forth[s,b,j]*d_n_e[t,s,b,i]
+(54)  d_K_b[i,j] = sum_t,s,b back[s,b,j]*d_n_e[t,s,b,i]
+(55)  d_W_z[i,j] = sum_t,b d_n_z[t,b,i]*word[t,b,j]
+(56)  d_U_z[i,j] = sum_t,b d_n_z[t,b,i]*h[t-1,b,j]
+(57)  d_C_z[i,j] = sum_t,b d_n_z[t,b,i]*c[t,b,j]
+(58)  d_b_z[i] = sum_t,b d_n_z[t,b,i]
+(59)  d_W_g[i,j] = sum_t,b d_n_g[t,b,i]*word[t,b,j]
+(60)  d_U_g[i,j] = sum_t,b d_n_g[t,b,i]*h[t-1,b,j]
+(61)  d_C_g[i,j] = sum_t,b d_n_g[t,b,i]*c[t,b,j]
+(62)  d_b_g[i] = sum_t,b d_n_g[t,b,i]
 (63)  d_initial_forth[k,b,i] = sum_j U_f[j,i]*d_n_forth[k,b,j]
 (64)  d_after_back[k,b,i] = sum_j U_b[j,i]*d_n_back[S+k-1,b,j]
 (65)  d_initial_h[k,b,i] = d_h[k,b,i]*(1 - z[k,b,i]) + sum_j U_g[j,i]*d_n_g[k,b,j]
-          + sum_j U_z[j,i]*d_n_z[k,b,j] + sum_s,j,l Q[l,j,i]*d_n_e[k,s,b,j,l]
+          + sum_j U_z[j,i]*d_n_z[k,b,j] + sum_s,j Q[j,i]*d_n_e[k,s,b,j]
 
 Generated by bptt from a topology file. This module needs NumPy and nothing else.
 """
@@ -105,6 +105,9 @@ PARAMETERS = {
     "W_y": (4, 5),
     "C_y": (4, 6),
     "b_y": (4,),
+    "Q": (4, 5),
+    "K_f": (4, 3),
+    "K_b": (4, 3),
     "W_z": (5, 4),
     "U_z": (5, 5),
     "C_z": (5, 6),
@@ -113,9 +116,6 @@ PARAMETERS = {
     "U_g": (5, 5),
     "C_g": (5, 6),
     "b_g": (5,),
-    "Q": (4, 6, 5),
-    "K_f": (4, 6, 3),
-    "K_b": (4, 6, 3),
 }
 
 # Inputs, outputs, targets of the losses, and weights of the steps of weighted losses: names with
@@ -172,11 +172,11 @@ def forward(parameters, inputs, initial=None):
         "back": arrays["back"][:S],
         "h": arrays["h"][1 : 1 + T],
         "y": arrays["y"],
-        "a": arrays["a"],
         "c": arrays["c"],
+        "e": arrays["e"],
+        "a": arrays["a"],
         "z": arrays["z"],
         "g": arrays["g"],
-        "e": arrays["e"],
     }
 
 
@@ -237,6 +237,9 @@ def _forward(arrays, T, S, B, dtype):
     W_y = arrays["W_y"]
     C_y = arrays["C_y"]
     b_y = arrays["b_y"]
+    Q = arrays["Q"]
+    K_f = arrays["K_f"]
+    K_b = arrays["K_b"]
     W_z = arrays["W_z"]
     U_z = arrays["U_z"]
     C_z = arrays["C_z"]
@@ -245,9 +248,6 @@ def _forward(arrays, T, S, B, dtype):
     U_g = arrays["U_g"]
     C_g = arrays["C_g"]
     b_g = arrays["b_g"]
-    Q = arrays["Q"]
-    K_f = arrays["K_f"]
-    K_b = arrays["K_b"]
 
     n_forth = (_rows(source) @ W_f.T).reshape(-1, B, 3)  # (1) ij,sbj->sbi
     n_forth += b_f  # (1)
@@ -264,17 +264,17 @@ def _forward(arrays, T, S, B, dtype):
     forth_back = np.zeros((S, B, 6), dtype)
     forth_back[:, :, :3] += forth[1:]  # (11)
     forth_back[:, :, 3:] += back[:S]  # (11)
-    n_e = np.zeros((T, S, B, 6, 4), dtype)
+    n_e = np.zeros((T, S, B, 4), dtype)
     n_e += (  # (5)
-        np.einsum('ijk,sbk->sbij', K_f.transpose(1, 0, 2), forth[1:])  # ijk,sbk->sbij
-        + np.einsum('ijk,sbk->sbij', K_b.transpose(1, 0, 2), back[:S])  # ijk,sbk->sbij
+        (_rows(forth[1:]) @ K_f.T).reshape(-1, B, 4)  # ij,sbj->sbi
+        + (_rows(back[:S]) @ K_b.T).reshape(-1, B, 4)  # ij,sbj->sbi
     )
     part_e = n_e  # takes its place, step by step
-    e = np.empty((T, S, B, 6), dtype)
-    n_a = np.zeros((T, S, B, 6), dtype)
-    n_a += -1e+30 + 1e+30 * valid[:, :, None]  # (8)
-    exp_logsumexp_a_n_a = np.empty((T, S, B, 6), dtype)
-    a = np.empty((T, S, B, 6), dtype)
+    e = np.empty((T, S, B), dtype)
+    n_a = np.zeros((T, S, B), dtype)
+    n_a += -1e+30 + 1e+30 * valid  # (8)
+    exp_logsumexp_a_n_a = np.empty((T, S, B), dtype)
+    a = np.empty((T, S, B), dtype)
     c = np.empty((T, B, 6), dtype)
     n_g = (_rows(word) @ W_g.T).reshape(-1, B, 5)  # (15) ij,tbj->tbi
     n_g += b_g  # (15)
@@ -285,15 +285,15 @@ def _forward(arrays, T, S, B, dtype):
     for t in range(T):
         h_t_minus_1 = h[t]
         n_e_t = n_e[t]
-        n_e_t += np.einsum('ijk,bk->bij', Q.transpose(1, 0, 2), h_t_minus_1)  # (5) ijk,bk->bij
+        n_e_t += (h_t_minus_1 @ Q.T)  # (5) ij,bj->bi
         part_e_t = np.tanh(n_e_t, out=part_e[t])  # (6)
-        e[t] = e_t = (part_e_t * v).sum(axis=3)  # (7) sbij->sbi
+        e[t] = e_t = (part_e_t * v).sum(axis=2)  # (7) sbi->sb
         n_a_t = n_a[t]
         n_a_t += e_t  # (8)
-        logsumexp_a_t = _logsumexp(n_a_t.transpose(1, 2, 0), axis=2)  # (9)
+        logsumexp_a_t = _logsumexp(n_a_t.T, axis=1)  # (9)
         exp_logsumexp_a_n_a_t = np.exp(n_a_t - logsumexp_a_t, out=exp_logsumexp_a_n_a[t])  # (10)
-        a_t = np.multiply(valid[:, :, None], exp_logsumexp_a_n_a_t, out=a[t])  # (10)
-        c[t] = c_t = (forth_back * a_t).sum(axis=0)  # (12) sbi->bi
+        a_t = np.multiply(valid, exp_logsumexp_a_n_a_t, out=a[t])  # (10)
+        c[t] = c_t = (forth_back * a_t[:, :, None]).sum(axis=0)  # (12) sbi->bi
         n_g_t = n_g[t]
         n_g_t += h_t_minus_1 @ U_g.T  # (15) ij,bj->bi
         n_g_t += c_t @ C_g.T  # (15) ij,bj->bi
@@ -345,8 +345,8 @@ def _backward(arrays, T, S, B, dtype):
     back = arrays["back"]
     h = arrays["h"]
     y = arrays["y"]
-    a = arrays["a"]
     c = arrays["c"]
+    a = arrays["a"]
     z = arrays["z"]
     g = arrays["g"]
     v = arrays["v"]
@@ -354,13 +354,13 @@ def _backward(arrays, T, S, B, dtype):
     U_b = arrays["U_b"]
     W_y = arrays["W_y"]
     C_y = arrays["C_y"]
+    Q = arrays["Q"]
+    K_f = arrays["K_f"]
+    K_b = arrays["K_b"]
     U_z = arrays["U_z"]
     C_z = arrays["C_z"]
     U_g = arrays["U_g"]
     C_g = arrays["C_g"]
-    Q = arrays["Q"]
-    K_f = arrays["K_f"]
-    K_b = arrays["K_b"]
     part_e = arrays["part_e"]
     forth_back = arrays["forth_back"]
     target_y = arrays["target_y"]
@@ -371,8 +371,8 @@ def _backward(arrays, T, S, B, dtype):
     d_n_g = np.empty((T, B, 5), dtype)
     d_n_z = np.empty((T, B, 5), dtype)
     d_c = (_rows(d_n_y) @ C_y).reshape(-1, B, 6)  # (28) ij,tbj->tbi
-    d_e = np.empty((T, S, B, 6), dtype)
-    d_n_e = np.empty((T, S, B, 6, 4), dtype)
+    d_e = np.empty((T, S, B), dtype)
+    d_n_e = np.empty((T, S, B, 4), dtype)
     for t in range(T - 1, -1, -1):
         z_t = z[t]
         g_t = g[t]
@@ -382,7 +382,7 @@ def _backward(arrays, T, S, B, dtype):
             d_h_t += d_h[t + 1] * (1 - z[t + 1])  # (23)
             d_h_t += d_n_g[t + 1] @ U_g  # (23) ij,bj->bi
             d_h_t += d_n_z[t + 1] @ U_z  # (23) ij,bj->bi
-            d_h_t += np.einsum('ijk,sbjk->bi', Q.transpose(2, 1, 0), d_n_e[t + 1])  # (23) ijk,sbjk->bi
+            d_h_t += np.einsum('ij,sbj->bi', Q.T, d_n_e[t + 1])  # (23) ij,sbj->bi
         d_g_t = d_h_t * z_t  # (24)
         d_n_g_t = np.square(g_t, out=d_n_g[t])  # (25)
         np.subtract(1, d_n_g_t, out=d_n_g_t)  # (25)
@@ -394,21 +394,19 @@ def _backward(arrays, T, S, B, dtype):
         d_c_t = d_c[t]
         d_c_t += d_n_g_t @ C_g  # (28) ij,bj->bi
         d_c_t += d_n_z_t @ C_z  # (28) ij,bj->bi
-        d_a_t = forth_back * d_c_t  # (30)
-        d_logsumexp_a_t = (  # (31)
-            -(d_a_t * exp_logsumexp_a_n_a_t * valid[:, :, None]).sum(axis=0)  # sbi->bi
-        )
+        d_a_t = (forth_back * d_c_t).sum(axis=2)  # (30) sbi->sb
+        d_logsumexp_a_t = -(valid * d_a_t * exp_logsumexp_a_n_a_t).sum(axis=0)  # (31) sb->b
         d_n_a_t = (  # (32)
-            valid[:, :, None] * d_a_t * exp_logsumexp_a_n_a_t
+            valid * d_a_t * exp_logsumexp_a_n_a_t
             + d_logsumexp_a_t * exp_logsumexp_a_n_a_t
         )
         d_e[t] = d_e_t = d_n_a_t  # (33)
-        d_part_e_t = v * d_e_t[:, :, :, None]  # (34)
+        d_part_e_t = v * d_e_t[:, :, None]  # (34)
         d_n_e_t = np.square(part_e[t], out=d_n_e[t])  # (35)
         np.subtract(1, d_n_e_t, out=d_n_e_t)  # (35)
         d_n_e_t *= d_part_e_t  # (35)
-    d_forth_back = (a.transpose(1, 0, 2, 3) * d_c).sum(axis=1)  # (29) stbi->sbi
-    d_back = np.einsum('ijk,stbjk->sbi', K_b.transpose(2, 1, 0), d_n_e.transpose(1, 0, 2, 3, 4))  # (36) ijk,stbjk->sbi
+    d_forth_back = np.einsum('tbi,stb->sbi', d_c, a.transpose(1, 0, 2))  # (29) tbi,stb->sbi
+    d_back = np.einsum('ij,stbj->sbi', K_b.T, d_n_e.transpose(1, 0, 2, 3))  # (36) ij,stbj->sbi
     d_back += d_forth_back[:, :, 3:]  # (36)
     d_n_back = np.empty((S, B, 3), dtype)
     for s in range(S):
@@ -418,7 +416,7 @@ def _backward(arrays, T, S, B, dtype):
         d_n_back_t = np.square(back[s], out=d_n_back[s])  # (37)
         np.subtract(1, d_n_back_t, out=d_n_back_t)  # (37)
         d_n_back_t *= d_back_t  # (37)
-    d_forth = np.einsum('ijk,stbjk->sbi', K_f.transpose(2, 1, 0), d_n_e.transpose(1, 0, 2, 3, 4))  # (38) ijk,stbjk->sbi
+    d_forth = np.einsum('ij,stbj->sbi', K_f.T, d_n_e.transpose(1, 0, 2, 3))  # (38) ij,stbj->sbi
     d_forth += d_forth_back[:, :, :3]  # (38)
     d_n_forth = np.empty((S, B, 3), dtype)
     for s in range(S - 1, -1, -1):
@@ -428,7 +426,7 @@ def _backward(arrays, T, S, B, dtype):
         d_n_forth_t = np.square(forth[s + 1], out=d_n_forth[s])  # (39)
         np.subtract(1, d_n_forth_t, out=d_n_forth_t)  # (39)
         d_n_forth_t *= d_forth_t  # (39)
-    d_v = (part_e.transpose(0, 1, 2, 4, 3) * d_e[:, :, :, None, :]).sum(axis=(0, 1, 2, 4))  # (42) tsbij->i
+    d_v = (part_e * d_e[:, :, :, None]).sum(axis=(0, 1, 2))  # (42) tsbi->i
     d_W_f = _rows(d_n_forth).T @ _rows(source)  # (43) sbj,sbi->ij
     d_U_f = _rows(d_n_forth).T @ _rows(forth[:S])  # (44) sbj,sbi->ij
     d_b_f = d_n_forth.sum(axis=(0, 1))  # (45) sbi->i
@@ -438,17 +436,17 @@ def _backward(arrays, T, S, B, dtype):
     d_W_y = _rows(d_n_y).T @ _rows(h[1:])  # (49) tbi,tbj->ij
     d_C_y = _rows(d_n_y).T @ _rows(c)  # (50) tbi,tbj->ij
     d_b_y = d_n_y.sum(axis=(0, 1))  # (51) tbi->i
-    d_W_z = _rows(d_n_z).T @ _rows(word)  # (52) tbi,tbj->ij
-    d_U_z = _rows(d_n_z).T @ _rows(h[:T])  # (53) tbi,tbj->ij
-    d_C_z = _rows(d_n_z).T @ _rows(c)  # (54) tbi,tbj->ij
-    d_b_z = d_n_z.sum(axis=(0, 1))  # (55) tbi->i
-    d_W_g = _rows(d_n_g).T @ _rows(word)  # (56) tbi,tbj->ij
-    d_U_g = _rows(d_n_g).T @ _rows(h[:T])  # (57) tbi,tbj->ij
-    d_C_g = _rows(d_n_g).T @ _rows(c)  # (58) tbi,tbj->ij
-    d_b_g = d_n_g.sum(axis=(0, 1))  # (59) tbi->i
-    d_Q = np.einsum('tsbij,tbk->ijk', d_n_e.transpose(0, 1, 2, 4, 3), h[:T])  # (60) tsbij,tbk->ijk
-    d_K_f = np.einsum('sbk,tsbij->ijk', forth[1:], d_n_e.transpose(0, 1, 2, 4, 3))  # (61) sbk,tsbij->ijk
-    d_K_b = np.einsum('sbk,tsbij->ijk', back[:S], d_n_e.transpose(0, 1, 2, 4, 3))  # (62) sbk,tsbij->ijk
+    d_Q = np.einsum('tsbi,tbj->ij', d_n_e, h[:T])  # (52) tsbi,tbj->ij
+    d_K_f = np.einsum('sbj,tsbi->ij', forth[1:], d_n_e)  # (53) sbj,tsbi->ij
+    d_K_b = np.einsum('sbj,tsbi->ij', back[:S], d_n_e)  # (54) sbj,tsbi->ij
+    d_W_z = _rows(d_n_z).T @ _rows(word)  # (55) tbi,tbj->ij
+    d_U_z = _rows(d_n_z).T @ _rows(h[:T])  # (56) tbi,tbj->ij
+    d_C_z = _rows(d_n_z).T @ _rows(c)  # (57) tbi,tbj->ij
+    d_b_z = d_n_z.sum(axis=(0, 1))  # (58) tbi->i
+    d_W_g = _rows(d_n_g).T @ _rows(word)  # (59) tbi,tbj->ij
+    d_U_g = _rows(d_n_g).T @ _rows(h[:T])  # (60) tbi,tbj->ij
+    d_C_g = _rows(d_n_g).T @ _rows(c)  # (61) tbi,tbj->ij
+    d_b_g = d_n_g.sum(axis=(0, 1))  # (62) tbi->i
     arrays["d_h"] = d_h
     arrays["d_n_g"] = d_n_g
     arrays["d_n_z"] = d_n_z
@@ -465,6 +463,9 @@ def _backward(arrays, T, S, B, dtype):
     arrays["d_W_y"] = d_W_y
     arrays["d_C_y"] = d_C_y
     arrays["d_b_y"] = d_b_y
+    arrays["d_Q"] = d_Q
+    arrays["d_K_f"] = d_K_f
+    arrays["d_K_b"] = d_K_b
     arrays["d_W_z"] = d_W_z
     arrays["d_U_z"] = d_U_z
     arrays["d_C_z"] = d_C_z
@@ -473,9 +474,6 @@ def _backward(arrays, T, S, B, dtype):
     arrays["d_U_g"] = d_U_g
     arrays["d_C_g"] = d_C_g
     arrays["d_b_g"] = d_b_g
-    arrays["d_Q"] = d_Q
-    arrays["d_K_f"] = d_K_f
-    arrays["d_K_b"] = d_K_b
 
 
 def _input_gradients(arrays, T, S, B, dtype):
@@ -502,9 +500,9 @@ def _initial_gradients(arrays, T, S, B, dtype):
     z = arrays["z"]
     U_f = arrays["U_f"]
     U_b = arrays["U_b"]
+    Q = arrays["Q"]
     U_z = arrays["U_z"]
     U_g = arrays["U_g"]
-    Q = arrays["Q"]
     d_h = arrays["d_h"]
     d_n_g = arrays["d_n_g"]
     d_n_z = arrays["d_n_z"]
@@ -517,7 +515,7 @@ def _initial_gradients(arrays, T, S, B, dtype):
     d_initial_h = (_rows(d_n_g[:1]) @ U_g).reshape(-1, B, 5)  # (65) ij,kbj->kbi
     d_initial_h += d_h[:1] * (1 - z[:1])  # (65)
     d_initial_h += (_rows(d_n_z[:1]) @ U_z).reshape(-1, B, 5)  # (65) ij,kbj->kbi
-    d_initial_h += np.einsum('ijl,ksbjl->kbi', Q.transpose(2, 1, 0), d_n_e[:1])  # (65) ijl,ksbjl->kbi
+    d_initial_h += np.einsum('ij,ksbj->kbi', Q.T, d_n_e[:1])  # (65) ij,ksbj->kbi
     arrays["d_initial_forth"] = d_initial_forth
     arrays["d_after_back"] = d_after_back
     arrays["d_initial_h"] = d_initial_h

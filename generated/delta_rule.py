@@ -118,12 +118,12 @@ def forward(parameters, inputs, initial=None):
     return {
         "S": arrays["S"][1 : 1 + T],
         "M": arrays["M"][1 : 1 + T],
+        "beta": arrays["beta"],
+        "z": arrays["z"],
         "k": arrays["k"],
         "v": arrays["v"],
         "q": arrays["q"],
         "y": arrays["y"],
-        "beta": arrays["beta"],
-        "z": arrays["z"],
     }
 
 
@@ -216,8 +216,8 @@ def _forward(arrays, T, B, dtype):
 
 def _loss(arrays, T, B, dtype):
     """The losses, and what only they need."""
-    y = arrays["y"]
     z = arrays["z"]
+    y = arrays["y"]
     target_y = arrays["target_y"]
     target_z = arrays["target_z"]
 
@@ -238,10 +238,10 @@ def _backward(arrays, T, B, dtype):
     x = arrays["x"]
     S = arrays["S"]
     M = arrays["M"]
+    beta = arrays["beta"]
     k = arrays["k"]
     v = arrays["v"]
     q = arrays["q"]
-    beta = arrays["beta"]
     G = arrays["G"]
     D_x = arrays["D_x"]
     v_M_k = arrays["v_M_k"]

@@ -1,4 +1,4 @@
-"""luong: a recurrent network with 168 parameters.
+"""luong: a recurrent network with 144 parameters.
 
 Inputs source (S, B, 3), word (T, B, 4); outputs y (T, B, 4).
 
@@ -16,11 +16,11 @@ N_h = 4, N_att = 5, N_y = 4.
  (3)  n_h[t,b,i] = sum_j W[i,j]*word[t,b,j] + sum_j F[i,j]*att[t-1,b,j]
           + sum_j U[i,j]*h[t-1,b,j] + b[i]
  (4)  h[t,b,i] = tanh(n_h[t,b,i])
- (5)  h_A[t,b,i,j] = sum_k A[k,i,j]*h[t,b,k]
- (6)  e[t,s,b,i] = sum_j enc[s,b,j]*h_A[t,b,i,j]
- (7)  logsumexp_a[t,b,i] = log sum_s exp(e[t,s,b,i])
- (8)  a[t,s,b,i] = exp(e[t,s,b,i] - logsumexp_a[t,b,i])
- (9)  c[t,b,i] = sum_s enc[s,b,i]*a[t,s,b,i]
+ (5)  h_A[t,b,i] = sum_j A[j,i]*h[t,b,j]
+ (6)  e[t,s,b] = sum_i enc[s,b,i]*h_A[t,b,i]
+ (7)  logsumexp_a[t,b] = log sum_s exp(e[t,s,b])
+ (8)  a[t,s,b] = exp(e[t,s,b] - logsumexp_a[t,b])
+ (9)  c[t,b,i] = sum_s enc[s,b,i]*a[t,s,b]
 (10)  c_h[t,b,i] = c[t,b,i] [i >= 0, i <= N_enc-1]
           + h[t,b,i-N_enc] [i >= N_enc, i <= N_enc+N_h-1]
 (11)  n_att[t,b,i] = sum_j C[i,j]*c_h[t,b,j]
@@ -34,14 +34,14 @@ N_h = 4, N_att = 5, N_y = 4.
 (19)  d_n_att[t,b,i] = d_att[t,b,i]*(1 - att[t,b,i]^2)
 (20)  d_c_h[t,b,i] = sum_j C[j,i]*d_n_att[t,b,j]
 (21)  d_c[t,b,i] = d_c_h[t,b,i]
-(22)  d_a[t,s,b,i] = enc[s,b,i]*d_c[t,b,i]
-(23)  d_logsumexp_a[t,b,i] = -sum_s d_a[t,s,b,i]*a[t,s,b,i]
-(24)  d_e[t,s,b,i] = d_a[t,s,b,i]*a[t,s,b,i] + d_logsumexp_a[t,b,i]*a[t,s,b,i]
-(25)  d_h_A[t,b,i,j] = sum_s enc[s,b,j]*d_e[t,s,b,i]
-(26)  d_h[t,b,i] = d_c_h[t,b,N_enc+i] + sum_j,k A[i,j,k]*d_h_A[t,b,j,k]
+(22)  d_a[t,s,b] = sum_i enc[s,b,i]*d_c[t,b,i]
+(23)  d_logsumexp_a[t,b] = -sum_s d_a[t,s,b]*a[t,s,b]
+(24)  d_e[t,s,b] = d_a[t,s,b]*a[t,s,b] + d_logsumexp_a[t,b]*a[t,s,b]
+(25)  d_h_A[t,b,i] = sum_s enc[s,b,i]*d_e[t,s,b]
+(26)  d_h[t,b,i] = d_c_h[t,b,N_enc+i] + sum_j A[i,j]*d_h_A[t,b,j]
           + sum_j U[j,i]*d_n_h[t+1,b,j] [t <= T-2]
 (27)  d_n_h[t,b,i] = d_h[t,b,i]*(1 - h[t,b,i]^2)
-(28)  d_enc[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b,i] + sum_t,j d_e[t,s,b,j]*h_A[t,b,j,i]
+(28)  d_enc[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b] + sum_t d_e[t,s,b]*h_A[t,b,i]
           + sum_j U_e[j,i]*d_n_enc[s+1,b,j] [s <= S-2]
 (29)  d_n_enc[s,b,i] = d_enc[s,b,i]*(1 - enc[s,b,i]^2)
 (30)  d_source[s,b,i] = sum_j W_e[j,i]*d_n_enc[s,b,j]
@@ -55,7 +55,7 @@ N_h = 4, N_att = 5, N_y = 4.
 (38)  d_b[i] = sum_t,b d_n_h[t,b,i]
 (39)  d_C[i,j] = sum_t,b d_n_att[t,b,i]*c_h[t,b,j]
 (40)  d_W_y[i,j] = sum_t,b d_n_y[t,b,i]*att[t,b,j]
-(41)  d_A[i,j,k] = sum_t,b d_h_A[t,b,j,k]*h[t,b,i]
+(41)  d_A[i,j] = sum_t,b d_h_A[t,b,j]*h[t,b,i]
 (42)  d_initial_enc[k,b,i] = sum_j U_e[j,i]*d_n_enc[k,b,j]
 (43)  d_initial_att[k,b,i] = sum_j F[j,i]*d_n_h[k,b,j]
 (44)  d_initial_h[k,b,i] = sum_j U[j,i]*d_n_h[k,b,j]
@@ -76,7 +76,7 @@ PARAMETERS = {
     "b": (4,),
     "C": (5, 7),
     "W_y": (4, 5),
-    "A": (4, 3, 3),
+    "A": (4, 3),
 }
 
 # Inputs, outputs, targets of the losses, and weights of the steps of weighted losses: names with
@@ -132,9 +132,9 @@ def forward(parameters, inputs, initial=None):
         "h": arrays["h"][1 : 1 + T],
         "att": arrays["att"][1 : 1 + T],
         "y": arrays["y"],
-        "a": arrays["a"],
         "c": arrays["c"],
         "e": arrays["e"],
+        "a": arrays["a"],
     }
 
 
@@ -203,9 +203,9 @@ def _forward(arrays, T, S, B, dtype):
         enc_t = np.tanh(n_enc_t, out=enc[s + 1])  # (2)
     n_h = (_rows(word) @ W.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
     n_h += b  # (3)
-    h_A = np.empty((T, B, 3, 3), dtype)
-    e = np.empty((T, S, B, 3), dtype)
-    a = np.empty((T, S, B, 3), dtype)
+    h_A = np.empty((T, B, 3), dtype)
+    e = np.empty((T, S, B), dtype)
+    a = np.empty((T, S, B), dtype)
     c = np.empty((T, B, 3), dtype)
     c_h = np.empty((T, B, 7), dtype)
     for t in range(T):
@@ -213,11 +213,11 @@ def _forward(arrays, T, S, B, dtype):
         n_h_t += att[t] @ F.T  # (3) ij,bj->bi
         n_h_t += h[t] @ U.T  # (3) ij,bj->bi
         h_t = np.tanh(n_h_t, out=h[t + 1])  # (4)
-        h_A[t] = h_A_t = np.einsum('ijk,bk->bij', A.transpose(1, 2, 0), h_t)  # (5) ijk,bk->bij
-        e[t] = e_t = np.einsum('sbj,bij->sbi', enc[1:], h_A_t)  # (6) sbj,bij->sbi
-        logsumexp_a_t = _logsumexp(e_t.transpose(1, 2, 0), axis=2)  # (7)
+        h_A[t] = h_A_t = h_t @ A  # (5) ij,bj->bi
+        e[t] = e_t = (enc[1:] * h_A_t).sum(axis=2)  # (6) sbi->sb
+        logsumexp_a_t = _logsumexp(e_t.T, axis=1)  # (7)
         a_t = np.exp(e_t - logsumexp_a_t, out=a[t])  # (8)
-        c[t] = c_t = (enc[1:] * a_t).sum(axis=0)  # (9) sbi->bi
+        c[t] = c_t = (enc[1:] * a_t[:, :, None]).sum(axis=0)  # (9) sbi->bi
         c_h_t = np.zeros((B, 7), dtype)
         c_h_t[:, :3] += c_t  # (10)
         c_h_t[:, 3:] += h_t  # (10)
@@ -273,8 +273,8 @@ def _backward(arrays, T, S, B, dtype):
     d_att = (_rows(d_n_y) @ W_y).reshape(-1, B, 5)  # (18) ij,tbj->tbi
     d_n_att = np.empty((T, B, 5), dtype)
     d_c = np.empty((T, B, 3), dtype)
-    d_e = np.empty((T, S, B, 3), dtype)
-    d_h_A = np.empty((T, B, 3, 3), dtype)
+    d_e = np.empty((T, S, B), dtype)
+    d_h_A = np.empty((T, B, 3), dtype)
     d_n_h = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
         a_t = a[t]
@@ -286,22 +286,19 @@ def _backward(arrays, T, S, B, dtype):
         d_n_att_t *= d_att_t  # (19)
         d_c_h_t = d_n_att_t @ C  # (20) ij,bj->bi
         d_c[t] = d_c_t = d_c_h_t[:, :3]  # (21)
-        d_a_t = enc[1:] * d_c_t  # (22)
-        d_logsumexp_a_t = -(d_a_t * a_t).sum(axis=0)  # (23) sbi->bi
+        d_a_t = (enc[1:] * d_c_t).sum(axis=2)  # (22) sbi->sb
+        d_logsumexp_a_t = -(d_a_t * a_t).sum(axis=0)  # (23) sb->b
         d_e_t = np.multiply(d_a_t, a_t, out=d_e[t])  # (24)
         d_e_t += d_logsumexp_a_t * a_t  # (24)
-        d_h_A[t] = d_h_A_t = np.einsum('sbj,sbi->bij', enc[1:], d_e_t)  # (25) sbj,sbi->bij
-        d_h_t = (  # (26)
-            d_c_h_t[:, 3:]
-            + _rows(d_h_A_t.transpose(1, 2, 0)).T @ _rows(A.transpose(1, 2, 0))  # ijk,bjk->bi
-        )
+        d_h_A[t] = d_h_A_t = (enc[1:] * d_e_t[:, :, None]).sum(axis=0)  # (25) sbi->bi
+        d_h_t = d_c_h_t[:, 3:] + d_h_A_t @ A.T  # (26) ij,bj->bi
         if t < T - 1:
             d_h_t += d_n_h[t + 1] @ U  # (26) ij,bj->bi
         d_n_h_t = np.square(h[t + 1], out=d_n_h[t])  # (27)
         np.subtract(1, d_n_h_t, out=d_n_h_t)  # (27)
         d_n_h_t *= d_h_t  # (27)
-    d_enc = (a.transpose(1, 0, 2, 3) * d_c).sum(axis=1)  # (28) stbi->sbi
-    d_enc += np.einsum('stbj,tbij->sbi', d_e.transpose(1, 0, 2, 3), h_A.transpose(0, 1, 3, 2))  # (28) stbj,tbij->sbi
+    d_enc = np.einsum('tbi,stb->sbi', d_c, a.transpose(1, 0, 2))  # (28) tbi,stb->sbi
+    d_enc += np.einsum('stb,tbi->sbi', d_e.transpose(1, 0, 2), h_A)  # (28) stb,tbi->sbi
     d_n_enc = np.empty((S, B, 3), dtype)
     for s in range(S - 1, -1, -1):
         d_enc_t = d_enc[s]
@@ -319,7 +316,7 @@ def _backward(arrays, T, S, B, dtype):
     d_b = d_n_h.sum(axis=(0, 1))  # (38) tbi->i
     d_C = _rows(d_n_att).T @ _rows(c_h)  # (39) tbi,tbj->ij
     d_W_y = _rows(d_n_y).T @ _rows(att[1:])  # (40) tbi,tbj->ij
-    d_A = np.einsum('tbjk,tbi->ijk', d_h_A, h[1:])  # (41) tbjk,tbi->ijk
+    d_A = _rows(h[1:]).T @ _rows(d_h_A)  # (41) tbj,tbi->ij
     arrays["d_n_h"] = d_n_h
     arrays["d_n_enc"] = d_n_enc
     arrays["d_W_e"] = d_W_e

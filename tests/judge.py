@@ -7,9 +7,8 @@ import types
 import numpy as np
 
 from codegen.emit import module_source
-from derive import adjoint, build
+from derive import Network, adjoint, build
 from tests.numeric import Example, derivative, load_module, relative
-from tests.random_networks import draw
 
 VALUES = 1e-12
 GRADIENTS = 1e-11
@@ -17,7 +16,7 @@ EXACT = 1e-10
 DIFFERENCES = 1e-6
 
 
-def judge(seed: int) -> None:
+def judge(network: Network, seed: int) -> None:
     """Compare one network's module with the interpreter and with numerical derivatives.
 
     Generated values must agree with the interpreter to 1e-12 and gradients to 1e-11, on the
@@ -25,7 +24,7 @@ def judge(seed: int) -> None:
     must agree with complex step to 1e-10 (functions with kinks take the branch of the real
     part) and, where a function is not analytic, with central differences to 1e-6 as well.
     """
-    system = build(draw(seed))
+    system = build(network)
     derived = adjoint(system)
     module = load_module(module_source(derived))
     example = moderate_example(module, seed)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 
-from derive import Cell, Connection, Layer, LossSpec, Network
+from derive import Cell, Connection, Input, Layer, LossSpec, Network
+from derive.cell import shipped_cells
 
 ACTIVATIONS = (
     "linear",
@@ -48,6 +51,10 @@ CELLS = {
         "a[t] = tanh(W @ x[t] + b)\n"
         "h[t] = U @ concat(a[t], h[t-1] * a[t], h[t-3]) - a[t-1] / (1 + a[t-1] ** 2)",
     ),
+    "ticking": Cell(
+        "ticking",
+        "h[t] = every(t, 3) * tanh(W @ x[t] + U @ h[t-1]) + (1 - every(t, 3)) * h[t-1]",
+    ),
     "attending": Cell(
         "attending",
         "s[t] = softmax(W @ x[t] + U @ h[t-1])\nh[t] = s[t] * tanh(V @ (s[t] * h[t-1]) + b)",
@@ -87,15 +94,255 @@ def draw(seed: int) -> Network:
             )
         )
     losses = tuple(_loss(rng, layer) for layer in _judged(rng, layers))
-    shuffled = layers[:]
-    rng.shuffle(shuffled)
-    return Network(
+    network = Network(
         name=f"random_{seed}",
         inputs=inputs,
-        layers=tuple(shuffled),
+        layers=tuple(layers),
         losses=losses,
         cells={c: CELLS[c] for layer in layers if (c := layer.cell) in CELLS},
     )
+    for change in (_transposed, _twin, _read_once, _second_axis, _masked):
+        if rng.random() < 0.3:
+            network = change(rng, network)
+    shuffled = list(network.layers)
+    rng.shuffle(shuffled)
+    return replace(network, layers=tuple(shuffled))
+
+
+def _transposed(rng: random.Random, network: Network) -> Network:
+    """A layer that reads its first source through a weight that another reads as it is."""
+    layer = rng.choice(network.layers)
+    source = rng.choice(list(network.inputs))
+    width = network.input(source).size[0]
+    reads = Connection(source, 0, "Q_of_both")
+    back = Connection(layer.name, rng.randint(0, 2), "Q_of_both.T")
+    first = Layer("there", layer.size, (reads,), "tanh")
+    second = Layer("back_again", width, (back,), rng.choice(ACTIVATIONS))
+    return replace(
+        network,
+        layers=(*network.layers, first, second),
+        losses=(*network.losses, LossSpec("there"), LossSpec("back_again", "sse", 0.2)),
+    )
+
+
+def _twin(rng: random.Random, network: Network) -> Network:
+    """A layer with the parameters of another, which reads the same."""
+    layer = rng.choice(network.layers)
+    plain = tuple(replace(c, weight=None) for c in layer.connections)
+    original = replace(layer, connections=plain)
+    twin = replace(original, name="twin", shares=layer.name, direction="forward")
+    others = tuple(original if o is layer else o for o in network.layers)
+    judged = (*network.losses, LossSpec("twin", weight=0.7))
+    return replace(network, layers=(*others, twin), losses=judged)
+
+
+def _read_once(rng: random.Random, network: Network) -> Network:
+    """A layer without steps, which reads single steps of others; and one that reads it."""
+    names = [layer.name for layer in network.layers]
+    chosen = rng.sample(names, rng.randint(1, min(2, len(names))))
+    reads = tuple(Connection(n, at=rng.choice(("first", "last"))) for n in chosen)
+    once = Layer("once", rng.randint(1, 3), reads, rng.choice(ACTIVATIONS))
+    source = rng.choice(list(network.inputs))
+    after = Layer("after_once", 2, (Connection("once"), Connection(source)), "tanh")
+    judged = (LossSpec("once", rng.choice(("mse", "huber"))), LossSpec("after_once"))
+    return replace(
+        network, layers=(*network.layers, once, after), losses=(*network.losses, *judged)
+    )
+
+
+def _second_axis(rng: random.Random, network: Network) -> Network:
+    """An encoder on an axis of its own, whose first or last step a layer reads at every step."""
+    direction = rng.choice(("forward", "backward"))
+    encoder = Layer(
+        "encoder", rng.randint(1, 3), (Connection("source"),), cell=rng.choice(("rnn", "gru")),
+        direction=direction,
+    )  # fmt: skip
+    at = "first" if direction == "backward" else "last"
+    source = rng.choice(list(network.inputs))
+    reads = (Connection("encoder", at=at), Connection(source), Connection("decoder", 1))
+    decoder = Layer("decoder", 2, reads, "tanh")
+    return replace(
+        network,
+        inputs={**network.inputs, "source": Input((2,), ("S",))},
+        layers=(*network.layers, encoder, decoder),
+        losses=(*network.losses, LossSpec("decoder")),
+    )
+
+
+def _masked(rng: random.Random, network: Network) -> Network:
+    """Masks on some of the layers and of the losses."""
+    mask = Input((), mask=True, batch=rng.random() < 0.8)
+    still = {"once", "encoder"}
+    layers = tuple(
+        replace(layer, mask="m", masked=rng.choice(("hold", "zero")))
+        if layer.name not in still and rng.random() < 0.6
+        else layer
+        for layer in network.layers
+    )
+    losses = tuple(
+        replace(loss, mask="m")
+        if loss.steps == "all" and loss.output not in still and rng.random() < 0.5
+        else loss
+        for loss in network.losses
+    )
+    return replace(network, inputs={**network.inputs, "m": mask}, layers=layers, losses=losses)
+
+
+SIZE = 3
+
+
+def draw_equations(seed: int) -> Network:
+    """A network of equations on two axes of steps, of the parts of attention and the like."""
+    rng = random.Random(seed)
+    drawn = _Equations(rng)
+    parts: list[Callable[[], None]] = [
+        drawn.recurrent, drawn.encoder, drawn.across, drawn.within, drawn.within, drawn.in_loop,
+        drawn.own_past, drawn.matrix, drawn.pooled, drawn.gated, drawn.located,
+    ]  # fmt: skip
+    for part in rng.sample(parts, rng.randint(2, 4)):
+        part()
+    judged = [n for n in (*drawn.timed, *drawn.still) if n not in ("x", "z")]
+    losses = tuple(
+        LossSpec(name, rng.choice(("mse", "huber")))
+        for name in dict.fromkeys((judged[-1], rng.choice(judged)))
+    )
+    return Network(
+        f"equations_{seed}",
+        {
+            "x": SIZE,
+            "z": Input((SIZE,), ("S",)),
+            "m": Input((), mask=True),
+            "k": Input((), ("S",), mask=True, batch=rng.random() < 0.7),
+        },
+        equations="\n".join(drawn.lines),
+        losses=losses,
+        signals=drawn.sizes,
+        parameters=drawn.parameters,
+    )
+
+
+class _Equations:
+    """Equations as they are drawn; `timed` and `across_s` name the vectors on each axis."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.lines: list[str] = []
+        self.timed, self.across_s, self.still = ["x"], ["z"], list[str]()
+        self.sizes: dict[str, int | tuple[int, ...]] = {}
+        self.parameters: dict[str, tuple[int, ...]] = {}
+        self.count = 0
+
+    def new(self, stem: str, home: list[str] | None = None) -> str:
+        self.count += 1
+        name = f"{stem}{self.count}"
+        if home is not None:
+            home.append(name)
+            self.sizes[name] = SIZE
+        return name
+
+    def matrix_of(self, stem: str = "W") -> str:
+        self.count += 1
+        self.parameters[f"{stem}{self.count}"] = (SIZE, SIZE)
+        return f"{stem}{self.count}"
+
+    def vector_of(self) -> str:
+        self.count += 1
+        self.parameters[f"w{self.count}"] = (SIZE,)
+        return f"w{self.count}"
+
+    def source(self) -> str:
+        return self.rng.choice(self.timed)
+
+    def recurrent(self) -> None:
+        src, name = self.source(), self.new("a", self.timed)
+        w, u, d = self.matrix_of(), self.matrix_of("U"), self.rng.randint(1, 3)
+        self.lines.append(f"{name}[t] = tanh({w} @ {src}[t] + {u} @ {name}[t-{d}])")
+
+    def encoder(self) -> None:
+        src, name = self.rng.choice(self.across_s), self.new("b", self.across_s)
+        w, u, sign = self.matrix_of(), self.matrix_of("U"), self.rng.choice("+-")
+        self.lines.append(f"{name}[s] = sigmoid({w} @ {src}[s] + {u} @ {name}[s{sign}1])")
+
+    def _score(self, query: str, key: str) -> str:
+        if self.rng.random() < 0.5:
+            return f"{query} @ {self.matrix_of('A')} @ {key}"
+        return f"{self.vector_of()} @ tanh({self.matrix_of('A')} @ {query} + {key})"
+
+    def _attend(self, query: str, keys: str, over: str, mask: str) -> str:
+        e, a, c = self.new("e"), self.new("al"), self.new("c", self.timed)
+        self.lines.append(f"{e}[t,s] = {self._score(query, f'{keys}[s]')}")
+        self.lines.append(f"{a}[t,s] = softmax({e}[t,s], {over}{mask})")
+        self.lines.append(f"{c}[t] = sum({a}[t,s] * {keys}[s], {over})")
+        return c
+
+    def across(self) -> None:
+        keys = self.rng.choice(self.across_s)
+        self._attend(f"{self.source()}[t]", keys, "s", self.rng.choice(("", ", k[s]")))
+
+    def within(self) -> None:
+        over = self.rng.choice(("s", "s <= t", "s < t", "t-2 <= s <= t", "s >= t", "t < s"))
+        mask = self.rng.choice(("", ", m[s]"))
+        self._attend(f"{self.source()}[t]", self.source(), over, mask)
+
+    def in_loop(self) -> None:
+        """A decoder that looks over the other axis by its own last state."""
+        src, keys = self.source(), self.rng.choice(self.across_s)
+        h = self.new("h")
+        c = self._attend(f"{h}[t-1]", keys, "s", "")
+        self.timed.append(h)
+        self.sizes[h] = SIZE
+        w, u = self.matrix_of(), self.matrix_of("U")
+        self.lines.append(
+            f"{h}[t] = tanh({w} @ {src}[t] + {u} @ concat({c}[t][0:2], {h}[t-2][1:2]))"
+        )
+
+    def own_past(self) -> None:
+        src, h, g, p = self.source(), self.new("h", self.timed), self.new("g"), self.new("p")
+        over = self.rng.choice(("s < t", "t-3 <= s < t"))
+        self.sizes[p] = SIZE
+        self.lines.append(f"{g}[t,s] = softmax({src}[t] @ {h}[s], {over})")
+        self.lines.append(f"{p}[t] = sum({g}[t,s] * {h}[s], {over})")
+        self.lines.append(f"{h}[t] = tanh({self.matrix_of()} @ {src}[t] + {p}[t])")
+
+    def matrix(self) -> None:
+        a, b, s = self.source(), self.source(), self.new("S")
+        y = self.new("y", self.timed)
+        self.sizes[s] = (SIZE, SIZE)
+        gate = f"diag(sigmoid({self.matrix_of()} @ {a}[t])) @ {s}[t-1]"
+        self.lines.append(
+            f"{s}[t] = {gate} + outer(tanh({a}[t]), {b}[t] - {s}[t-1].T @ tanh({a}[t]))"
+        )
+        self.lines.append(f"{y}[t] = {s}[t].T @ tanh({a}[t])")
+
+    def pooled(self) -> None:
+        src = self.source()
+        p = self.new("q", self.still)
+        kind = self.rng.choice(
+            (f"mean({src}[s], s)", f"{src}[end]", f"sum(m[s] * {src}[s], s)", f"{src}[0]")
+        )
+        self.lines.append(f"{p} = tanh({kind})")
+        y, w, v = self.new("y", self.timed), self.matrix_of(), self.matrix_of("V")
+        self.lines.append(f"{y}[t] = sigmoid({w} @ {self.source_but(y)}[t] + {v} @ {p})")
+
+    def source_but(self, name: str) -> str:
+        return self.rng.choice([n for n in self.timed if n != name])
+
+    def gated(self) -> None:
+        src, h = self.source(), self.new("h", self.timed)
+        w, n = self.matrix_of(), self.rng.randint(2, 3)
+        on = f"every(t, {n})"
+        self.lines.append(
+            f"{h}[t] = {on} * m[t] * layernorm({w} @ {src}[t], 0.1) + (1 - {on} * m[t]) * {h}[t-1]"
+        )
+
+    def located(self) -> None:
+        """Attention that sees where it looked the step before, and beside it."""
+        keys, a, e = self.rng.choice(self.across_s), self.new("al"), self.new("e")
+        src, c, v = self.source(), self.new("c", self.timed), self.vector_of()
+        near = f"{a}[t-1,s] + 0.5 * {a}[t-1,s-1] - 0.3 * {a}[t-1,s+2]"
+        self.lines.append(f"{e}[t,s] = {src}[t] @ {keys}[s] + {v} @ tanh({keys}[s]) * ({near})")
+        self.lines.append(f"{a}[t,s] = softmax({e}[t,s], s)")
+        self.lines.append(f"{c}[t] = sum({a}[t,s] * {keys}[s], s)")
 
 
 def _directions(rng: random.Random, count: int) -> list[str]:
@@ -108,7 +355,8 @@ def _directions(rng: random.Random, count: int) -> list[str]:
 
 
 def _cell(rng: random.Random) -> str | None:
-    return rng.choice(("rnn", "lstm", "gru", *CELLS)) if rng.random() < 0.25 else None
+    shipped = [name for name in shipped_cells() if name not in ("rbf", "lstm_projected")]
+    return rng.choice((*shipped, *CELLS)) if rng.random() < 0.25 else None
 
 
 def _sources(
