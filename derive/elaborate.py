@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from derive.bounds import Index
+from derive.bounds import Index, prune
 from derive.canonical import canonical
 from derive.constants import checked, exact_number, exponent_of, power_of
 from derive.errors import UserError
@@ -119,8 +119,7 @@ class Elaborator:
             }
             place = Place(tuple(units))
         terms = self.terms(statement.expression, place)
-        equation = Equation(0, quantity, indices, tuple(m for m in terms if m.factor != 0))
-        self.equations.append(canonical(equation))
+        self.equations.append(_normal(quantity, indices, terms))
 
     def _left_indices(
         self, quantity: Quantity, target: Reference, by_letters: bool
@@ -396,7 +395,7 @@ class Elaborator:
         axes = tuple(self.axes[s] for s in at)
         quantity = Quantity(name, "signal", axes, f"{role} of {self._target}", True)
         indices = tuple(self.axes[s].index(s) for s in at)
-        equation = canonical(Equation(0, quantity, indices, tuple(terms)))
+        equation = _normal(quantity, indices, terms)
         key = (quantity.axes, equation.terms)
         if key not in self._lifted:
             self.quantities[name] = quantity
@@ -429,6 +428,16 @@ class Elaborator:
         if len(names) == 1:
             return f"{next(iter(names))}_part"
         return "_".join(names) if 1 < len(names) <= 3 else f"part_{self.local_target}"
+
+
+def _normal(quantity: Quantity, indices: tuple[Index, ...], terms: Terms) -> Equation:
+    """The equation of some terms, without bounds that always hold, in customary letters."""
+    kept = (
+        replace(term, bounds=prune(term.bounds, indices + term.sums)) if term.bounds else term
+        for term in terms
+        if term.factor != 0
+    )
+    return canonical(Equation(0, quantity, indices, tuple(kept)))
 
 
 def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import sympy as sp
 
 from derive.order import addends, split_quotient, split_sign
-from derive.system import LETTERS, Equation, System, Term, name_of
+from derive.system import Equation, System, Term, name_of
 from derive.text import affine_text, condition_text, expression_text
 
 GREEK = frozenset(
@@ -179,6 +179,7 @@ def document(system: System) -> str:
         ("Gradients", gradients),
     ]
     sizes = ", ".join(rf"${expression(s)} = {n}$" for s, n in system.sizes.items())
+    steps = ", ".join(rf"${size.name.lower()} = 0, \ldots, {size}-1$" for size in system.lengths)
     lines = [
         r"\documentclass{article}",
         r"\usepackage{amsmath}",
@@ -188,7 +189,7 @@ def document(system: System) -> str:
         r"\date{}",
         r"\begin{document}",
         r"\maketitle",
-        rf"Steps ${LETTERS['time'][0]} = 0, \ldots, T-1$; sequences $b = 0, \ldots, B-1$; "
+        rf"Steps {steps}; sequences $b = 0, \ldots, B-1$; "
         rf"sizes {sizes}. A term with a condition in brackets is zero where the condition does "
         r"not hold. $\mathrm{d}x$ is the total derivative of the loss by $x$.",
     ]

@@ -22,8 +22,7 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
  (8)  n_a[t,s,b] = e[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
  (9)  logsumexp_a[t,b] = log sum_s exp(n_a[t,s,b])
 (10)  a[t,s,b] = valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
-(11)  forth_back[s,b,i] = forth[s,b,i] [i >= 0, i <= N_forth-1]
-          + back[s,b,i-N_forth] [i >= N_forth, i <= N_back+N_forth-1]
+(11)  forth_back[s,b,i] = forth[s,b,i] [i <= N_forth-1] + back[s,b,i-N_forth] [i >= N_forth]
 (12)  c[t,b,i] = sum_s forth_back[s,b,i]*a[t,s,b]
 (13)  n_z[t,b,i] = sum_j W_z[i,j]*word[t,b,j] + sum_j U_z[i,j]*h[t-1,b,j]
           + sum_j C_z[i,j]*c[t,b,j] + b_z[i]

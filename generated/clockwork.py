@@ -19,9 +19,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_fast = 3, N_medium = 3,
  (4)  medium[t,b,i] = every(t, 2)*tanh(n_medium[t,b,i]) + medium[t-1,b,i]*(1 - every(t, 2))
  (5)  n_slow[t,b,i] = sum_j H[i,j]*x[t,b,j] + sum_j I[i,j]*slow[t-1,b,j] + b_s[i]
  (6)  slow[t,b,i] = every(t, 4)*tanh(n_slow[t,b,i]) + slow[t-1,b,i]*(1 - every(t, 4))
- (7)  fast_medium_slow[t,b,i] = fast[t,b,i] [i >= 0, i <= N_fast-1]
+ (7)  fast_medium_slow[t,b,i] = fast[t,b,i] [i <= N_fast-1]
           + medium[t,b,i-N_fast] [i >= N_fast, i <= N_fast+N_medium-1]
-          + slow[t,b,i-N_fast-N_medium] [i >= N_fast+N_medium, i <= N_fast+N_medium+N_slow-1]
+          + slow[t,b,i-N_fast-N_medium] [i >= N_fast+N_medium]
  (8)  y[t,b,i] = sum_j W[i,j]*fast_medium_slow[t,b,j] + b_y[i]
  (9)  loss = sum_t,b,i (y[t,b,i] - target_y[t,b,i])^2/(B*N_y*T)
 (10)  d_y[t,b,i] = 2*(y[t,b,i] - target_y[t,b,i])/(B*N_y*T)

@@ -14,7 +14,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_s = 3, N_h = 6, N_y = 2
  (2)  logsumexp_a[t,b] = log sum_i exp(n_a[t,b,i])
  (3)  a[t,b,i] = exp(n_a[t,b,i] - logsumexp_a[t,b])
  (4)  s[t,b,i] = sum_j S[i,j]*a[t,b,j]
- (5)  x_s[t,b,i] = x[t,b,i] [i >= 0, i <= N_x-1] + s[t,b,i-N_x] [i >= N_x, i <= N_s+N_x-1]
+ (5)  x_s[t,b,i] = x[t,b,i] [i <= N_x-1] + s[t,b,i-N_x] [i >= N_x]
  (6)  n_h[t,b,i] = sum_j W[i,j]*x_s[t,b,j] + sum_j U[i,j]*h[t-1,b,j] + b[i]
  (7)  h[t,b,i] = tanh(n_h[t,b,i])
  (8)  y[t,b,i] = sum_j V[i,j]*h[t,b,j] + c[i]

@@ -21,8 +21,7 @@ N_h = 4, N_att = 5, N_y = 4.
  (7)  logsumexp_a[t,b] = log sum_s exp(e[t,s,b])
  (8)  a[t,s,b] = exp(e[t,s,b] - logsumexp_a[t,b])
  (9)  c[t,b,i] = sum_s enc[s,b,i]*a[t,s,b]
-(10)  c_h[t,b,i] = c[t,b,i] [i >= 0, i <= N_enc-1]
-          + h[t,b,i-N_enc] [i >= N_enc, i <= N_enc+N_h-1]
+(10)  c_h[t,b,i] = c[t,b,i] [i <= N_enc-1] + h[t,b,i-N_enc] [i >= N_enc]
 (11)  n_att[t,b,i] = sum_j C[i,j]*c_h[t,b,j]
 (12)  att[t,b,i] = tanh(n_att[t,b,i])
 (13)  n_y[t,b,i] = sum_j W_y[i,j]*att[t,b,j]

@@ -33,8 +33,8 @@ N_minimal = 3, N_independent = 2.
           + sum_j W_z_tapped_multiplicative_2[i,j]*multiplicative[t-2,b,j]
           + sum_j U_z_tapped[i,j]*tapped[t-1,b,j] + sum_j V_z_tapped[i,j]*tapped[t-4,b,j]
 (15)  z_tapped[t,b,i] = sigmoid(n_z_tapped[t,b,i])
-(16)  h_part_tapped[t,b,i] = tapped[t-1,b,i] [i >= 0, i <= N_tapped-1]
-          + tapped[t-3,b,i-N_tapped] [i >= N_tapped, i <= 2*N_tapped-1]
+(16)  h_part_tapped[t,b,i] = tapped[t-1,b,i] [i <= N_tapped-1]
+          + tapped[t-3,b,i-N_tapped] [i >= N_tapped]
 (17)  n_tapped[t,b,i] = sum_j W_tapped_multiplicative[i,j]*multiplicative[t,b,j]
           + sum_j W_tapped_multiplicative_2[i,j]*multiplicative[t-2,b,j]
           + sum_j U_tapped[i,j]*h_part_tapped[t,b,j] + b_tapped[i]

@@ -22,8 +22,7 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
  (9)  n_a2[t,s,b] = e2[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
 (10)  logsumexp_a2[t,b] = log sum_s exp(n_a2[t,s,b])
 (11)  a2[t,s,b] = valid[s,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
-(12)  o1[t,b,i] = sum_s v1[s,b,i]*a1[t,s,b] [i >= 0, i <= 1]
-          + sum_s v1[s,b,i]*a2[t,s,b] [i >= 2, i <= 3]
+(12)  o1[t,b,i] = sum_s v1[s,b,i]*a1[t,s,b] [i <= 1] + sum_s v1[s,b,i]*a2[t,s,b] [i >= 2]
 (13)  n_h[t,b,i] = x[t,b,i] + sum_j O1[i,j]*o1[t,b,j]
 (14)  centred_h[t,b,i] = n_h[t,b,i] - sum_j n_h[t,b,j]/N_x
 (15)  variance_h[t,b] = sum_i centred_h[t,b,i]^2/N_x
@@ -37,8 +36,8 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
 (23)  a3[t,s,b] = exp(e3[t,s,b] - logsumexp_a3[t,b]) [s <= t]
 (24)  logsumexp_a4[t,b] = log sum_s exp(e4[t,s,b]) [s <= t]
 (25)  a4[t,s,b] = exp(e4[t,s,b] - logsumexp_a4[t,b]) [s <= t]
-(26)  o2[t,b,i] = sum_s v2[s,b,i]*a3[t,s,b] [s <= t, i >= 0, i <= 1]
-          + sum_s v2[s,b,i]*a4[t,s,b] [s <= t, i >= 2, i <= 3]
+(26)  o2[t,b,i] = sum_s v2[s,b,i]*a3[t,s,b] [i <= 1, s <= t]
+          + sum_s v2[s,b,i]*a4[t,s,b] [i >= 2, s <= t]
 (27)  y[t,b,i] = h[t,b,i] + sum_j O2[i,j]*o2[t,b,j]
 (28)  count[b] = sum_t valid[t,b]
 (29)  valid_y[b,i] = sum_t valid[t,b]*y[t,b,i]
