@@ -36,6 +36,9 @@ FUNCTIONS = {
     "tanh": "np.tanh",
 }
 
+# The number of the first step: not zero in a part of a longer sequence.
+FIRST_STEP = "first_step"
+
 COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 
@@ -209,11 +212,11 @@ class ArrayPrinter:
         return Source(f"{code} ** {power.within(ATOM)}", POWER)
 
     def _place(self, index: str, offset: Affine, out: Labels) -> Source:
-        """The number of a step: in a loop its own, else of all steps."""
+        """The number of a step: in a loop its own, else of all steps; chunks count on."""
         if index == self._step:
-            return Source(step_code(index, offset.constant), ATOM if offset == ZERO else SUM)
+            return Source(f"{step_code(index, offset.constant)} + {FIRST_STEP}", SUM)
         code = self._arange(index, offset)
-        return Source(aligned(f"{code}.astype(dtype)", (index,), out))
+        return Source(aligned(f"({code} + {FIRST_STEP}).astype(dtype)", (index,), out))
 
     def _arange(self, index: str, offset: Affine = ZERO) -> str:
         """The places that an index runs over."""

@@ -262,7 +262,7 @@ def _console() -> Console:
 
 def _shapes(system: System) -> Table:
     table = Table("name", "is", "shape", box=None, pad_edge=False, header_style="italic")
-    for quantity in system.of_kind("input", "parameter", "signal", "target", "weight"):
+    for quantity in system.of_kind("input", "mask", "parameter", "signal", "target", "weight"):
         shape = ", ".join(map(str, system.shape(quantity)))
         table.add_row(quantity.name, quantity.role or quantity.kind, f"({shape})")
     return table

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from codegen import runtime
+from codegen.arrays import FIRST_STEP
 from codegen.boundaries import allocated, boundary_values, extensions, trimmed
 from codegen.entries import entry, free_steps, plain_shape, shape_text, size_names, tuple_text
 from codegen.extra_text import extra_functions, extra_tests
@@ -67,7 +68,8 @@ def module_source(system: System, extras: Iterable[str] = ()) -> str:
     functions = [_function(f, shared) for f in program(shared, parts, results)]
     if "rtrl" in extended.names:
         functions.append(_function(online_function(extended.system), system))
-    extra_texts = extra_functions(extended, size_names(system))
+    counts = any(FIRST_STEP in line for f in functions for line in f.lines)
+    extra_texts = extra_functions(extended, size_names(system), counts=counts)
     body = "\n".join((*(line for f in functions for line in f.lines), *extra_texts))
     boundaries = boundary_values(system)
     chunked = bool({"truncated", "checkpoints"} & set(extended.names))
@@ -199,6 +201,8 @@ def _function(made: Function, system: System) -> FunctionText:
     if lines and made.statements:
         lines.append("")
     body = render(made.statements)
+    if any(re.search(rf"\b{FIRST_STEP}\b", line) for line in body):
+        lines.insert(0, f'    {FIRST_STEP} = arrays.get("{FIRST_STEP}", 0)')
     for symbol in system.free:
         if any(re.search(rf"\b{symbol}\b", line) for line in body):
             lines.insert(0, f'    {symbol} = arrays["{symbol}"]')

@@ -14,15 +14,18 @@ from derive.system import System
 from derive.tangent import DOT
 
 
-def extra_functions(extended: Extended, sizes: str) -> list[str]:
-    """The texts of the functions that extras give to the module's user."""
+def extra_functions(extended: Extended, sizes: str, *, counts: bool) -> list[str]:
+    """The texts of the functions that extras give to the module's user.
+
+    `counts` says whether a signal depends on the number of its step.
+    """
     names = set(extended.names)
     helpers = []
     if {"jvp", "hvp", "gnvp"} & names:
         helpers.append("directions")
     if {"truncated", "checkpoints"} & names:
         helpers.append("chunks")
-    values = _extra_values(extended)
+    values = _extra_values(extended, counts=counts)
     free = free_steps(extended.system.forward())
     named = ", ".join(f'"{n}": {n}' for n in sizes.split(", "))
     return [
@@ -33,7 +36,7 @@ def extra_functions(extended: Extended, sizes: str) -> list[str]:
     ]
 
 
-def _extra_values(extended: Extended) -> dict[str, dict[str, object]]:
+def _extra_values(extended: Extended, *, counts: bool) -> dict[str, dict[str, object]]:
     """What the templates of extras lay out, by the extra's name."""
     system, values = extended.system, extended.values
     base = system.forward()
@@ -48,6 +51,9 @@ def _extra_values(extended: Extended) -> dict[str, dict[str, object]]:
             "direction_extensions": _direction_extensions(base),
         },
         "step": {
+            "taken": ['first = state.pop("first_step", 0)'] if counts else [],
+            "placed": ['arrays["first_step"] = first'] if counts else [],
+            "passed": ['after["first_step"] = first + 1'] if counts else [],
             "rows": [row(q, base) for q in signals],
             "one_step": ", steps=1" if has_free_steps(base) else "",
         },

@@ -243,7 +243,7 @@ def online_function(system: System) -> Function:
         n: r.before for n, r in needed.reach.items() if needed.quantities[n].kind == "sensitivity"
     }
     results = ["loss", *gradients]
-    (function,) = program(needed, [part], results, step_by_step=True, rolled=rolled)
+    (function,) = program(system, [part], results, step_by_step=True, rolled=rolled)
     return function
 
 

@@ -315,7 +315,7 @@ class _LoopBody:
         axes = [p for p, s in enumerate(read.subscripts) if s.index == self._step]
         axis = self._axes.get(read.name, axes[0] if axes else 0)
         offset = row_offset(read, axis, self._step)
-        return None if offset is None or len(axes) > 1 else (read.name, axis, offset)
+        return None if offset is None else (read.name, axis, offset)
 
     def _row(self, name: str, axis: int, offset: int) -> str:
         layout = self._lowering._layouts[name]

@@ -278,7 +278,9 @@ class Freezer:
         inside = {index.symbol for index in equation.box(term)} - {step}
         for equal in term.equals:
             found = [s for s in symbols if equal.coeff(s) != 0]
-            if len(found) == 2 and sp.expand(equal).as_coeff_Add()[0] == 0:
+            lengths = {i.length for i in equation.indices if i.symbol in found}
+            is_plain = len(lengths) == 1 and sp.expand(equal).as_coeff_Add()[0] == 0
+            if len(found) == 2 and is_plain:
                 factor = factor.xreplace({found[1]: found[0]})
                 pairs.append((found[0].name, found[1].name))
             elif len(equal.free_symbols & inside) > 1:

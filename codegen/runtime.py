@@ -55,7 +55,7 @@ def _logsumexp(x, axis, where=True):
 
 def _every(n, period):
     """1 at the steps that are multiples of the period, else 0."""
-    if isinstance(n, int):
+    if np.ndim(n) == 0:
         return float(n % period == 0)
     return (n.real % period == 0).astype(n.dtype)
 

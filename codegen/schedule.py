@@ -118,6 +118,8 @@ def online(
         for name, e in by_name.items()
     }
     timed = {name for name, e in by_name.items() if e.quantity.time_axis is not None}
+    if any(size != T for e in by_name.values() for size in _lengths(e)):
+        raise LoopError(timed, None)
     totals = {n for n in by_name if n not in timed and needs[n] & timed}
     ordered = [n for group in components({k: sorted(v) for k, v in needs.items()}) for n in group]
     later: set[str] = set(totals)
@@ -134,6 +136,8 @@ def online(
         item = _split(by_name[name], Loop((name,), "forward", {name: 0}, T), step, freezer)
         body[name] = replace(item, before=(), within=item.equation.terms)
     now = {n: sorted(needs[n] & timed - _earlier(by_name[n], timed)) for n in body}
+    if any(len(group) > 1 or group[0] in now[group[0]] for group in components(now)):
+        raise LoopError(timed, None)
     sums = [_total(by_name[n], step, freezer) for n in ordered if n in totals]
     loop = TimeLoop(
         "forward",
@@ -145,6 +149,12 @@ def online(
     first = [AllSteps(freezer.equation(by_name[n])) for n in outside if n not in later]
     last = [AllSteps(freezer.equation(by_name[n])) for n in outside if n in later]
     return (*first, loop, *last) if loop.equations else (*first, *last)
+
+
+def _lengths(equation: Equation) -> set[sp.Expr]:
+    """The lengths of the axes of steps that an equation runs along and sums over."""
+    boxes = (equation.indices, *(term.sums for term in equation.terms))
+    return {index.length for box in boxes for index in box if index.kind == "time"}
 
 
 def _earlier(equation: Equation, timed: set[str]) -> set[str]:

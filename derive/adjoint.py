@@ -454,7 +454,7 @@ def _inlined(term: Term, seeds: Mapping[str, Equation]) -> Term:
 def _active(system: System) -> frozenset[str]:
     """What depends on a parameter, an input or an initial value."""
     found = {q.name for q in system.of_kind("parameter", "input")}
-    found |= set(system.reach)
+    found |= {name for name in system.reach if system.quantities[name].kind != "mask"}
     grown = True
     while grown:
         grown = False

@@ -68,9 +68,11 @@ def build(network: Network) -> System:
             except UserError as error:
                 raise error.located(place=_place(block)) from None
         equations += elaborator.equations
+    plain = {e.quantity.name: e for e in equations}
+    unmasked = {y.name: (y.mask, plain[y.name]) for y in network.layers if y.mask}
     equations = _masked(network, equations, quantities)
     _check_judged(network, quantities)
-    losses = LossBuilder(quantities, equations).build(network.losses)
+    losses = LossBuilder(quantities, equations, unmasked).build(network.losses)
     outputs = tuple(dict.fromkeys((*(loss.output for loss in losses), *network.outputs)))
     system = System(
         name=network.name,
@@ -82,6 +84,7 @@ def build(network: Network) -> System:
     )
     check_causality(system)
     _check_reached(system)
+    _check_steps(system)
     if system.parameter_count > MAX_PARAMETERS:
         raise UserError(
             f"the network has {system.parameter_count} parameters",
@@ -141,6 +144,19 @@ def _check_reached(system: System) -> None:
         if output not in reached:
             judged = output in {o.output for o in system.losses}
             raise _unreached(output, f"loss.{output}" if judged else "outputs")
+
+
+def _check_steps(system: System) -> None:
+    """Refuse a network of which nothing that is given says how many steps it has."""
+    given = system.of_kind("input", "mask", "target")
+    told = {axis.size for q in given for axis in q.axes if axis.kind == "time"}
+    for size in system.lengths:
+        if size not in told:
+            raise UserError(
+                f"neither an input nor a target says how many steps there are along {size}",
+                place="inputs",
+                remedy="add an input with steps, a mask for instance, or judge all steps",
+            )
 
 
 def _unreached(output: str, place: str) -> UserError:
@@ -235,7 +251,8 @@ def _clocks(network: Network, blocks: list[LayerEquations]) -> Clocks:
     unbatched = [name for name in network.inputs if not network.input(name).batch]
     masks = {layer.name: layer.mask for layer in network.layers if layer.mask}
     try:
-        found = clocks([s for block in blocks for s in block.statements], lengths, unbatched)
+        statements = [s for block in blocks for s in block.statements]
+        found = clocks(statements, lengths, unbatched, masks)
     except UserError as error:
         raise error.located(place="equations" if network.equations else "layers") from None
     for layer, mask in masks.items():
@@ -316,6 +333,9 @@ def _declare(
             quantities[name] = Quantity(name, "signal", (*times.axes[name], *batch, *axes), role)
         elif name not in network.inputs:
             parameters.append(Quantity(name, "parameter", axes, "parameter"))
+    for size in {axis.size.name for axes in times.axes.values() for axis in axes} - {"T"}:
+        if size in known:
+            check_names([(size, "the length of an axis of steps"), (size, "a quantity")])
     mentioned = {r.name for b in blocks for s in b.statements for r in references(s.expression)}
     for parameter in parameters:
         if parameter.name not in mentioned:

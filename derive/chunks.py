@@ -25,6 +25,7 @@ from derive.system import (
     Axis,
     Equation,
     Quantity,
+    Reach,
     System,
     T,
     Term,
@@ -98,8 +99,13 @@ def _share(equation: Equation, renamed: dict[str, Quantity], forward: System) ->
     return replace(equation, quantity=renamed[equation.quantity.name], terms=tuple(terms), number=0)
 
 
+def _states(forward: System) -> list[tuple[str, Reach]]:
+    """What passes from a chunk to the next, with the steps of it that are read."""
+    return [(n, r) for n, r in forward.reach.items() if forward.quantities[n].kind != "mask"]
+
+
 def _carries(forward: System) -> Iterator[Quantity]:
-    for name, reach in forward.reach.items():
+    for name, reach in _states(forward):
         quantity = forward.quantities[name]
         axes = (Axis("delay", sp.Integer(reach.before)), *quantity.axes[1:])
         role = f"derivative of the later loss by the last values of {name}"
@@ -107,7 +113,7 @@ def _carries(forward: System) -> Iterator[Quantity]:
 
 
 def _carried(forward: System, quantities: dict[str, Quantity]) -> Iterator[Term]:
-    for name, reach in forward.reach.items():
+    for name, reach in _states(forward):
         quantity, carry = forward.quantities[name], quantities[CARRY + name]
         indices = [
             replace(i, symbol=index_symbol(f"_{i.symbol.name}")) for i in carry.canonical_indices()

@@ -41,8 +41,12 @@ def clocks(
     statements: Sequence[Statement],
     inputs: Mapping[str, tuple[sp.Symbol, ...]],
     unbatched: Iterable[str] = (),
+    masks: Mapping[str, str] | None = None,
 ) -> Clocks:
-    """Infer the axes. `inputs` gives the lengths of the inputs' time axes; raises UserError."""
+    """Infer the axes. `inputs` gives the lengths of the inputs' time axes; raises UserError.
+
+    `masks` names the masks of masked layers.
+    """
     counts = {name: len(lengths) for name, lengths in inputs.items()}
     for statement in statements:
         counts[statement.target.name] = len(_target_letters(statement.target))
@@ -73,7 +77,9 @@ def clocks(
             steps = (reference.subscripts or ())[: counts.get(reference.name, 0)]
             used += [s.name for s in steps if s.name and not s.is_fixed]
         letters.append({n: unions.axis(("letter", number, n)) for n in dict.fromkeys(used)})
-    return Clocks(axes, tuple(letters), _batched(statements, set(inputs) - set(unbatched)))
+    return Clocks(
+        axes, tuple(letters), _batched(statements, set(inputs) - set(unbatched), masks or {})
+    )
 
 
 def _target_letters(target: Reference) -> list[str]:
@@ -133,9 +139,14 @@ def check_steps(reference: Reference, counts: Mapping[str, int]) -> None:
         )
 
 
-def _batched(statements: Iterable[Statement], inputs: set[str]) -> frozenset[str]:
+def _batched(
+    statements: Sequence[Statement], inputs: set[str], masks: Mapping[str, str]
+) -> frozenset[str]:
     """What differs between the sequences of a batch: all that an input reaches."""
     found = set(inputs)
+    for layer, mask in masks.items():
+        own = (s.target.name for s in statements if s.target.name.endswith(f"_{layer}"))
+        found |= {layer, *own} if mask in inputs else set()
     grown = True
     while grown:
         grown = False

@@ -119,6 +119,7 @@ class Elaborator:
             }
             place = Place(tuple(units))
         terms = self.terms(statement.expression, place)
+        self._check_free(terms, statement)
         self.equations.append(_normal(quantity, indices, terms))
 
     def _left_indices(
@@ -144,6 +145,20 @@ class Elaborator:
             place=target.at,
             remedy="write it as n[t,i]",
         )
+
+    def _check_free(self, terms: Terms, statement: Statement) -> None:
+        """Refuse an index that is neither on the left side nor summed."""
+        for term in terms:
+            exprs = (term.factor, *term.bounds, *term.equals)
+            used = set[sp.Symbol]().union(*(e.free_symbols for e in exprs))
+            free = used & self.axes.keys() - self._left - {i.symbol for i in term.sums} - {b}
+            if free:
+                letter = min(symbol.name for symbol in free)
+                raise UserError(
+                    f"the index {letter!r} is neither on the left side nor summed",
+                    place=statement.target.at,
+                    remedy=f"write it on the left, or sum(..., {letter})",
+                )
 
     # Expressions.
 
@@ -210,6 +225,12 @@ class Elaborator:
             step = self._step(given.pop(0), axis)
             subscripts.append(step)
             index = next((s for s in step.free_symbols if s in self.axes), None)
+            if position and index is None and step not in (0, axis.size - 1):
+                raise UserError(
+                    f"{node.name!r} is read at one step of its second axis, within it",
+                    place=node.at,
+                    remedy="read 0 or end there",
+                )
             if position and index is not None and step != index:
                 bounds += [step, axis.size - 1 - step]
         if any(axis.kind == "batch" for axis in quantity.axes):
@@ -387,7 +408,8 @@ class Elaborator:
         """A quantity of its own for these terms, read at the indices that they leave free."""
         used: set[sp.Symbol] = set()
         for term in terms:
-            mentioned = term.factor.free_symbols.union(*(e.free_symbols for e in term.bounds))
+            conditions = (*term.bounds, *term.equals)
+            mentioned = term.factor.free_symbols.union(*(e.free_symbols for e in conditions))
             used |= mentioned - {index.symbol for index in term.sums}
         at = tuple(s for s in self.axes if s in used)
         name = self._unique(label.rstrip("_") + self._suffix)

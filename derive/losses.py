@@ -19,6 +19,9 @@ with the input m.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import sympy as sp
 
 from derive.bounds import Index
@@ -43,9 +46,16 @@ b = index_symbol("b")
 class LossBuilder:
     """Adds the quantities and equations of losses to those of a network."""
 
-    def __init__(self, quantities: dict[str, Quantity], equations: list[Equation]) -> None:
+    def __init__(
+        self,
+        quantities: dict[str, Quantity],
+        equations: list[Equation],
+        unmasked: Mapping[str, tuple[str, Equation]] | None = None,
+    ) -> None:
+        """`unmasked` holds, for masked outputs, the mask and the equation without it."""
         self._quantities = quantities
         self._equations = equations
+        self._unmasked = unmasked or {}
 
     def build(self, specs: tuple[LossSpec, ...]) -> tuple[Loss, ...]:
         """Each loss, and their weighted sum `loss` as the last equation."""
@@ -67,7 +77,7 @@ class LossBuilder:
 
     def _loss(self, spec: LossSpec, name: str) -> Loss:
         output = self._quantities[spec.output]
-        definition = next(e for e in self._equations if e.quantity.name == spec.output)
+        definition = self._definition(spec)
         indices = definition.indices
         unit = indices[-1]
         time = next((i for i in indices if i.kind == "time"), None)
@@ -94,6 +104,20 @@ class LossBuilder:
         return Loss(
             spec.output, spec.kind, name, spec.weight, spec.steps, formula(spec), classes, weights
         )
+
+    def _definition(self, spec: LossSpec) -> Equation:
+        """The equation of what is judged: where logits are, without the mask of its layer."""
+        definition = next(e for e in self._equations if e.quantity.name == spec.output)
+        if spec.output not in self._unmasked or "cross_entropy" not in spec.kind:
+            return definition
+        mask, plain = self._unmasked[spec.output]
+        if spec.mask != mask:
+            raise UserError(
+                f"{spec.kind} on a layer that is masked, at steps where it may be",
+                place=f"loss.{spec.output}",
+                remedy=f"judge the steps that the mask keeps: add mask = {mask!r}",
+            )
+        return replace(plain, quantity=self._quantities[spec.output])
 
     def _summands(
         self, spec: LossSpec, definition: Equation, target: sp.Expr, unit: Index
@@ -130,6 +154,12 @@ class LossBuilder:
         assert time is not None
         if spec.mask is not None:
             weight = self._quantities[spec.mask]
+            if weight.axes[0] != output.axes[0]:
+                raise UserError(
+                    f"{spec.output!r} runs along other steps than its mask {spec.mask!r}",
+                    place=f"loss.{spec.output}.mask",
+                    remedy="give the mask the output's axis",
+                )
         else:
             name, role = f"weight_{spec.output}", f"weight of each step of {spec.output}"
             weight = Quantity(name, "weight", output.axes[:2], role)

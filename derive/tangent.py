@@ -36,7 +36,8 @@ def tangent(
     `prefix` before the name; with `initial` values outside the steps have one too.
     """
     along = tuple(along)
-    active = dependent(system, {*along, *(system.reach if initial else ())})
+    started = {n for n in system.reach if initial and system.quantities[n].kind != "mask"}
+    active = dependent(system, {*along, *started})
     wanted = upstream(system, of) & active
     quantities = {
         name: _tangent_quantity(system.quantities[name], prefix, "direction") for name in along
@@ -45,7 +46,7 @@ def tangent(
     quantities |= {
         e.quantity.name: _tangent_quantity(e.quantity, prefix, "tangent") for e in defined
     }
-    values = ForwardValues(system)
+    values = ForwardValues(system.forward())
     equations = [_tangent_equation(e, quantities, values) for e in defined]
     return system.extended({q.name: q for q in quantities.values()}, equations)
 

@@ -709,7 +709,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["lower"] = _extended(T, (B, 64), outside.get("lower"), 1, None, 0, dtype)
     arrays["c_lower"] = _extended(T, (B, 64), outside.get("c_lower"), 1, None, 0, dtype)
     arrays["upper"] = _extended(T, (B, 64), outside.get("upper"), 1, None, 0, dtype)

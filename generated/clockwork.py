@@ -180,6 +180,7 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
 
 def _forward(arrays, T, B, dtype):
     """The signals, forward in time."""
+    first_step = arrays.get("first_step", 0)
     x = arrays["x"]
     fast = arrays["fast"]
     medium = arrays["medium"]
@@ -208,8 +209,8 @@ def _forward(arrays, T, B, dtype):
         n_slow_t += slow_t_minus_1 @ I.T  # (5) ij,bj->bi
         tanh_n_slow_t = np.tanh(n_slow_t, out=tanh_n_slow[t])  # (6)
         slow[t + 1] = slow_t = (  # (6)
-            tanh_n_slow_t * _every(t, 4)
-            + slow_t_minus_1 * (1 - _every(t, 4))
+            tanh_n_slow_t * _every(t + first_step, 4)
+            + slow_t_minus_1 * (1 - _every(t + first_step, 4))
         )
     n_medium = (_rows(x) @ E.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
     n_medium += (_rows(slow[:T]) @ G.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
@@ -221,8 +222,8 @@ def _forward(arrays, T, B, dtype):
         n_medium_t += medium_t_minus_1 @ F.T  # (3) ij,bj->bi
         tanh_n_medium_t = np.tanh(n_medium_t, out=tanh_n_medium[t])  # (4)
         medium[t + 1] = medium_t = (  # (4)
-            tanh_n_medium_t * _every(t, 2)
-            + medium_t_minus_1 * (1 - _every(t, 2))
+            tanh_n_medium_t * _every(t + first_step, 2)
+            + medium_t_minus_1 * (1 - _every(t + first_step, 2))
         )
     n_fast = (_rows(x) @ A.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
     n_fast += (_rows(medium[:T]) @ C.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
@@ -257,6 +258,7 @@ def _loss(arrays, T, B, dtype):
 
 def _backward(arrays, T, B, dtype):
     """Adjoints, and the parameters' gradients."""
+    first_step = arrays.get("first_step", 0)
     x = arrays["x"]
     fast = arrays["fast"]
     medium = arrays["medium"]
@@ -290,9 +292,9 @@ def _backward(arrays, T, B, dtype):
     for t in range(T - 1, -1, -1):
         d_medium_t = d_medium[t]
         if t < T - 1:
-            d_medium_t += d_medium[t + 1] * (1 - _every(1 + t, 2))  # (14)
+            d_medium_t += d_medium[t + 1] * (1 - _every(1 + t + first_step, 2))  # (14)
             d_medium_t += d_n_medium[t + 1] @ F  # (14) ij,bj->bi
-        d_n_medium[t] = d_n_medium_t = d_medium_t * (1 - tanh_n_medium[t] ** 2) * _every(t, 2)  # (15)
+        d_n_medium[t] = d_n_medium_t = d_medium_t * (1 - tanh_n_medium[t] ** 2) * _every(t + first_step, 2)  # (15)
     d_slow = d_fast_medium_slow[:, :, 6:].copy()  # (12)
     d_slow[:T - 1] += (_rows(d_n_medium[1:]) @ G).reshape(-1, B, 3)  # (12) ij,tbj->tbi
     d_slow[:T - 1] += (_rows(d_n_fast[1:]) @ D).reshape(-1, B, 3)  # (12) ij,tbj->tbi
@@ -300,9 +302,9 @@ def _backward(arrays, T, B, dtype):
     for t in range(T - 1, -1, -1):
         d_slow_t = d_slow[t]
         if t < T - 1:
-            d_slow_t += d_slow[t + 1] * (1 - _every(1 + t, 4))  # (12)
+            d_slow_t += d_slow[t + 1] * (1 - _every(1 + t + first_step, 4))  # (12)
             d_slow_t += d_n_slow[t + 1] @ I  # (12) ij,bj->bi
-        d_n_slow[t] = d_n_slow_t = d_slow_t * (1 - tanh_n_slow[t] ** 2) * _every(t, 4)  # (13)
+        d_n_slow[t] = d_n_slow_t = d_slow_t * (1 - tanh_n_slow[t] ** 2) * _every(t + first_step, 4)  # (13)
     d_A = _rows(d_n_fast).T @ _rows(x)  # (19) tbi,tbj->ij
     d_B_f = _rows(d_n_fast).T @ _rows(fast[:T])  # (20) tbi,tbj->ij
     d_C = _rows(d_n_fast).T @ _rows(medium[:T])  # (21) tbi,tbj->ij
@@ -355,6 +357,7 @@ def _input_gradients(arrays, T, B, dtype):
 
 def _initial_gradients(arrays, T, B, dtype):
     """The gradients of values outside the steps."""
+    first_step = arrays.get("first_step", 0)
     B_f = arrays["B_f"]
     C = arrays["C"]
     D = arrays["D"]
@@ -369,10 +372,10 @@ def _initial_gradients(arrays, T, B, dtype):
 
     d_initial_fast = (_rows(d_n_fast[:1]) @ B_f).reshape(-1, B, 3)  # (33) ij,kbj->kbi
     d_initial_medium = (_rows(d_n_medium[:1]) @ F).reshape(-1, B, 3)  # (34) ij,kbj->kbi
-    d_initial_medium += d_medium[:1] * (1 - _every(np.arange(1).astype(dtype)[:, None, None], 2))  # (34)
+    d_initial_medium += d_medium[:1] * (1 - _every((np.arange(1) + first_step).astype(dtype)[:, None, None], 2))  # (34)
     d_initial_medium += (_rows(d_n_fast[:1]) @ C).reshape(-1, B, 3)  # (34) ij,kbj->kbi
     d_initial_slow = (_rows(d_n_slow[:1]) @ I).reshape(-1, B, 3)  # (35) ij,kbj->kbi
-    d_initial_slow += d_slow[:1] * (1 - _every(np.arange(1).astype(dtype)[:, None, None], 4))  # (35)
+    d_initial_slow += d_slow[:1] * (1 - _every((np.arange(1) + first_step).astype(dtype)[:, None, None], 4))  # (35)
     d_initial_slow += (_rows(d_n_medium[:1]) @ G).reshape(-1, B, 3)  # (35) ij,kbj->kbi
     d_initial_slow += (_rows(d_n_fast[:1]) @ D).reshape(-1, B, 3)  # (35) ij,kbj->kbi
     arrays["d_initial_fast"] = d_initial_fast
@@ -401,7 +404,7 @@ def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
 
 def _every(n, period):
     """1 at the steps that are multiples of the period, else 0."""
-    if isinstance(n, int):
+    if np.ndim(n) == 0:
         return float(n % period == 0)
     return (n.real % period == 0).astype(n.dtype)
 
@@ -452,7 +455,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["fast"] = _extended(T, (B, 3), outside.get("fast"), 1, None, 0, dtype)
     arrays["medium"] = _extended(T, (B, 3), outside.get("medium"), 1, None, 0, dtype)
     arrays["slow"] = _extended(T, (B, 3), outside.get("slow"), 1, None, 0, dtype)

@@ -479,7 +479,7 @@ def jvp(parameters, inputs, directions, initial=None):
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=None)
     shapes = {**PARAMETERS, **{n: s for n, s in INPUTS.items() if n not in MASKS}}
-    shapes.update(("initial_" + n, s) for n, s in INITIAL.items())
+    shapes.update(("initial_" + n, INITIAL[n]) for n in _INITIAL_GRADIENTS)
     found = _directions("directions", directions, shapes, {"T": T, "B": B}, dtype)
     arrays.update(("dot_" + name, array) for name, array in found.items())
     steps = arrays["dot_x"]
@@ -684,6 +684,7 @@ def step(parameters, state, inputs):
         n: np.asarray(a)[None] if INPUTS.get(n, ("",))[0] == "T" else a
         for n, a in (inputs.items() if isinstance(inputs, dict) else ())
     }
+    state = {} if state is None else dict(state)
     arrays, T, B, dtype = _prepare(parameters, one, state, judge=False)
     _forward(arrays, T, B, dtype)
     signals = {
@@ -691,7 +692,8 @@ def step(parameters, state, inputs):
         "position": arrays["position"][3],
         "label": arrays["label"][0],
     }
-    return signals, {n: arrays[n][-rows[0] :].copy() for n, rows in INITIAL.items()}
+    after = {n: arrays[n][-rows[0] :].copy() for n, rows in INITIAL.items()}
+    return signals, after
 
 
 def _directions(group, found, shapes, sizes, dtype):
@@ -732,6 +734,7 @@ def _part_of(whole, start, stop, state, skip):
     part["total_steps"] = dtype.type(T)
     part["ends"] = dtype.type(stop == T)
     part["skip"] = skip
+    part["first_step"] = start
     return part
 
 
@@ -1957,7 +1960,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 2), outside.get("x"), 2, None, 0, dtype)
     arrays["x"][2 : 2 + T] = given_steps

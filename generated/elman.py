@@ -295,7 +295,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["hidden"] = _extended(T, (B, 8), outside.get("hidden"), 1, None, 0, dtype)
     return arrays, T, B, dtype
 

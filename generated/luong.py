@@ -432,7 +432,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, S, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, S, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["enc"] = _extended(S, (B, 3), outside.get("enc"), 1, None, 0, dtype)
     arrays["att"] = _extended(T, (B, 5), outside.get("att"), 1, None, 0, dtype)
     arrays["h"] = _extended(T, (B, 4), outside.get("h"), 1, None, 0, dtype)

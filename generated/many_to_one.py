@@ -625,7 +625,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["forth"] = _extended(T, (B, 4), outside.get("forth"), 1, None, 0, dtype)
     arrays["back"] = _extended(T, (B, 4), None, 0, outside.get("back"), 1, dtype)
     return arrays, T, B, dtype

@@ -808,7 +808,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["multiplicative"] = _extended(T, (B, 3), outside.get("multiplicative"), 2, None, 0, dtype)
     arrays["c_multiplicative"] = _extended(T, (B, 3), outside.get("c_multiplicative"), 1, None, 0, dtype)
     arrays["tapped"] = _extended(T, (B, 3), outside.get("tapped"), 4, None, 0, dtype)

@@ -1348,7 +1348,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["state_forth"] = _extended(T, (B, 4), outside.get("state_forth"), 1, None, 0, dtype)
     arrays["c_forth"] = _extended(T, (B, 4), outside.get("c_forth"), 1, None, 0, dtype)
     arrays["state_back"] = _extended(T, (B, 4), None, 0, outside.get("state_back"), 1, dtype)

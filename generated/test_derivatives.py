@@ -74,7 +74,7 @@ def errors(seed, steps, batch):
     loss, gradients = network.loss_and_gradients(*arguments, wrt=("parameters", "inputs", "initial"))
     rng = np.random.default_rng(seed + 1)
     # A gradient far below all others, or below the loss, is compared on their scale: rounding is.
-    largest = max(np.abs(g).max() for g in gradients.values())
+    largest = max((np.abs(g).max() for g in gradients.values()), default=0.0)
     floor = max(1e-4 * largest, 1e-5 * abs(loss)) or 1.0
     found = {}
     for name, gradient in gradients.items():
@@ -143,7 +143,8 @@ def asymmetry(u, v, hu, hv):
 def same_gradients(name, found, arguments):
     """How far a loss and gradients are from those of loss_and_gradients."""
     loss, gradients = network.loss_and_gradients(*arguments)
-    floor = max(1e-3 * max(np.abs(g).max() for g in gradients.values()), 1e-2 * abs(loss))
+    largest = max((np.abs(g).max() for g in gradients.values()), default=0.0)
+    floor = max(1e-3 * largest, 1e-2 * abs(loss)) or 1.0
     yield name + " loss", abs(found[0] - loss) / max(1e-3, abs(loss))
     for key, gradient in gradients.items():
         yield name + " " + key, relative(found[1][key], gradient, floor)
@@ -153,10 +154,12 @@ def check_jvp(arguments):
     """Tangents of the signals against complex step."""
     parameters, inputs, _, initial, _ = arguments
     moving = {n: a for n, a in inputs.items() if n not in network.MASKS}
-    vectors = [directions_like(a, s) for s, a in enumerate((parameters, moving, initial))]
+    known = {n: a for n, a in initial.items() if n in network._INITIAL_GRADIENTS}
+    vectors = [directions_like(a, s) for s, a in enumerate((parameters, moving, known))]
     named = {**vectors[0], **vectors[1], **{"initial_" + n: v for n, v in vectors[2].items()}}
     found = network.jvp(parameters, inputs, named, initial)
-    p, x, start = (moved(a, v) for a, v in zip((parameters, moving, initial), vectors))
+    p, x, start = (moved(a, v) for a, v in zip((parameters, moving, known), vectors))
+    start = {**initial, **start}
     signals = network.forward(p, {**inputs, **x}, start)
     for name, array in found.items():
         yield "jvp " + name, relative(array, signals[name].imag / 1e-30)
@@ -181,7 +184,7 @@ def check_hessian(arguments):
     rest = (inputs, targets, initial, weights)
     hu, hv = (network.hessian_vector(parameters, *rest[:2], w, *rest[2:]) for w in (u, v))
     _, gradients = network.loss_and_gradients(moved(parameters, v), *rest)
-    largest = max(np.abs(a).max() for a in hv.values())
+    largest = max((np.abs(a).max() for a in hv.values()), default=0.0) or 1.0
     for name, array in hv.items():
         yield "hessian " + name, relative(array, gradients[name].imag / 1e-30, 1e-3 * largest)
     yield "hessian symmetric", asymmetry(u, v, hu, hv)
@@ -194,7 +197,8 @@ def check_gauss_newton(arguments):
     given = (parameters, inputs, targets)
     gu, gv = (network.gauss_newton_vector(*given, w, initial, weights) for w in (u, v))
     yield "gauss_newton symmetric", asymmetry(u, v, gu, gv)
-    curvature = sum(np.sum(v[n] * gv[n]) for n in v) / sum(np.sum(a * a) for a in v.values())
+    size = sum(np.sum(a * a) for a in v.values()) or 1.0
+    curvature = sum(np.sum(v[n] * gv[n]) for n in v) / size
     yield "gauss_newton curvature", max(0.0, -curvature)
 
 

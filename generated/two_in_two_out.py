@@ -415,7 +415,7 @@ def _prepare(
         if not np.all(weight >= 0) or not np.any(weight):
             raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
     outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    T, B = (sizes[name] for name in (*LENGTHS, "B"))
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["speed"]
     arrays["speed"] = _extended(T, (B, 1), outside.get("speed"), 1, None, 0, dtype)
     arrays["speed"][1 : 1 + T] = given_steps

@@ -54,7 +54,9 @@ class Judge:
         masks = self.module.MASKS
         moving = {n: a for n, a in example.inputs.items() if n not in masks}
         inputs = self._like(moving, rng)
-        initial = self._like(example.initial, rng)
+        known = self.module._INITIAL_GRADIENTS
+        starts = {n: a for n, a in example.initial.items() if n in known}
+        initial = self._like(starts, rng)
         directions = {**self.vector, **inputs}
         directions |= {f"initial_{n}": a for n, a in initial.items()}
         found = self.module.jvp(
@@ -63,7 +65,7 @@ class Judge:
         moved = self.module.forward(
             _moved(example.parameters, self.vector),
             {**example.inputs, **_moved(moving, inputs)},
-            _moved(example.initial, initial),
+            {**example.initial, **_moved(starts, initial)},
             **example.free,
         )
         for name, array in found.items():
