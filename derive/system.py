@@ -351,7 +351,11 @@ def _overshoot(at: sp.Expr, last: sp.Expr, box: tuple[Index, ...], term: Term) -
     if index is None:
         return _greatest(-at, box), _greatest(at - last, box)
     offset = at - index.symbol
-    lows, highs = limits(index, term.bounds, term.equals)
+    # Arrays are read whole where a condition ties two indices: it does not shorten the reach.
+    others = {i.symbol for i in box} - {index.symbol}
+    bounds = [e for e in term.bounds if not e.free_symbols & others]
+    equals = [e for e in term.equals if not e.free_symbols & others]
+    lows, highs = limits(index, bounds, equals)
     before = min(_greatest(-(low + offset), box) for low in lows)
     after = min(_greatest(high + offset - last, box) for high in highs)
     return before, after

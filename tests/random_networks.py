@@ -179,13 +179,18 @@ def _masked(rng: random.Random, network: Network) -> Network:
         else layer
         for layer in network.layers
     )
-    losses = tuple(
-        replace(loss, mask="m")
-        if loss.steps == "all" and loss.output not in still and rng.random() < 0.5
-        else loss
-        for loss in network.losses
-    )
-    return replace(network, inputs={**network.inputs, "m": mask}, layers=layers, losses=losses)
+    masked = {layer.name for layer in layers if layer.mask}
+    losses = []
+    for loss in network.losses:
+        # Logits are judged where the mask of their layer holds.
+        by_logits = loss.output in masked and "cross_entropy" in loss.kind
+        if by_logits and loss.steps != "all":
+            loss = replace(loss, kind="mse")
+        elif loss.steps == "all" and loss.output not in still and (by_logits or rng.random() < 0.5):
+            loss = replace(loss, mask="m")
+        losses.append(loss)
+    inputs = {**network.inputs, "m": mask}
+    return replace(network, inputs=inputs, layers=layers, losses=tuple(losses))
 
 
 SIZE = 3
