@@ -15,11 +15,12 @@ from codegen.entries import entry, free_steps, plain_shape, shape_text, size_nam
 from codegen.extra_text import extra_functions, extra_tests
 from codegen.extras import LEGENDS, Extended, check_extras, extend, online_function
 from codegen.lower import render
-from codegen.program import Function, Part, needed_for_signals, program
+from codegen.program import Function, Part, program
 from codegen.share import share_values
 from codegen.templating import environment
 from derive.adjoint import adjoint
 from derive.chunks import CHUNK
+from derive.dependence import network_side
 from derive.latex import document
 from derive.system import Quantity, System
 from derive.tangent import DOT
@@ -136,8 +137,9 @@ def _legend(extended: Extended) -> list[str]:
 
 def _parts(system: System, backward: Iterable[str]) -> list[Part]:
     """The functions of every module, in the order in which they run."""
-    forward, losses = needed_for_signals(system)
     names = [e.quantity.name for e in system.equations]
+    forward = network_side(system)
+    losses = set(names[: system.forward_count]) - forward
     sides = {f"d_{q.name}" for q in system.of_kind("input")}
     outside = {n for n in backward if _is_outside(system.quantities[n])}
     groups = (

@@ -14,11 +14,12 @@ from derive.adjoint import adjoint
 from derive.causality import LoopError
 from derive.chunks import CARRY, CHUNK, OBJECTIVE, chunked
 from derive.cost import cost
+from derive.dependence import upstream
 from derive.errors import UserError, did_you_mean
 from derive.gauss_newton import GAUSS_NEWTON, gauss_newton
 from derive.sensitivity import sensitivities, sensitivity_name
 from derive.system import PREFIX, System
-from derive.tangent import DOT, PEARLMUTTER, restricted, tangent, upstream
+from derive.tangent import DOT, PEARLMUTTER, restricted, tangent
 
 EXTRAS = {
     "jvp": "Jacobian-vector products: derivatives of all signals along a direction",

@@ -82,21 +82,6 @@ def _read_by(system: System, part: Part) -> set[str]:
     return {name_of(read) for term in terms for read in term.reads()}
 
 
-def needed_for_signals(system: System) -> tuple[set[str], set[str]]:
-    """Names of forward equations: those that signals need, and those that only the losses need."""
-    needed: set[str] = set()
-    todo = [q.name for q in system.of_kind("signal") if not q.internal]
-    definitions = system.definitions
-    while todo:
-        name = todo.pop()
-        if name in needed or name not in definitions:
-            continue
-        needed.add(name)
-        todo += [name_of(r) for term in definitions[name].terms for r in term.reads()]
-    names = {e.quantity.name for e in system.equations[: system.forward_count]}
-    return names & needed, names - needed
-
-
 def _kept(groups: Iterable[tuple[Stage, ...]]) -> frozenset[str]:
     """What is read by another stage than the one that computes it."""
     kept: set[str] = set()

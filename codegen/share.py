@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import sympy as sp
 
-from codegen.program import needed_for_signals
 from derive.canonical import canonical
+from derive.dependence import network_side
 from derive.forward_values import ForwardValues
 from derive.system import LETTERS, Axis, Equation, Quantity, System, Term, name_of, reads
 
@@ -43,7 +43,7 @@ def share_values(system: System, apart: Collection[str] = ()) -> System:
                     added.append(shared)
     if not added:
         return system
-    signals = {e.number for e in forward if e.quantity.name in needed_for_signals(system)[0]}
+    signals = {e.number for e in forward if e.quantity.name in network_side(system)}
     of_signals = tuple(a for a in added if a.number in signals)
     every = ForwardValues(replace(system, quantities=quantities, equations=tuple(added)))
     some = ForwardValues(replace(system, quantities=quantities, equations=of_signals))

@@ -20,6 +20,7 @@ import sympy as sp
 
 from derive.bounds import AxisKind, Index, always_holds, prune, substitute
 from derive.canonical import canonical
+from derive.dependence import dependent, upstream
 from derive.errors import InternalError
 from derive.forward_values import ForwardValues
 from derive.system import (
@@ -74,11 +75,13 @@ class _Adjoint:
         self._of = of
         self._prefix = prefix
         self._per_sequence = per_sequence
-        self._active = _active(system)
+        given = {q.name for q in system.of_kind("parameter", "input")}
+        started = {n for n in system.reach if system.quantities[n].kind != "mask"}
+        self._active = dependent(system, given | started)
         self._values = ForwardValues(system)
         self._quantities = dict(system.quantities)
         self._contributions: dict[str, list[Term]] = {}
-        self._upstream = _upstream(system, of)
+        self._upstream = upstream(system, [of])
         judged = system.quantities[of]
         kept = [i for i in judged.canonical_indices() if i.kind != "batch"]
         # The element of `of` that is differentiated; `canonical` gives it customary letters.
@@ -449,33 +452,3 @@ def _inlined(term: Term, seeds: Mapping[str, Equation]) -> Term:
             equals=tuple(dict.fromkeys(term.equals + substitute(known.equals, at))),
         )
     return term
-
-
-def _active(system: System) -> frozenset[str]:
-    """What depends on a parameter, an input or an initial value."""
-    found = {q.name for q in system.of_kind("parameter", "input")}
-    found |= {name for name in system.reach if system.quantities[name].kind != "mask"}
-    grown = True
-    while grown:
-        grown = False
-        for equation in system.equations:
-            name = equation.quantity.name
-            if name not in found and any(
-                name_of(read) in found for term in equation.terms for read in term.reads()
-            ):
-                found.add(name)
-                grown = True
-    return frozenset(found)
-
-
-def _upstream(system: System, of: str) -> frozenset[str]:
-    """What `of` depends on, itself included."""
-    found, todo = {of}, [of]
-    while todo:
-        definition = system.definitions.get(todo.pop())
-        for term in definition.terms if definition else ():
-            for read in term.reads():
-                if name_of(read) not in found:
-                    found.add(name_of(read))
-                    todo.append(name_of(read))
-    return frozenset(found)

@@ -10,6 +10,7 @@ import sympy as sp
 from derive.causality import check_causality
 from derive.cell import LayerEquations, layer_equations, plain_cell, shipped_cells
 from derive.clocks import Clocks, clocks
+from derive.dependence import dependent
 from derive.elaborate import Elaborator
 from derive.errors import UserError, did_you_mean, shown
 from derive.language import Statement, parse, references
@@ -130,16 +131,7 @@ def _check_judged(network: Network, quantities: dict[str, Quantity]) -> None:
 
 def _check_reached(system: System) -> None:
     """Refuse an output that no input reaches."""
-    reached = {q.name for q in system.of_kind("input")}
-    grown = True
-    while grown:
-        grown = False
-        for equation in system.equations:
-            if equation.quantity.name not in reached and any(
-                str(read.base.label) in reached for term in equation.terms for read in term.reads()
-            ):
-                reached.add(equation.quantity.name)
-                grown = True
+    reached = dependent(system, (q.name for q in system.of_kind("input")))
     for output in system.outputs:
         if output not in reached:
             judged = output in {o.output for o in system.losses}

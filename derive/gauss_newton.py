@@ -10,18 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from derive.adjoint import adjoint
+from derive.dependence import network_side
 from derive.system import Equation, Quantity, System, Term, name_of
-from derive.tangent import PEARLMUTTER, restricted, tangent, upstream
+from derive.tangent import PEARLMUTTER, restricted, tangent
 
 EXPLICIT = "e_"
 GAUSS_NEWTON = "G_"
-
-
-def network_side(system: System) -> set[str]:
-    """The equations that a named signal needs."""
-    forward = system.forward()
-    named = [q.name for q in forward.of_kind("signal") if not q.internal]
-    return upstream(forward, named) & set(forward.definitions)
 
 
 def loss_side(system: System) -> set[str]:

@@ -17,9 +17,9 @@ import sympy as sp
 from derive.adjoint import collected, contract, explicit_derivative
 from derive.bounds import Index, prune
 from derive.canonical import canonical
+from derive.dependence import dependent, upstream
 from derive.forward_values import ForwardValues
 from derive.system import Equation, Quantity, System, Term, index_symbol, name_of
-from derive.tangent import dependent, upstream
 
 # Explicit derivatives, by equation, number of the term, and mention.
 Partials = dict[tuple[str, int, sp.Indexed], sp.Expr]

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from derive.adjoint import collected, explicit_derivative
 from derive.canonical import canonical
+from derive.dependence import dependent, upstream
 from derive.forward_values import ForwardValues
 from derive.system import Equation, Kind, Quantity, System, Term, name_of
 
@@ -74,35 +75,6 @@ def _tangent_equation(
             terms.append(Term(partial * at, term.sums, term.bounds, term.equals))
     quantity = tangents[equation.quantity.name]
     return canonical(Equation(0, quantity, equation.indices, collected(terms)))
-
-
-def dependent(system: System, on: Iterable[str]) -> set[str]:
-    """What depends on some quantities, these included."""
-    found = set(on)
-    grown = True
-    while grown:
-        grown = False
-        for equation in system.equations:
-            name = equation.quantity.name
-            if name not in found and any(
-                name_of(r) in found for m in equation.terms for r in m.reads()
-            ):
-                found.add(name)
-                grown = True
-    return found
-
-
-def upstream(system: System, of: Iterable[str]) -> set[str]:
-    """What some quantities depend on, these included."""
-    found, todo = set(of), list(of)
-    while todo:
-        definition = system.definitions.get(todo.pop())
-        for term in definition.terms if definition else ():
-            for read in term.reads():
-                if name_of(read) not in found:
-                    found.add(name_of(read))
-                    todo.append(name_of(read))
-    return found
 
 
 def restricted(system: System, names: Iterable[str]) -> System:
