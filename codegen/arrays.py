@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -92,11 +93,13 @@ class ArrayPrinter:
         *,
         step: str | None = None,
         local: Callable[[Read], tuple[str, int] | None] = lambda read: None,
+        named: Callable[[str, str], str] | None = None,
     ) -> None:
         self._layouts = layouts
         self._ranges = ranges
         self._step = step
         self._local = local
+        self._named = named
 
     def term(self, term: FrozenTerm, out: Labels) -> Contracted:
         """The value of a term, aligned for broadcasting over `out`."""
@@ -152,6 +155,8 @@ class ArrayPrinter:
                 return Source(name)
             case Place(index, offset):
                 return self._place(index, offset, out)
+            case Where(conditions, Number(1), 0):
+                return self._mask(conditions, out)  # truth values do not widen float32
             case Where(conditions, value, otherwise):
                 mask = self._mask(conditions, out).code
                 inner = self.elementwise(value, out).code
@@ -246,9 +251,12 @@ class ArrayPrinter:
                     )
                 )
             codes.append(f"{left} >= {' + '.join(sides[False]) or '0'}")
-        if len(codes) == 1:
-            return Source(codes[0], COMPARISON)
-        return Source(" & ".join(f"({code})" for code in codes), COMPARISON)
+        code = codes[0] if len(codes) == 1 else " & ".join(f"({code})" for code in codes)
+        is_fixed = self._step is None or not re.search(rf"\b{self._step}\b", code)
+        if self._named is not None and is_fixed:
+            letters = dict.fromkeys(n for c in conditions for n, _ in c.counts)
+            return Source(self._named(code, "_".join(("where", *letters))))
+        return Source(code, COMPARISON)
 
     def _read(self, read: Read, out: Labels) -> Source:
         code, labels = self._subscripted(read)

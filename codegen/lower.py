@@ -90,16 +90,27 @@ class Lowering:
         self._layouts = storage.layouts
         self._kept = storage.kept
         self.rolled = storage.rolled
+        self._masks: dict[str, str] = {}
         self._taken = frozenset(taken)
 
     def statements(self, stages: Iterable[Stage]) -> tuple[Statement, ...]:
         found: list[Statement] = []
+        self._masks.clear()
         for stage in stages:
             if isinstance(stage, AllSteps):
                 found += self._all_steps(stage.equation, stage.equation.terms)
             else:
                 found += self._time_loop(stage)
-        return tuple(found)
+        masks = [Line(f"{name} = {code}") for code, name in self._masks.items()]
+        return (*masks, *found)
+
+    def named_mask(self, code: str, name: str) -> str:
+        """A local variable for the truth values of a condition, made before all else."""
+        if code not in self._masks:
+            taken = {*self._taken, *self._masks.values()}
+            names = (name, *(f"{name}_{n}" for n in range(2, len(taken) + 3)))
+            self._masks[code] = next(n for n in names if n not in taken)
+        return self._masks[code]
 
     # All steps at once.
 
@@ -162,7 +173,7 @@ class Lowering:
 
     def _value(self, term: FrozenTerm, out: Labels) -> Contracted:
         ranges = {r.name: r for r in (*term.ranges, *term.sums)}
-        return ArrayPrinter(self._layouts, ranges).term(term, out)
+        return ArrayPrinter(self._layouts, ranges, named=self.named_mask).term(term, out)
 
     def _is_padded(self, name: str) -> bool:
         return self._layouts[name].is_padded
@@ -434,7 +445,13 @@ class _LoopBody:
 
     def _printer(self, term: FrozenTerm) -> ArrayPrinter:
         ranges = {r.name: r for r in (*term.ranges, *term.sums)}
-        return ArrayPrinter(self._lowering._layouts, ranges, step=self._step, local=self._local)
+        return ArrayPrinter(
+            self._lowering._layouts,
+            ranges,
+            step=self._step,
+            local=self._local,
+            named=self._lowering.named_mask,
+        )
 
     def _guard(self, term: FrozenTerm) -> str:
         """The condition on t under which a term holds, '' where it always does."""

@@ -256,6 +256,8 @@ def _forward(arrays, T, B, dtype):
     W = arrays["W"]
     b = arrays["b"]
 
+    where_s_t = np.arange(T)[:, None, None] >= np.arange(T)
+    where_s_t_2 = np.arange(T)[:, None, None] >= np.arange(T)[:, None]
     q1 = (_rows(x) @ Q1.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
     k1 = (_rows(x) @ K1.T).reshape(-1, B, 4)  # (2) ij,tbj->tbi
     v1 = (_rows(x) @ V1.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
@@ -282,10 +284,10 @@ def _forward(arrays, T, B, dtype):
     v2 = (_rows(h) @ V2.T).reshape(-1, B, 4)  # (19) ij,tbj->tbi
     e3 = 0.7071067811865476 * np.einsum('sbi,tbi->tsb', k2[:, :, :2], q2[:, :, :2])  # (20) sbi,tbi->tsb
     e4 = 0.7071067811865476 * np.einsum('sbi,tbi->tsb', k2[:, :, 2:], q2[:, :, 2:])  # (21) sbi,tbi->tsb
-    logsumexp_a3 = _logsumexp(e3.transpose(0, 2, 1), axis=2, where=np.arange(T)[:, None, None] >= np.arange(T))  # (22)
-    a3 = np.where(np.arange(T)[:, None, None] >= np.arange(T)[:, None], np.exp(np.where(np.arange(T)[:, None, None] >= np.arange(T)[:, None], e3 - logsumexp_a3[:, None, :], 1)), 0)  # (23)
-    logsumexp_a4 = _logsumexp(e4.transpose(0, 2, 1), axis=2, where=np.arange(T)[:, None, None] >= np.arange(T))  # (24)
-    a4 = np.where(np.arange(T)[:, None, None] >= np.arange(T)[:, None], np.exp(np.where(np.arange(T)[:, None, None] >= np.arange(T)[:, None], e4 - logsumexp_a4[:, None, :], 1)), 0)  # (25)
+    logsumexp_a3 = _logsumexp(e3.transpose(0, 2, 1), axis=2, where=where_s_t)  # (22)
+    a3 = np.where(where_s_t_2, np.exp(np.where(where_s_t_2, e3 - logsumexp_a3[:, None, :], 1)), 0)  # (23)
+    logsumexp_a4 = _logsumexp(e4.transpose(0, 2, 1), axis=2, where=where_s_t)  # (24)
+    a4 = np.where(where_s_t_2, np.exp(np.where(where_s_t_2, e4 - logsumexp_a4[:, None, :], 1)), 0)  # (25)
     o2 = np.zeros((T, B, 4), dtype)
     o2[:, :, :2] += np.einsum('sbi,tsb->tbi', v2[:, :, :2], a3)  # (26) sbi,tsb->tbi
     o2[:, :, 2:] += np.einsum('sbi,tsb->tbi', v2[:, :, 2:], a4)  # (26) sbi,tsb->tbi
@@ -386,6 +388,7 @@ def _backward(arrays, T, B, dtype):
     exp_logsumexp_a2_n_a2 = arrays["exp_logsumexp_a2_n_a2"]
     error_y = arrays["error_y"]
 
+    where_s_t = np.arange(T)[:, None, None] >= np.arange(T)[:, None]
     d_n_label = 1 / B * (label - target_label)  # (38)
     d_pooled = d_n_label @ W  # (39) ij,bj->bi
     d_valid_y = d_pooled / count[:, None]  # (40)
@@ -394,9 +397,9 @@ def _backward(arrays, T, B, dtype):
         + d_valid_y * valid[:, :, None]
     )
     d_o2 = (_rows(d_y) @ O2).reshape(-1, B, 4)  # (42) ij,tbj->tbi
-    d_a4 = np.where(np.arange(T)[:, None, None] >= np.arange(T)[:, None], 1, 0) * np.einsum('sbi,tbi->tsb', v2[:, :, 2:], d_o2[:, :, 2:])  # (43) sbi,tbi->tsb
+    d_a4 = where_s_t * np.einsum('sbi,tbi->tsb', v2[:, :, 2:], d_o2[:, :, 2:])  # (43) sbi,tbi->tsb
     d_logsumexp_a4 = -(d_a4 * a4).sum(axis=1)  # (44) tsb->tb
-    d_a3 = np.where(np.arange(T)[:, None, None] >= np.arange(T)[:, None], 1, 0) * np.einsum('sbi,tbi->tsb', v2[:, :, :2], d_o2[:, :, :2])  # (45) sbi,tbi->tsb
+    d_a3 = where_s_t * np.einsum('sbi,tbi->tsb', v2[:, :, :2], d_o2[:, :, :2])  # (45) sbi,tbi->tsb
     d_logsumexp_a3 = -(d_a3 * a3).sum(axis=1)  # (46) tsb->tb
     d_e4 = d_a4 * a4 + d_logsumexp_a4[:, None, :] * a4  # (47)
     d_e3 = d_a3 * a3 + d_logsumexp_a3[:, None, :] * a3  # (48)

@@ -36,6 +36,7 @@ def test_stable_far_out(name: str, dtype: Any) -> None:
         loss, gradients = module.loss_and_gradients(*single, wrt=WRT)
     assert np.isfinite(loss)
     assert all(np.isfinite(g).all() for g in gradients.values())
+    assert {array.dtype for array in (loss, *gradients.values())} == {np.dtype(dtype)}
 
 
 def test_masked_steps_are_as_if_absent() -> None:
