@@ -84,9 +84,10 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
 
 def _values(system: System, module: types.ModuleType, test: types.ModuleType) -> list[Result]:
     """Signals and losses against the interpreter, on one small example."""
-    if system.parameter_count > MAX_INTERPRETED:
+    elements = system.parameter_count + sum(map(system.elements, system.of_kind("signal")))
+    if elements > MAX_INTERPRETED:
         return []
-    steps, batch = (2, 1) if system.parameter_count > MAX_INTERPRETED // 100 else (3, 2)
+    steps, batch = (2, 1) if elements > MAX_INTERPRETED // 100 else (3, 2)
     parameters, inputs, targets, initial, weights = test.example(0, steps, batch)
     arrays = {**parameters, **inputs}
     for name, target in targets.items():

@@ -17,6 +17,7 @@ from derive.language import Statement, parse, references
 from derive.losses import LossBuilder
 from derive.masks import held, renamed, states
 from derive.network import (
+    MAX_ELEMENTS,
     MAX_PARAMETERS,
     PREFIXES,
     Cell,
@@ -86,6 +87,12 @@ def build(network: Network) -> System:
     check_causality(system)
     _check_reached(system)
     _check_steps(system)
+    for quantity in system.quantities.values():
+        if quantity.kind != "parameter" and system.elements(quantity) > MAX_ELEMENTS:
+            raise UserError(
+                f"{quantity.name!r} has {system.elements(quantity)} elements a step",
+                remedy=f"use at most {MAX_ELEMENTS}",
+            )
     if system.parameter_count > MAX_PARAMETERS:
         raise UserError(
             f"the network has {system.parameter_count} parameters",

@@ -309,13 +309,14 @@ class System:
 
     @cached_property
     def parameter_count(self) -> int:
-        count = 0
-        for parameter in self.of_kind("parameter"):
-            product = 1
-            for axis in parameter.axes:
-                product *= self.size(axis.size)
-            count += product
-        return count
+        return sum(self.elements(parameter) for parameter in self.of_kind("parameter"))
+
+    def elements(self, quantity: Quantity) -> int:
+        """The number of elements: of what has steps and sequences, at one of them."""
+        product = 1
+        for size in quantity.features:
+            product *= self.size(size)
+        return product
 
     @cached_property
     def reach(self) -> dict[str, Reach]:
