@@ -35,8 +35,63 @@ def equation(text: str, more: str = "") -> str:
     return f"equations = '''\n{text}\n'''\n{tables}"
 
 
+ON_S = 'z = { size = 2, time = "S" }\nk = { mask = true, time = "S" }\nm = { mask = true }\n'
+
+
+def two_axes(text: str, loss: str = 'y = "mse"') -> str:
+    """Equations on two axes of steps, with a mask on each."""
+    tables = f"[inputs]\nx = 2\n{ON_S}[signals]\ny = 3\n[loss]\n{loss}\n"
+    return f"equations = '''\n{text}\n'''\n{tables}"
+
+
 # The text of a file, and words that the sentence must hold.
 CASES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "index of nothing": (equation("y[t] = W @ x[s]"), ("'s'", "neither")),
+    "two lengths, one index": (two_axes("y[t] = W @ x[t] + V @ z[t]"), ("along T", "along S")),
+    "within a second axis": (
+        two_axes("e[t,s] = u @ x[t] + v @ z[s]\ny[t] = e[t,3] * (W @ x[t])"), ("second axis",),
+    ),
+    "three axes": (two_axes("y[t,s,r] = W @ x[t]"), ("3 axes",)),
+    "every of a signal": (equation("y[t] = every(x[t], 2) * (W @ x[t])"), ("every",)),
+    "every half step": (equation("y[t] = every(t/2, 2) * (W @ x[t])"), ("every",)),
+    "comparison of signals": (
+        equation("y[t] = sum(W @ x[s], s <= x[t])"), ("comparison",),
+    ),
+    "part beyond": (equation("y[t] = W @ x[t][0:5]"), ("part up to 5",)),
+    "part of nothing": (equation("y[t] = W @ x[t][1:1]"), ("empty",)),
+    "grid": (
+        two_axes("h[t,s] = tanh(h[t-1,s] + h[t,s-1] + u @ x[t])\ny[t] = W @ x[t] * h[t,end]"),
+        ("h",),
+    ),
+    "mask of another axis": (
+        two_axes("y[t] = W @ x[t]", 'y = { kind = "mse", mask = "k" }'), ("other steps",),
+    ),
+    "no mask": (layer(mask='"x"'), ("not a mask",)),
+    "masked without a mask": (layer(masked='"zero"'), ("no mask",)),
+    "masked somehow": (layer(masked='"drop"'), ("'drop'",)),
+    "shares with nobody": (layer(shares='"z"'), ("other layer",)),
+    "inner of a plain layer": (layer(inner="3"), ("inner",)),
+    "step of a source": (layer(**{"from": '{ x = { at = "middle" } }'}), ("'middle'",)),
+    "name of a length": (layer().replace("x = 2", 'x = { time = "time" }'), ("capital",)),
+    "length and parameter": (
+        'equations = "y[t] = S @ x[t] + mean(z[s], s)"\n[inputs]\nx = 2\n'
+        'z = { size = 3, time = "S" }\n[signals]\ny = 3\n[loss]\ny = "mse"\n',
+        ("'S'", "two things"),
+    ),
+    "unknown extra": ('with = ["jacobean"]\n' + layer(), ("jacobian",)),
+    "extra that cannot be": (
+        'with = ["step"]\n' + layer(direction='"backward"', **{"from": "{ x = [0], y = [1] }"}),
+        ("chunk by chunk",),
+    ),
+    "logits behind a mask": (
+        layer(activation='"softmax"', mask='"m"', **{"from": "{ x = [0], y = [1] }"})
+        .replace("x = 2", "x = 2\nm = { mask = true }").replace('"mse"', '"cross_entropy"'),
+        ("masked",),
+    ),
+    "too many elements": (
+        equation("y[t] = W @ x[t]").replace("x = 2", "x = 2\nz = { size = [9999, 9999] }"),
+        ("elements",),
+    ),
     "keyword": (named("lambda"), ("lambda", "meaning of its own")),
     "soft keyword": (named("match"), ("match",)),
     "dunder": (named("__import__"), ("__import__",)),
