@@ -22,6 +22,7 @@ from codegen.nodes import (
     Read,
     Size,
     Sum,
+    Total,
     Where,
     indices,
 )
@@ -155,6 +156,8 @@ class ArrayPrinter:
                 return Source(name)
             case Place(index, offset):
                 return self._place(index, offset, out)
+            case Total(value, over):
+                return self._total(value, over, out)
             case Where(conditions, Number(1), 0):
                 return self._mask(conditions, out)  # truth values do not widen float32
             case Where(conditions, value, otherwise):
@@ -215,6 +218,15 @@ class ArrayPrinter:
         code = self.elementwise(base, out).within(ATOM)
         power = _number(exponent if exponent.denominator == 1 else float(exponent))
         return Source(f"{code} ** {power.within(ATOM)}", POWER)
+
+    def _total(self, value: Node, over: Labels, out: Labels) -> Source:
+        labels = self.labels(value)
+        order = self.customary((*out, *over))
+        order = tuple(name for name in order if name in labels)
+        axes = [n for n, name in enumerate(order) if name in over]
+        where = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
+        code = f"{self.elementwise(value, order).within(ATOM)}.sum(axis={where})"
+        return Source(aligned(code, tuple(name for name in order if name not in over), out))
 
     def _place(self, index: str, offset: Affine, out: Labels) -> Source:
         """The number of a step: in a loop its own, else of all steps; chunks count on."""
@@ -314,10 +326,24 @@ class _Contraction:
         arrays += [Power(Place(n, ZERO), Fraction(0)) for n in summed if n not in known]
         self._outer = [n for n in arrays if not self._has_summed(n)]
         self._inner = self._merged([n for n in arrays if self._has_summed(n)])
+        self._sum_apart()
         self._labels = printer.labels(factor) - set(summed)
 
     def _has_summed(self, node: Node) -> bool:
         return bool(self._printer.labels(node) & set(self._summed))
+
+    def _sum_apart(self) -> None:
+        """What one factor alone depends on is summed in it, before it meets the others."""
+        found: list[Node] = []
+        for node in self._inner if len(self._inner) > 1 else ():
+            others = [self._printer.labels(n) for n in self._inner if n is not node]
+            alone = self._printer.labels(node) & set(self._summed) - frozenset().union(*others)
+            over = tuple(name for name in self._summed if name in alone)
+            found.append(Total(node, over) if over else node)
+        if found:
+            known = frozenset[str]().union(*map(self._printer.labels, found))
+            self._inner = found
+            self._summed = tuple(name for name in self._summed if name in known)
 
     def _ordered(self, labels: frozenset[str]) -> Labels:
         return tuple(name for name in self._order if name in labels)
@@ -356,6 +382,9 @@ class _Contraction:
         if missing or not operands:
             raise InternalError(f"a sum over {sorted(missing)} of something without it")
         free = tuple(name for name in self._out if name in every)
+        if not self._summed:
+            whole = Product(tuple(node for node, _ in operands))
+            return self._printer.elementwise(whole, free), free, ""
         sign = signature([labels for _, labels in operands], free)
         if len(operands) == 1:
             node, labels = operands[0]

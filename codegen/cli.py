@@ -75,7 +75,11 @@ def _asked(file: str, names: str) -> tuple[System, tuple[str, ...]]:
     network = load(file)
     system = build(network)
     if names == "all":
-        return system, possible_extras(adjoint(system))
+        found = possible_extras(adjoint(system))
+        without = [name for name in EXTRAS if name not in found]
+        if without:
+            click.echo(f"bptt: this network cannot have {', '.join(without)}", err=True)
+        return system, found
     asked = (name.strip() for name in names.split(",") if name.strip())
     return system, check_extras((*network.extras, *asked))
 

@@ -139,7 +139,15 @@ class Where:
     otherwise: int = 0
 
 
-Node = Number | Size | Place | Read | Sum | Product | Power | Call | Where
+@dataclass(frozen=True)
+class Total:
+    """The sum of a node over some of its indices."""
+
+    value: Node
+    over: tuple[str, ...]
+
+
+Node = Number | Size | Place | Read | Sum | Product | Power | Call | Where | Total
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return (base,)
         case Call(_, arguments):
             return arguments
-        case Where(_, value):
+        case Where(_, value) | Total(value):
             return (value,)
         case _:
             return ()
@@ -220,6 +228,8 @@ def reads(node: Node) -> tuple[Read, ...]:
 
 def indices(node: Node) -> frozenset[str]:
     """The indices that an expression varies with."""
+    if isinstance(node, Total):
+        return indices(node.value) - set(node.over)
     found: set[str] = set()
     for part in walk(node):
         match part:

@@ -74,7 +74,7 @@ def build(network: Network) -> System:
     unmasked = {y.name: (y.mask, plain[y.name]) for y in network.layers if y.mask}
     equations = _masked(network, equations, quantities)
     _check_judged(network, quantities)
-    losses = LossBuilder(quantities, equations, unmasked).build(network.losses)
+    losses = LossBuilder(quantities, equations, unmasked, sizes.numbers).build(network.losses)
     outputs = tuple(dict.fromkeys((*(loss.output for loss in losses), *network.outputs)))
     system = System(
         name=network.name,

@@ -51,11 +51,13 @@ class LossBuilder:
         quantities: dict[str, Quantity],
         equations: list[Equation],
         unmasked: Mapping[str, tuple[str, Equation]] | None = None,
+        sizes: Mapping[sp.Symbol, int] | None = None,
     ) -> None:
         """`unmasked` holds, for masked outputs, the mask and the equation without it."""
         self._quantities = quantities
         self._equations = equations
         self._unmasked = unmasked or {}
+        self._sizes = dict(sizes or {})
 
     def build(self, specs: tuple[LossSpec, ...]) -> tuple[Loss, ...]:
         """Each loss, and their weighted sum `loss` as the last equation."""
@@ -133,6 +135,12 @@ class LossBuilder:
                 z = self._net_input(definition, "sigmoid", spec)
                 return [softplus(z), -target * z], [], False
             case _:
+                if unit.length.is_Symbol and self._sizes.get(unit.length) == 1:
+                    raise UserError(
+                        "cross_entropy of an output of one unit is always zero",
+                        place=f"loss.{spec.output}",
+                        remedy="use binary_cross_entropy, or more units",
+                    )
                 z, total = self._logits(definition, spec, unit)
                 return [-target * z], [total], True
 

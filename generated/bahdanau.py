@@ -381,7 +381,7 @@ def _backward(arrays, T, S, B, dtype):
             d_h_t += d_h[t + 1] * (1 - z[t + 1])  # (23)
             d_h_t += d_n_g[t + 1] @ U_g  # (23) ij,bj->bi
             d_h_t += d_n_z[t + 1] @ U_z  # (23) ij,bj->bi
-            d_h_t += np.einsum('ij,sbj->bi', Q.T, d_n_e[t + 1])  # (23) ij,sbj->bi
+            d_h_t += d_n_e[t + 1].sum(axis=0) @ Q  # (23) ij,bj->bi
         d_g_t = d_h_t * z_t  # (24)
         d_n_g_t = np.square(g_t, out=d_n_g[t])  # (25)
         np.subtract(1, d_n_g_t, out=d_n_g_t)  # (25)
@@ -405,7 +405,7 @@ def _backward(arrays, T, S, B, dtype):
         np.subtract(1, d_n_e_t, out=d_n_e_t)  # (35)
         d_n_e_t *= d_part_e_t  # (35)
     d_forth_back = np.einsum('tbi,stb->sbi', d_c, a.transpose(1, 0, 2))  # (29) tbi,stb->sbi
-    d_back = np.einsum('ij,stbj->sbi', K_b.T, d_n_e.transpose(1, 0, 2, 3))  # (36) ij,stbj->sbi
+    d_back = (_rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)) @ K_b).reshape(-1, B, 3)  # (36) ij,sbj->sbi
     d_back += d_forth_back[:, :, 3:]  # (36)
     d_n_back = np.empty((S, B, 3), dtype)
     for s in range(S):
@@ -415,7 +415,7 @@ def _backward(arrays, T, S, B, dtype):
         d_n_back_t = np.square(back[s], out=d_n_back[s])  # (37)
         np.subtract(1, d_n_back_t, out=d_n_back_t)  # (37)
         d_n_back_t *= d_back_t  # (37)
-    d_forth = np.einsum('ij,stbj->sbi', K_f.T, d_n_e.transpose(1, 0, 2, 3))  # (38) ij,stbj->sbi
+    d_forth = (_rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)) @ K_f).reshape(-1, B, 3)  # (38) ij,sbj->sbi
     d_forth += d_forth_back[:, :, :3]  # (38)
     d_n_forth = np.empty((S, B, 3), dtype)
     for s in range(S - 1, -1, -1):
@@ -435,9 +435,9 @@ def _backward(arrays, T, S, B, dtype):
     d_W_y = _rows(d_n_y).T @ _rows(h[1:])  # (49) tbi,tbj->ij
     d_C_y = _rows(d_n_y).T @ _rows(c)  # (50) tbi,tbj->ij
     d_b_y = d_n_y.sum(axis=(0, 1))  # (51) tbi->i
-    d_Q = np.einsum('tsbi,tbj->ij', d_n_e, h[:T])  # (52) tsbi,tbj->ij
-    d_K_f = np.einsum('sbj,tsbi->ij', forth[1:], d_n_e)  # (53) sbj,tsbi->ij
-    d_K_b = np.einsum('sbj,tsbi->ij', back[:S], d_n_e)  # (54) sbj,tsbi->ij
+    d_Q = _rows(d_n_e.sum(axis=1)).T @ _rows(h[:T])  # (52) tbi,tbj->ij
+    d_K_f = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(forth[1:])  # (53) sbj,sbi->ij
+    d_K_b = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(back[:S])  # (54) sbj,sbi->ij
     d_W_z = _rows(d_n_z).T @ _rows(word)  # (55) tbi,tbj->ij
     d_U_z = _rows(d_n_z).T @ _rows(h[:T])  # (56) tbi,tbj->ij
     d_C_z = _rows(d_n_z).T @ _rows(c)  # (57) tbi,tbj->ij
@@ -514,7 +514,7 @@ def _initial_gradients(arrays, T, S, B, dtype):
     d_initial_h = (_rows(d_n_g[:1]) @ U_g).reshape(-1, B, 5)  # (65) ij,kbj->kbi
     d_initial_h += d_h[:1] * (1 - z[:1])  # (65)
     d_initial_h += (_rows(d_n_z[:1]) @ U_z).reshape(-1, B, 5)  # (65) ij,kbj->kbi
-    d_initial_h += np.einsum('ij,ksbj->kbi', Q.T, d_n_e[:1])  # (65) ij,ksbj->kbi
+    d_initial_h += (_rows(d_n_e[:1].sum(axis=1)) @ Q).reshape(-1, B, 5)  # (65) ij,kbj->kbi
     arrays["d_initial_forth"] = d_initial_forth
     arrays["d_after_back"] = d_after_back
     arrays["d_initial_h"] = d_initial_h

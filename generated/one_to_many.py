@@ -377,19 +377,19 @@ def _backward(arrays, T, B, dtype):
         d_n_o_hidden_t = np.subtract(1, o_hidden_t, out=d_n_o_hidden[t])  # (21)
         d_n_o_hidden_t *= d_o_hidden_t  # (21)
         d_n_o_hidden_t *= o_hidden_t  # (21)
-    d_W_i_hidden_context = np.einsum('bj,tbi->ij', context, d_n_i_hidden)  # (29) bj,tbi->ij
+    d_W_i_hidden_context = d_n_i_hidden.sum(axis=0).T @ context  # (29) bj,bi->ij
     d_W_i_hidden_output_1 = _rows(d_n_i_hidden).T @ _rows(output[:T])  # (30) tbi,tbj->ij
     d_U_i_hidden = _rows(d_n_i_hidden).T @ _rows(hidden[:T])  # (31) tbi,tbj->ij
     d_b_i_hidden = d_n_i_hidden.sum(axis=(0, 1))  # (32) tbi->i
-    d_W_f_hidden_context = np.einsum('bj,tbi->ij', context, d_n_f_hidden)  # (33) bj,tbi->ij
+    d_W_f_hidden_context = d_n_f_hidden.sum(axis=0).T @ context  # (33) bj,bi->ij
     d_W_f_hidden_output_1 = _rows(d_n_f_hidden).T @ _rows(output[:T])  # (34) tbi,tbj->ij
     d_U_f_hidden = _rows(d_n_f_hidden).T @ _rows(hidden[:T])  # (35) tbi,tbj->ij
     d_b_f_hidden = d_n_f_hidden.sum(axis=(0, 1))  # (36) tbi->i
-    d_W_g_hidden_context = np.einsum('bj,tbi->ij', context, d_n_g_hidden)  # (37) bj,tbi->ij
+    d_W_g_hidden_context = d_n_g_hidden.sum(axis=0).T @ context  # (37) bj,bi->ij
     d_W_g_hidden_output_1 = _rows(d_n_g_hidden).T @ _rows(output[:T])  # (38) tbi,tbj->ij
     d_U_g_hidden = _rows(d_n_g_hidden).T @ _rows(hidden[:T])  # (39) tbi,tbj->ij
     d_b_g_hidden = d_n_g_hidden.sum(axis=(0, 1))  # (40) tbi->i
-    d_W_o_hidden_context = np.einsum('bj,tbi->ij', context, d_n_o_hidden)  # (41) bj,tbi->ij
+    d_W_o_hidden_context = d_n_o_hidden.sum(axis=0).T @ context  # (41) bj,bi->ij
     d_W_o_hidden_output_1 = _rows(d_n_o_hidden).T @ _rows(output[:T])  # (42) tbi,tbj->ij
     d_U_o_hidden = _rows(d_n_o_hidden).T @ _rows(hidden[:T])  # (43) tbi,tbj->ij
     d_b_o_hidden = d_n_o_hidden.sum(axis=(0, 1))  # (44) tbi->i
@@ -431,10 +431,10 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_f_hidden = arrays["d_n_f_hidden"]
     d_n_i_hidden = arrays["d_n_i_hidden"]
 
-    d_context = np.einsum('ij,tbj->bi', W_o_hidden_context.T, d_n_o_hidden)  # (28) ij,tbj->bi
-    d_context += np.einsum('ij,tbj->bi', W_g_hidden_context.T, d_n_g_hidden)  # (28) ij,tbj->bi
-    d_context += np.einsum('ij,tbj->bi', W_f_hidden_context.T, d_n_f_hidden)  # (28) ij,tbj->bi
-    d_context += np.einsum('ij,tbj->bi', W_i_hidden_context.T, d_n_i_hidden)  # (28) ij,tbj->bi
+    d_context = d_n_o_hidden.sum(axis=0) @ W_o_hidden_context  # (28) ij,bj->bi
+    d_context += d_n_g_hidden.sum(axis=0) @ W_g_hidden_context  # (28) ij,bj->bi
+    d_context += d_n_f_hidden.sum(axis=0) @ W_f_hidden_context  # (28) ij,bj->bi
+    d_context += d_n_i_hidden.sum(axis=0) @ W_i_hidden_context  # (28) ij,bj->bi
     arrays["d_context"] = d_context
 
 

@@ -407,7 +407,7 @@ def _judged(rng: random.Random, layers: list[Layer]) -> list[Layer]:
 def _loss(rng: random.Random, layer: Layer) -> LossSpec:
     kinds = ["mse", "sse", "huber"]
     plain = None if layer.cell else layer.activation
-    if plain in ("softmax", "linear") or layer.cell in ("gru", "leaky"):
+    if layer.size > 1 and (plain in ("softmax", "linear") or layer.cell in ("gru", "leaky")):
         kinds.append("cross_entropy")
     if plain in ("sigmoid", "linear") or layer.cell in ("gru", "leaky"):
         kinds.append("binary_cross_entropy")

@@ -14,7 +14,7 @@ from tests.random_networks import draw, draw_equations
 COUNT = int(os.environ.get("BPTT_NETWORKS", "300"))
 FIRST = int(os.environ.get("BPTT_FIRST_SEED", "0"))
 # Every derivative of a network takes as long as the gradients of many.
-SEEDS, FEW = range(FIRST, FIRST + COUNT), range(FIRST, FIRST + max(COUNT // 20, 1))
+SEEDS, FEW = range(FIRST, FIRST + COUNT), range(FIRST, FIRST + max(COUNT // 30, 1))
 THIRD = range(FIRST, FIRST + max(COUNT // 3, 1))
 
 
