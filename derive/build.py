@@ -253,7 +253,11 @@ def _clocks(network: Network, blocks: list[LayerEquations]) -> Clocks:
         statements = [s for block in blocks for s in block.statements]
         found = clocks(statements, lengths, unbatched, masks)
     except UserError as error:
-        raise error.located(place="equations" if network.equations else "layers") from None
+        if network.equations:
+            raise error.located(place="equations") from None
+        # The text of layers is made here: its lines and letters say nothing to the user.
+        remedy = 'let a layer read one step of what runs along another axis: { at = "last" }'
+        raise UserError(error.found, place="layers", remedy=remedy) from None
     for layer, mask in masks.items():
         if found.axes[layer] != found.axes[mask]:
             raise UserError(
