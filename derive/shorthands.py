@@ -57,8 +57,9 @@ def _every(e: Elaborator, node: Call, place: Place) -> Terms:
     period = node.arguments[1] if len(node.arguments) == 2 else None
     if not isinstance(period, Number) or not period.text.isdigit() or int(period.text) < 1:
         raise UserError("every has no period", place=node.at, remedy="write every(t, 4)")
-    step = next(iter(place_of.free_symbols), None)
-    if step is None or not (place_of - step).is_Integer:
+    steps = place_of.atoms(sp.Symbol)
+    is_step = len(steps) == 1 and (place_of - sp.Add(*steps)).is_Integer
+    if place_of.atoms(sp.Indexed) or not is_step:
         raise UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
     return [Term(every(place_of, exact_number(period.text, period.at)))]
 
