@@ -55,6 +55,7 @@ def build(network: Network) -> System:
     times = _clocks(network, blocks)
     quantities, shapes = _declare(network, blocks, sizes, times)
     equations: list[Equation] = []
+    owned: dict[str, set[str]] = {}
     steps = iter(times.letters)
     for number, block in enumerate(blocks):
         elaborator = Elaborator(
@@ -70,9 +71,10 @@ def build(network: Network) -> System:
             except UserError as error:
                 raise error.located(place=_place(block)) from None
         equations += elaborator.equations
+        owned[block.layer.name] = {e.quantity.name for e in elaborator.equations}
     plain = {e.quantity.name: e for e in equations}
     unmasked = {y.name: (y.mask, plain[y.name]) for y in network.layers if y.mask}
-    equations = _masked(network, equations, quantities)
+    equations = _masked(network, equations, quantities, owned)
     _check_judged(network, quantities)
     losses = LossBuilder(quantities, equations, unmasked, sizes.numbers).build(network.losses)
     outputs = tuple(dict.fromkeys((*(loss.output for loss in losses), *network.outputs)))
@@ -248,10 +250,12 @@ def _clocks(network: Network, blocks: list[LayerEquations]) -> Clocks:
     """What every index of steps runs over, in all statements of all blocks."""
     lengths = {name: tuple(map(time_size, network.input(name).time)) for name in network.inputs}
     unbatched = [name for name in network.inputs if not network.input(name).batch]
-    masks = {layer.name: layer.mask for layer in network.layers if layer.mask}
+    masks = {b.layer.name: b.layer.mask for b in blocks if b.layer.mask}
+    # A signal of a masked layer differs between sequences where its mask does.
+    also = {s.target.name: b.layer.mask for b in blocks if b.layer.mask for s in b.statements}
     try:
         statements = [s for block in blocks for s in block.statements]
-        found = clocks(statements, lengths, unbatched, masks)
+        found = clocks(statements, lengths, unbatched, also)
     except UserError as error:
         if network.equations:
             raise error.located(place="equations") from None
@@ -269,16 +273,20 @@ def _clocks(network: Network, blocks: list[LayerEquations]) -> Clocks:
 
 
 def _masked(
-    network: Network, equations: list[Equation], quantities: dict[str, Quantity]
+    network: Network,
+    equations: list[Equation],
+    quantities: dict[str, Quantity],
+    owned: dict[str, set[str]],
 ) -> list[Equation]:
-    """The equations with the states of masked layers held, and outputs zero where asked."""
+    """The equations with the states of masked layers held, and outputs zero where asked.
+
+    `owned` names what the equations of each layer define.
+    """
     for layer in network.layers:
         if layer.mask is None:
             continue
         mask, output = quantities[layer.mask], quantities[layer.name]
-        own = {layer.name} | {
-            e.quantity.name for e in equations if e.quantity.name.endswith(f"_{layer.name}")
-        }
+        own = set(owned[layer.name])
         if layer.masked == "zero":
             state = replace(output, name=f"state_{layer.name}", role=f"state of {layer.name}")
             add_quantity(quantities, state)

@@ -41,11 +41,11 @@ def clocks(
     statements: Sequence[Statement],
     inputs: Mapping[str, tuple[sp.Symbol, ...]],
     unbatched: Iterable[str] = (),
-    masks: Mapping[str, str] | None = None,
+    also: Mapping[str, str] | None = None,
 ) -> Clocks:
     """Infer the axes. `inputs` gives the lengths of the inputs' time axes; raises UserError.
 
-    `masks` names the masks of masked layers.
+    `also` names for some signals an input that they depend on beside their statements.
     """
     counts = {name: len(lengths) for name, lengths in inputs.items()}
     for statement in statements:
@@ -78,7 +78,7 @@ def clocks(
             used += [s.name for s in steps if s.name and not s.is_fixed]
         letters.append({n: unions.axis(("letter", number, n)) for n in dict.fromkeys(used)})
     return Clocks(
-        axes, tuple(letters), _batched(statements, set(inputs) - set(unbatched), masks or {})
+        axes, tuple(letters), _batched(statements, set(inputs) - set(unbatched), also or {})
     )
 
 
@@ -140,13 +140,10 @@ def check_steps(reference: Reference, counts: Mapping[str, int]) -> None:
 
 
 def _batched(
-    statements: Sequence[Statement], inputs: set[str], masks: Mapping[str, str]
+    statements: Sequence[Statement], inputs: set[str], also: Mapping[str, str]
 ) -> frozenset[str]:
     """What differs between the sequences of a batch: all that an input reaches."""
-    found = set(inputs)
-    for layer, mask in masks.items():
-        own = (s.target.name for s in statements if s.target.name.endswith(f"_{layer}"))
-        found |= {layer, *own} if mask in inputs else set()
+    found = inputs | {signal for signal, given in also.items() if given in inputs}
     grown = True
     while grown:
         grown = False

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.numeric import Arrays, Example, load_module, relative
+from derive import Connection, Input, Layer, LossSpec, Network, build
+from tests.numeric import Arrays, Example, load_module, module_of, relative
 
 FOLDER = Path(__file__).parent.parent / "generated"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -64,6 +65,22 @@ def test_masked_steps_are_as_if_absent() -> None:
         losses.append(n * module.loss(parameters, alone, target))
     together = module.loss(parameters, {**inputs, "valid": lengths}, targets)
     assert relative(together, sum(losses) / lengths.sum()) < 1e-14
+
+
+def test_a_mask_is_its_own_layer_s() -> None:
+    """A layer whose name ends as a masked layer's is not masked with it."""
+    layers = (
+        Layer("h", 2, (Connection("x"),), cell="gru", mask="m", masked="zero"),
+        Layer("x_h", 2, (Connection("h"), Connection("x_h", 1)), "linear", bias=False),
+    )
+    inputs = {"x": 2, "m": Input((), mask=True)}
+    module = module_of(build(Network("names", inputs, layers, (LossSpec("x_h"),))))
+    parameters = {n: np.ones(s) for n, s in module.PARAMETERS.items()}
+    given = {"x": np.ones((3, 1, 2)), "m": np.array([[1.0], [0.0], [0.0]])}
+    signals = module.forward(parameters, given)
+    assert not signals["h"][1:].any()
+    # Each step without a mask doubles it: it reads two units of its own, each with weight one.
+    assert relative(signals["x_h"][1:], 2 * signals["x_h"][:-1]) < 1e-14
 
 
 def test_lengths_are_checked_at_the_door() -> None:
