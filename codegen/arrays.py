@@ -27,6 +27,7 @@ from codegen.nodes import (
     indices,
 )
 from derive.errors import InternalError
+from derive.system import AXIS_ORDER
 
 Labels = tuple[str, ...]
 
@@ -116,8 +117,7 @@ class ArrayPrinter:
         labels = self.labels(term.factor) | self._labels_of(term.conditions)
         free = tuple(name for name in out if name in labels)
         operand = self.elementwise(term.factor, (*free, *summed))
-        axes = ", ".join(str(len(free) + n) for n in range(len(summed)))
-        axes = axes if len(summed) == 1 else f"({axes})"
+        axes = _axes_code([len(free) + n for n in range(len(summed))])
         where = ""
         if term.conditions:
             where = f", where={self._mask(term.conditions, (*free, *summed)).code}"
@@ -139,8 +139,7 @@ class ArrayPrinter:
 
     def customary(self, labels: Labels) -> Labels:
         """The order in which arrays have their axes: time, batch, then units."""
-        rank = {"time": 0, "delay": 0, "batch": 1, "feature": 2}
-        return tuple(sorted(labels, key=lambda name: rank[self._ranges[name].kind]))
+        return tuple(sorted(labels, key=lambda name: AXIS_ORDER[self._ranges[name].kind]))
 
     def labels(self, node: Node) -> frozenset[str]:
         """The indices that an expression varies over."""
@@ -157,7 +156,7 @@ class ArrayPrinter:
             case Place(index, offset):
                 return self._place(index, offset, out)
             case Total(value, over):
-                return self._total(value, over, out)
+                return self.total(value, over, out)
             case Where(conditions, Number(1), 0):
                 return self._mask(conditions, out)  # truth values do not widen float32
             case Where(conditions, value, otherwise):
@@ -219,13 +218,13 @@ class ArrayPrinter:
         power = _number(exponent if exponent.denominator == 1 else float(exponent))
         return Source(f"{code} ** {power.within(ATOM)}", POWER)
 
-    def _total(self, value: Node, over: Labels, out: Labels) -> Source:
+    def total(self, value: Node, over: Labels, out: Labels) -> Source:
+        """The sum of an expression over some of its labels, aligned for `out`."""
         labels = self.labels(value)
         order = self.customary((*out, *over))
         order = tuple(name for name in order if name in labels)
         axes = [n for n, name in enumerate(order) if name in over]
-        where = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
-        code = f"{self.elementwise(value, order).within(ATOM)}.sum(axis={where})"
+        code = f"{self.elementwise(value, order).within(ATOM)}.sum(axis={_axes_code(axes)})"
         return Source(aligned(code, tuple(name for name in order if name not in over), out))
 
     def _place(self, index: str, offset: Affine, out: Labels) -> Source:
@@ -252,16 +251,9 @@ class ArrayPrinter:
                 at = aligned(self._arange(name), (name,), out)
                 side = at if abs(count) == 1 else f"{abs(count)} * {at}"
                 sides[count > 0].append(side)
-            more = condition.offset
             left = " + ".join(sides[True]) or "0"
-            if more != ZERO:
-                left = (
-                    f"{left} + {more.code}"
-                    if not more.code.startswith("-")
-                    else (
-                        f"{left} - {more.code[1:]}" if not more.names else f"{left} + ({more.code})"
-                    )
-                )
+            if condition.offset != ZERO:
+                left = f"{left} + {condition.offset.code}".replace("+ -", "- ")
             codes.append(f"{left} >= {' + '.join(sides[False]) or '0'}")
         code = codes[0] if len(codes) == 1 else " & ".join(f"({code})" for code in codes)
         is_fixed = self._step is None or not re.search(rf"\b{self._step}\b", code)
@@ -394,11 +386,7 @@ class _Contraction:
                 return Source(f"{flat} @ {flat}", PRODUCT), free, sign
             if free == ():
                 return Source(f"{source.within(ATOM)}.sum()"), free, sign
-            axes = [n for n, name in enumerate(labels) if name in self._summed]
-            where = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
-            left = tuple(name for name in labels if name in free)
-            code = f"{source.within(ATOM)}.sum(axis={where})"
-            return Source(aligned(code, left, free)), free, sign
+            return self._printer.total(node, self._summed, free), free, sign
         product = self._matrix_product(operands, free) if len(operands) == 2 else None
         if product is None:
             codes = [self._printer.elementwise(n, labels).code for n, labels in operands]
@@ -459,6 +447,11 @@ def _conditioned(nodes: list[Node], conditions: tuple[Condition, ...]) -> list[N
         else:
             nodes = [*nodes[:at], Where((condition,), nodes[at]), *nodes[at + 1 :]]
     return nodes
+
+
+def _axes_code(axes: Sequence[int]) -> str:
+    """Axes as an argument: `1`, or `(0, 2)`."""
+    return str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
 
 
 def _parts(node: Node, nodes: list[Node]) -> list[Node]:

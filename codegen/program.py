@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from codegen.lower import Lowering, Statement, Storage, layouts
 from codegen.nodes import Freezer, FrozenEquation, term_reads
 from codegen.schedule import AllSteps, Stage, online, schedule
-from derive.system import System, name_of
+from derive.system import System
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ def program(
 
 
 def _read_by(system: System, part: Part) -> set[str]:
-    terms = (term for name in part.quantities for term in system.definitions[name].terms)
-    return {name_of(read) for term in terms for read in term.reads()}
+    return set().union(*(system.definitions[name].needs for name in part.quantities))
 
 
 def _kept(groups: Iterable[tuple[Stage, ...]]) -> frozenset[str]:

@@ -8,13 +8,15 @@ are computed for all steps before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy as sp
 
 from codegen.nodes import Freezer, FrozenEquation, FrozenTerm, reads
+from derive.bounds import Index
+from derive.canonical import renamed
 from derive.causality import Loop, LoopError, components, interval, loops
 from derive.system import TIME, Equation, T, index_symbol, name_of
 
@@ -57,7 +59,7 @@ Stage = AllSteps | TimeLoop
 
 
 def schedule(
-    equations: Iterable[Equation], freezer: Freezer, taken: Iterable[str]
+    equations: Iterable[Equation], freezer: Freezer, taken: Collection[str]
 ) -> tuple[Stage, ...]:
     """The stages that compute the equations, each after those that it needs.
 
@@ -77,16 +79,21 @@ def schedule(
 def _time_loop(
     loop: Loop, by_name: dict[str, Equation], freezer: Freezer, taken: frozenset[str]
 ) -> TimeLoop:
-    name = loop.size.name.lower()
-    while name in taken:
-        name += "_"
-    step = index_symbol(name)
+    step = _step_of(loop.size, taken)
     return TimeLoop(
         loop.direction,
         step.name,
         loop.size.name,
         tuple(_split(by_name[n], loop, step, freezer) for n in loop.names),
     )
+
+
+def _step_of(length: sp.Expr, taken: Container[str]) -> sp.Symbol:
+    """The index of a loop over an axis, by a name that nothing else has."""
+    name = length.name.lower()
+    while name in taken:
+        name += "_"
+    return index_symbol(name)
 
 
 def _split(equation: Equation, loop: Loop, step: sp.Symbol, freezer: Freezer) -> LoopEquation:
@@ -105,7 +112,7 @@ def _split(equation: Equation, loop: Loop, step: sp.Symbol, freezer: Freezer) ->
 
 
 def online(
-    equations: Iterable[Equation], freezer: Freezer, taken: Iterable[str]
+    equations: Iterable[Equation], freezer: Freezer, taken: Collection[str]
 ) -> tuple[Stage, ...]:
     """One time loop, forward, that computes everything step by step and adds up sums over steps.
 
@@ -113,10 +120,7 @@ def online(
     after it. Raises LoopError where a step needs later ones.
     """
     by_name = {e.quantity.name: e for e in equations}
-    needs = {
-        name: {name_of(r) for m in e.terms for r in m.reads()} & by_name.keys()
-        for name, e in by_name.items()
-    }
+    needs = {name: e.needs & by_name.keys() for name, e in by_name.items()}
     timed = {name for name, e in by_name.items() if e.quantity.time_axis is not None}
     if any(size != T for e in by_name.values() for size in _lengths(e)):
         raise LoopError(timed, None)
@@ -128,9 +132,7 @@ def online(
             later.add(name)
     if any(needs[name] & later for name in timed) or any(needs[n] & later for n in totals):
         raise LoopError(timed | later, None)
-    step = index_symbol(T.name.lower())
-    while step.name in taken:
-        step = index_symbol(f"{step.name}_")
+    step = _step_of(T, taken)
     body = {}
     for name in (n for n in by_name if n in timed):
         item = _split(by_name[name], Loop((name,), "forward", {name: 0}, T), step, freezer)
@@ -187,16 +189,8 @@ def _total(equation: Equation, step: sp.Symbol, freezer: Freezer) -> LoopEquatio
                 raise LoopError({equation.quantity.name}, None)
             terms.append(replace(term, factor=factor, equals=(*term.equals, step - (T - 1))))
             continue
-        mapping = {summed.symbol: step}
-        terms.append(
-            replace(
-                term,
-                factor=term.factor.xreplace(mapping),
-                sums=tuple(i for i in term.sums if i != summed),
-                bounds=tuple(e.xreplace(mapping) for e in term.bounds),
-                equals=tuple(e.xreplace(mapping) for e in term.equals),
-            )
-        )
+        others = tuple(i for i in term.sums if i != summed)
+        terms.append(renamed(term, {summed.symbol: step}, others))
     stepwise = replace(equation, indices=(index, *equation.indices), terms=tuple(terms))
     frozen = freezer.equation(stepwise, step)
     return LoopEquation(frozen, (), frozen.terms, None)
@@ -208,20 +202,11 @@ def _with_step(equation: Equation, old: sp.Symbol, step: sp.Symbol) -> Equation:
         return equation
     mapping = {old: step, step: old}
 
-    def renamed(expr: sp.Expr) -> sp.Expr:
-        return expr.xreplace(mapping)
+    def moved(index: Index) -> Index:
+        return replace(index, symbol=mapping.get(index.symbol, index.symbol))
 
     return replace(
         equation,
-        indices=tuple(replace(i, symbol=renamed(i.symbol)) for i in equation.indices),
-        terms=tuple(
-            replace(
-                term,
-                factor=renamed(term.factor),
-                sums=tuple(replace(i, symbol=renamed(i.symbol)) for i in term.sums),
-                bounds=tuple(map(renamed, term.bounds)),
-                equals=tuple(map(renamed, term.equals)),
-            )
-            for term in equation.terms
-        ),
+        indices=tuple(map(moved, equation.indices)),
+        terms=tuple(renamed(m, mapping, tuple(map(moved, m.sums))) for m in equation.terms),
     )

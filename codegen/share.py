@@ -14,7 +14,17 @@ import sympy as sp
 from derive.canonical import canonical
 from derive.dependence import network_side
 from derive.forward_values import ForwardValues
-from derive.system import LETTERS, Axis, Equation, Quantity, System, Term, name_of, reads
+from derive.system import (
+    AXIS_ORDER,
+    LETTERS,
+    Axis,
+    Equation,
+    Quantity,
+    System,
+    Term,
+    name_of,
+    reads,
+)
 
 
 def share_values(system: System, apart: Collection[str] = ()) -> System:
@@ -54,7 +64,7 @@ def share_values(system: System, apart: Collection[str] = ()) -> System:
         return replace(equation, terms=terms)
 
     expressed = [express(e) for e in (*forward, *backward)]
-    read = {name_of(r) for e in (*expressed, *added) for m in e.terms for r in m.reads()}
+    read = set().union(*(e.needs for e in (*expressed, *added)))
     # A difference inside a shared function's argument is not read on its own any more.
     added = [a for a in added if a.quantity.name in read]
     merged: list[Equation] = []
@@ -95,9 +105,8 @@ def _shared(
             if not at.is_Symbol:
                 return None
             axes.setdefault(at, axis)
-    order = ("time", "batch", "feature")
     first = LETTERS["time"][0]
-    symbols = sorted(axes, key=lambda s: (order.index(axes[s].kind), s.name != first, s.name))
+    symbols = sorted(axes, key=lambda s: (AXIS_ORDER[axes[s].kind], s.name != first, s.name))
     name = _name(part)
     while name in quantities:
         name += "_"

@@ -12,18 +12,19 @@ index becomes a condition on the indices that replaced it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 import sympy as sp
 
-from derive.bounds import AxisKind, Index, always_holds, prune, substitute
+from derive.bounds import Index, always_holds, prune, substitute
 from derive.canonical import canonical
 from derive.dependence import dependent, upstream
 from derive.errors import InternalError
 from derive.forward_values import ForwardValues
 from derive.system import (
+    AXIS_ORDER,
     BATCH,
     PREFIX,
     Axis,
@@ -63,10 +64,6 @@ def adjoint(
             f"a System is needed, not a {type(system).__name__}: build(network) makes one"
         )
     return _Adjoint(system.forward(), of, prefix, per_sequence).system()
-
-
-def gradient_name(name: str) -> str:
-    return PREFIX + name
 
 
 class _Adjoint:
@@ -119,7 +116,7 @@ class _Adjoint:
     def _axes(self, quantity: Quantity) -> tuple[Axis, ...]:
         """The axes of what an adjoint is about: its own, and sequences where they are kept."""
         if self._per_sequence and not any(axis.kind == "batch" for axis in quantity.axes):
-            return woven(quantity.axes, (BATCH,), lambda axis: axis.kind)
+            return woven(quantity.axes, (BATCH,))
         return quantity.axes
 
     def _declare(self, quantity: Quantity) -> None:
@@ -128,7 +125,7 @@ class _Adjoint:
         adjoint = Quantity(
             self._name(quantity.name),
             "gradient" if is_leaf else "adjoint",
-            woven(self._axes(quantity), element, lambda axis: axis.kind),
+            woven(self._axes(quantity), element),
             f"derivative of {self._of} by {quantity.name}",
         )
         add_quantity(self._quantities, adjoint)
@@ -182,8 +179,8 @@ class _Adjoint:
             return sp.Integer(1)
         indices = equation.indices
         if len(self._axes(equation.quantity)) > len(indices) and sequence is not None:
-            indices = woven(indices, (sequence,), lambda index: index.kind)
-        indices = woven(indices, self._element, lambda index: index.kind)
+            indices = woven(indices, (sequence,))
+        indices = woven(indices, self._element)
         return self._quantities[self._name(name)][[i.symbol for i in indices]]
 
     # The adjoint equations.
@@ -191,7 +188,7 @@ class _Adjoint:
     def _equation(self, quantity: Quantity) -> Equation:
         adjoint = self._quantities[self._name(quantity.name)]
         own = replace(quantity, axes=self._axes(quantity)).canonical_indices()
-        indices = woven(own, self._element, lambda index: index.kind)
+        indices = woven(own, self._element)
         terms = [
             self._restricted(term, indices) for term in self._contributions.get(quantity.name, [])
         ]
@@ -271,20 +268,17 @@ class _Adjoint:
         )
 
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", Axis, Index)
 
 
-def woven(
-    own: tuple[Item, ...], added: tuple[Item, ...], kind: Callable[[Item], AxisKind]
-) -> tuple[Item, ...]:
+def woven(own: tuple[Item, ...], added: tuple[Item, ...]) -> tuple[Item, ...]:
     """Axes or indices in one customary order: steps, sequences, units.
 
     Of one kind, steps and sequences of `own` come first, and its units last.
     """
-    rank = {"time": 0, "delay": 0, "batch": 1, "feature": 2}
-    units = [i for i in own if kind(i) == "feature"]
-    others = [i for i in own if kind(i) != "feature"]
-    return tuple(sorted((*others, *added, *units), key=lambda item: rank[kind(item)]))
+    units = tuple(i for i in own if i.kind == "feature")
+    others = tuple(i for i in own if i.kind != "feature")
+    return tuple(sorted(others + added + units, key=lambda item: AXIS_ORDER[item.kind]))
 
 
 def explicit_derivative(

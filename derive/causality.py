@@ -58,10 +58,7 @@ def loops(equations: Mapping[str, Equation]) -> Iterator[str | Loop]:
 
     Raises LoopError where quantities need each other at the same step, or both before and after.
     """
-    graph = {
-        name: sorted({name_of(r) for m in e.terms for r in m.reads()} & equations.keys())
-        for name, e in equations.items()
-    }
+    graph = {name: sorted(e.needs & equations.keys()) for name, e in equations.items()}
     for component in components(graph):
         first = component[0]
         if len(component) == 1 and first not in graph[first]:

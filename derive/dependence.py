@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from derive.system import System, name_of
+from derive.system import System
 
 
 def dependent(system: System, on: Iterable[str]) -> set[str]:
@@ -15,9 +15,7 @@ def dependent(system: System, on: Iterable[str]) -> set[str]:
         grown = False
         for equation in system.equations:
             name = equation.quantity.name
-            if name not in found and any(
-                name_of(read) in found for term in equation.terms for read in term.reads()
-            ):
+            if name not in found and equation.needs & found:
                 found.add(name)
                 grown = True
     return found
@@ -29,11 +27,9 @@ def upstream(system: System, of: Iterable[str]) -> set[str]:
     found = set(todo)
     while todo:
         definition = system.definitions.get(todo.pop())
-        for term in definition.terms if definition else ():
-            for read in term.reads():
-                if name_of(read) not in found:
-                    found.add(name_of(read))
-                    todo.append(name_of(read))
+        more = definition.needs - found if definition else frozenset()
+        found |= more
+        todo += more
     return found
 
 
