@@ -1,4 +1,4 @@
-"""The command line: `bptt generate`, `check`, `show` and `latex`."""
+"""The command line: `bptt generate`, `check`, `show`, `latex`, `report` and `markdown`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ from rich.status import Status
 from rich.table import Table
 
 from codegen.check import ModuleFailureError, Result, check
-from codegen.emit import generate
+from codegen.emit import generate, module_source
 from codegen.extras import EXTRAS, check_extras, extend, possible_extras
+from codegen.places import further_sections, places
+from codegen.report import report
 from derive.adjoint import adjoint
 from derive.build import build
 from derive.errors import InternalError, UserError
-from derive.latex import document
+from derive.reading.article import article, fragment
+from derive.reading.document import Document, document
+from derive.reading.listing import explained_text, listing, steps_text
+from derive.reading.markdown import markdown
+from derive.reading.notations import NOTATIONS
 from derive.system import System
-from derive.text import steps_text, system_text
 from derive.topology import load
 
 CHECK_FAILED, USER_ERROR, OUR_ERROR = 1, 2, 3
@@ -64,6 +69,27 @@ WITH = click.option(
     default="",
     metavar="NAMES",
     help=f"More to derive, with commas: {', '.join(EXTRAS)}; or all.",
+)
+
+
+NOTATION = click.option(
+    "--notation",
+    default="index",
+    show_default=True,
+    metavar="NAME",
+    help=f"How equations are written: {', '.join(NOTATIONS)}.",
+)
+COMPACT = click.option(
+    "--compact", is_flag=True, help="Put derivatives by net inputs where they are read."
+)
+EXPLAIN = click.option(
+    "--explain",
+    multiple=True,
+    metavar="NAME",
+    help="Derive the loss's derivative by this quantity step by step. May be repeated.",
+)
+OUTPUT = click.option(
+    "-o", "--output", type=click.Path(), help="File to write; else standard output."
 )
 
 
@@ -155,60 +181,142 @@ def check_command(file: str, module: str | None, extras: str) -> None:
 
 @main.command("show")
 @FILE
+@NOTATION
+@COMPACT
+@EXPLAIN
 @click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
 @WITH
 @_reports_errors
-def show_command(file: str, trace: bool, extras: str) -> None:
+def show_command(file: str, trace: bool, **options: Any) -> None:
     """Print the network in FILE: its shapes, its forward and its adjoint equations.
 
     \b
     Examples:
       bptt show narx.toml | less
-      bptt show narx.toml --trace
+      bptt show narx.toml --notation matrix
+      bptt show narx.toml --explain hidden
     """
     with _working("deriving"):
-        system, names = _asked(file, extras)
-        derived = adjoint(system)
-        extended = extend(derived, names)
-    system, backward = extended.system, len(derived.equations)
+        found = _document(file, **options)
     console = _console()
+    width = max(console.width, 60)
+
+    def printed(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    if found.explanations:
+        for explanation in found.explanations:
+            console.print(f"\n[bold]The derivative by {explanation.name}, step by step[/bold]")
+            printed(explained_text(explanation.steps, width=width))
+        return
+    system = found.system
     count = system.parameter_count
     console.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
     console.print(_shapes(system))
     console.print(steps_text(system), highlight=False, markup=False)
     for loss in system.losses:
-        line = f"{loss.signal} (weight {loss.weight:g}): {loss.formula}"
-        console.print(line, highlight=False, markup=False)
-    split = system.forward_count
-    for heading, equations in (
-        ("Forward equations", system.equations[:split]),
-        (
-            "Adjoint equations; d_x is the derivative of the loss by x",
-            system.equations[split:backward],
-        ),
-        *(
-            (part.about.rstrip("."), [system.definitions[n] for n in part.quantities])
-            for part in extended.parts
-        ),
-    ):
-        console.print(f"\n[bold]{heading}[/bold]")
-        text = system_text(equations, width=max(console.width, 60), trace=trace)
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        printed(f"{loss.signal} (weight {loss.weight:g}): {loss.formula}")
+    console.print("d_x is the derivative of the loss by x", highlight=False)
+    for section in found.sections:
+        console.print(f"\n[bold]{section.heading}[/bold]")
+        text = listing(section.equations, system, notation=found.notation, width=width, trace=trace)
+        printed(text)
 
 
 @main.command("latex")
 @FILE
-@click.option("-o", "--output", type=click.Path(), help="File to write; else standard output.")
+@OUTPUT
+@NOTATION
+@COMPACT
+@EXPLAIN
+@click.option("--fragment", "bare", is_flag=True, help="The equations alone, for \\input.")
+@WITH
 @_reports_errors
-def latex_command(file: str, output: str | None) -> None:
-    """Write the equations of the network in FILE as a LaTeX article.
+def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> None:
+    """Write the network in FILE as a LaTeX article.
+
+    It has the network's picture, its symbols, its equations, what they cost, and the lines of the
+    generated module that compute each.
+
+    \b
+    Examples:
+      bptt latex narx.toml -o narx.tex && pdflatex narx.tex
+      bptt latex narx.toml --notation matrix --fragment -o equations.tex
+      bptt latex narx.toml --explain hidden --with rtrl -o narx.tex
+    """
+    with _working("deriving"):
+        found = _document(file, **options)
+        text = fragment(found) if bare else article(found)
+    _deliver(text, output)
+
+
+@main.command("report")
+@FILE
+@OUTPUT
+@NOTATION
+@COMPACT
+@EXPLAIN
+@WITH
+@_reports_errors
+def report_command(file: str, output: str | None, **options: Any) -> None:
+    """Write the network in FILE as one HTML page.
+
+    It has the picture, the equations, the generated module with links between both, and the
+    result of its check; it needs no script and no network. Exit status 1 when the check fails.
 
     \b
     Example:
-      bptt latex narx.toml -o narx.tex && pdflatex narx.tex
+      bptt report narx.toml -o narx.html
+    """
+    with _working("deriving and checking"):
+        found = _document(file, **options)
+        system, names = _asked(file, options["extras"])
+        module = module_source(adjoint(system), names)
+        results = check(system, module, names)
+        text = report(found, module, results)
+    _deliver(text, output)
+    if not all(r.passed for r in results):
+        _fail("the module is wrong: the report says where", CHECK_FAILED)
+
+
+@main.command("markdown")
+@FILE
+@OUTPUT
+@NOTATION
+@COMPACT
+@EXPLAIN
+@WITH
+@_reports_errors
+def markdown_command(file: str, output: str | None, **options: Any) -> None:
+    """Write the equations of the network in FILE as Markdown, formulas between dollar signs.
+
+    \b
+    Example:
+      bptt markdown narx.toml --notation matrix -o equations.md
     """
     with _working("deriving"):
-        text = document(adjoint(build(load(file))))
+        text = markdown(_document(file, **options))
+    _deliver(text, output)
+
+
+def _document(
+    file: str, notation: str, compact: bool, explain: tuple[str, ...], extras: str
+) -> Document:
+    """The document about a network that the options of a command ask for."""
+    system, names = _asked(file, extras)
+    extended = extend(adjoint(system), names)
+    return document(
+        extended.system,
+        style=notation,
+        more=further_sections(extended),
+        explained=explain,
+        places=places(module_source(extended.base, names), extended.system),
+        compacted=compact,
+    )
+
+
+def _deliver(text: str, output: str | None) -> None:
+    """Write a text to a file, or else to standard output."""
     if output is None:
         click.echo(text, nl=False)
     else:

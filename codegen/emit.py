@@ -15,16 +15,18 @@ from codegen.entries import entry, free_steps, plain_shape, shape_text, size_nam
 from codegen.extra_text import extra_functions, extra_tests
 from codegen.extras import LEGENDS, Extended, check_extras, extend, online_function
 from codegen.lower import render
+from codegen.places import further_sections, places
 from codegen.program import Function, Part, program
 from codegen.share import share_values
 from codegen.templating import environment
 from derive.adjoint import adjoint
 from derive.chunks import CHUNK
 from derive.dependence import network_side
-from derive.latex import document
+from derive.reading.article import article
+from derive.reading.document import document
+from derive.reading.listing import listing, steps_text
 from derive.system import Quantity, System
 from derive.tangent import DOT
-from derive.text import steps_text, system_text
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,15 @@ class Generated:
 def generate(system: System, extras: Iterable[str] = ()) -> Generated:
     """A forward system as a module with extras, its test, and its equations as LaTeX."""
     derived = adjoint(system)
+    extended = extend(derived, extras)
+    module = _source(extended)
+    described = document(
+        extended.system, more=further_sections(extended), places=places(module, extended.system)
+    )
     return Generated(
-        module=module_source(derived, extras),
+        module=module,
         test=source_of_test(derived, extras),
-        latex=document(derived),
+        latex=article(described),
         name=system.name,
     )
 
@@ -60,8 +67,12 @@ def module_source(system: System, extras: Iterable[str] = ()) -> str:
 
     `extras` are names of `codegen.extras.EXTRAS`.
     """
+    return _source(extend(system, extras))
+
+
+def _source(extended: Extended) -> str:
+    system = extended.base
     backward = [e.quantity.name for e in system.equations[system.forward_count :]]
-    extended = extend(system, extras)
     apart = [n for n in extended.system.definitions if n.startswith(CHUNK)]
     shared = share_values(extended.system, apart)
     parts = (*_parts(shared, backward), *extended.parts)
@@ -83,7 +94,7 @@ def module_source(system: System, extras: Iterable[str] = ()) -> str:
             description=_description(system),
             legend=_legend(extended),
             index_note=textwrap.wrap(f"{steps_text(system)}.", 96, break_on_hyphens=False),
-            equations=system_text(extended.system.equations).splitlines(),
+            equations=listing(extended.system.equations, extended.system).splitlines(),
             sizes=size_names(system),
             lengths=tuple_text(size.name for size in system.lengths),
             parameters=[entry(q, system) for q in system.of_kind("parameter")],

@@ -36,9 +36,13 @@ PER = "_per_"
 
 @dataclass(frozen=True)
 class Extended:
-    """A system with the equations of extras, and what is to be made of them."""
+    """A system with the equations of extras, and what is to be made of them.
+
+    `base` is the system that holds its own adjoint and nothing else.
+    """
 
     system: System
+    base: System
     parts: tuple[Part, ...] = ()
     results: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()
@@ -72,12 +76,10 @@ def possible_extras(system: System) -> tuple[str, ...]:
 
 def extend(system: System, names: Iterable[str]) -> Extended:
     """A system that holds its own adjoint, with the equations of the extras of these names."""
-    found = Extended(system)
+    found = Extended(system, system)
     for name in check_extras(names):
         found = _STEPS[name](found)
-        found = Extended(
-            found.system, found.parts, found.results, (*found.names, name), found.values
-        )
+        found = replace(found, names=(*found.names, name))
     return found
 
 
@@ -88,12 +90,12 @@ def _grown(
     results: Iterable[str],
     values: Mapping[str, object] | None = None,
 ) -> Extended:
-    return Extended(
-        system,
-        (*old.parts, *parts),
-        old.results | frozenset(results),
-        old.names,
-        {**old.values, **(values or {})},
+    return replace(
+        old,
+        system=system,
+        parts=(*old.parts, *parts),
+        results=old.results | frozenset(results),
+        values={**old.values, **(values or {})},
     )
 
 

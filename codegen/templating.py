@@ -17,3 +17,9 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
+
+
+@cache
+def page_environment() -> jinja2.Environment:
+    """For HTML: what is not marked as such is escaped."""
+    return environment().overlay(autoescape=True)

@@ -13,7 +13,7 @@ index becomes a condition on the indices that replaced it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import sympy as sp
@@ -23,6 +23,8 @@ from derive.canonical import canonical
 from derive.dependence import dependent, upstream
 from derive.errors import InternalError
 from derive.forward_values import ForwardValues
+from derive.reading.index import reference, subscript
+from derive.reading.plain import node_text, subscript_text
 from derive.system import (
     AXIS_ORDER,
     BATCH,
@@ -38,7 +40,6 @@ from derive.system import (
     name_of,
     reads,
 )
-from derive.text import affine_text, expression_text
 
 
 def adjoint(
@@ -47,6 +48,7 @@ def adjoint(
     *,
     prefix: str = PREFIX,
     per_sequence: bool = False,
+    within_step: bool = False,
 ) -> System:
     """The system with the adjoints of `of` behind its own equations.
 
@@ -57,30 +59,35 @@ def adjoint(
 
     Where `of` is a signal with axes of its own, every adjoint carries these axes too: the
     derivative of each of its elements. With `per_sequence` the gradients of parameters are not
-    summed over the sequences of a batch.
+    summed over the sequences of a batch. With `within_step` they are explicit derivatives: what is
+    read at another step is held fixed, and an element has the step of what it is derived by.
     """
     if not isinstance(system, System):
         raise TypeError(
             f"a System is needed, not a {type(system).__name__}: build(network) makes one"
         )
-    return _Adjoint(system.forward(), of, prefix, per_sequence).system()
+    return _Adjoint(system.forward(), of, prefix, per_sequence, within_step).system()
 
 
 class _Adjoint:
-    def __init__(self, system: System, of: str, prefix: str, per_sequence: bool) -> None:
+    def __init__(
+        self, system: System, of: str, prefix: str, per_sequence: bool, within_step: bool
+    ) -> None:
         self._system = system
         self._of = of
         self._prefix = prefix
         self._per_sequence = per_sequence
+        self._within_step = within_step
         given = {q.name for q in system.of_kind("parameter", "input")}
         started = {n for n in system.reach if system.quantities[n].kind != "mask"}
         self._active = dependent(system, given | started)
         self._values = ForwardValues(system)
         self._quantities = dict(system.quantities)
         self._contributions: dict[str, list[Term]] = {}
-        self._upstream = upstream(system, [of])
+        self._upstream = upstream(system, [of], self._followed)
         judged = system.quantities[of]
-        kept = [i for i in judged.canonical_indices() if i.kind != "batch"]
+        self._shared = ("batch", "time") if within_step else ("batch",)
+        kept = [i for i in judged.canonical_indices() if i.kind not in self._shared]
         # The element of `of` that is differentiated; `canonical` gives it customary letters.
         self._element = tuple(replace(i, symbol=index_symbol(f"_{i.symbol.name}_of")) for i in kept)
 
@@ -134,7 +141,9 @@ class _Adjoint:
         """The derivative of an element by itself."""
         element = iter(self._element)
         ties = [
-            i.symbol - next(element).symbol for i in judged.canonical_indices() if i.kind != "batch"
+            i.symbol - next(element).symbol
+            for i in judged.canonical_indices()
+            if i.kind not in self._shared
         ]
         self._contributions[judged.name] = [Term(sp.Integer(1), equals=tuple(ties))]
 
@@ -143,8 +152,19 @@ class _Adjoint:
     def _differentiate(self, equation: Equation) -> None:
         for term in equation.terms:
             for read in term.reads():
-                if name_of(read) in self._active:
+                if name_of(read) in self._active and not self._is_fixed(equation, read):
                     self._contribute(equation, term, read)
+
+    def _followed(self, equation: Equation) -> frozenset[str]:
+        """The names of what an equation is differentiated by."""
+        found = (r for term in equation.terms for r in term.reads())
+        return frozenset(name_of(r) for r in found if not self._is_fixed(equation, r))
+
+    def _is_fixed(self, equation: Equation, read: sp.Indexed) -> bool:
+        """Whether a mention is of another step, and those are held fixed."""
+        axis = self._system.quantity_of(read).time_axis
+        steps = {i.symbol for i in equation.indices if i.kind == "time"}
+        return self._within_step and axis is not None and read.indices[axis] not in steps
 
     def _contribute(self, equation: Equation, term: Term, read: sp.Indexed) -> None:
         partial = explicit_derivative(equation, term, read, self._values)
@@ -294,13 +314,14 @@ def explicit_derivative(
 def _rule(equation: Equation, read: sp.Indexed, system: System) -> str:
     """The rule in words: what was differentiated by what, and what its deltas did."""
     name = equation.quantity.name
-    rule = f"chain rule, d {name} / d {expression_text(read)}"
+    rule = f"chain rule, d {name} / d {node_text(reference(read))}"
     axis = system.quantity_of(read).time_axis
     if axis is not None:
         at = read.indices[axis]
         index = next((i.symbol for i in equation.indices if at.coeff(i.symbol) == 1), None)
         if index is not None and at != index:
-            rule += f"; the delta in time puts {affine_text(2 * index - at)} for {index}"
+            put = subscript_text(subscript(2 * index - at))
+            rule += f"; the delta in time puts {put} for {index}"
     return rule
 
 
@@ -335,31 +356,52 @@ def contract(
     """
     box = tuple(box)
     apart = {index.symbol: sp.Symbol(f"_{index.symbol.name}", integer=True) for index in box}
-    remaining = {apart[i.symbol]: i for i in box}
-    summand, *_ = substitute_all((summand,), apart)
-    limits, fixed = list(substitute(bounds, apart)), list(substitute(equals, apart))
-    subscripts = substitute_all(subscripts, apart)
+    moved = tuple(replace(index, symbol=apart[index.symbol]) for index in box)
+    found = solve(moved, substitute_all(subscripts, apart), wanted)
+    limits = (*substitute(bounds, apart), *found.limits)
+    fixed = (*substitute(equals, apart), *found.fixed)
+    return Term(
+        summand.xreplace(apart).xreplace(found.solved),
+        found.remaining,
+        substitute(limits, found.solved),
+        tuple(e for e in substitute(fixed, found.solved) if e != 0),
+    )
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a product of deltas does to a sum: each solves for an index, or stays as an equality.
+
+    `limits` are the ranges of the solved indices, as bounds on what replaces them.
+    """
+
+    solved: Mapping[sp.Expr, sp.Expr]
+    remaining: tuple[Index, ...]
+    limits: tuple[sp.Expr, ...]
+    fixed: tuple[sp.Expr, ...]
+
+
+def solve(
+    box: tuple[Index, ...], subscripts: Iterable[sp.Expr], wanted: tuple[Index, ...]
+) -> Solution:
+    """Solve `delta(subscripts, wanted)` for indices of the box."""
+    remaining = {index.symbol: index for index in box}
     solved: dict[sp.Expr, sp.Expr] = {}
-    for subscript, index in zip(subscripts, wanted, strict=True):
-        at = subscript.xreplace(solved)
+    limits, fixed = [], []
+    for given, index in zip(subscripts, wanted, strict=True):
+        at = given.xreplace(solved)
         variable = next((s for s in remaining if at.coeff(s) != 0), None)
         if variable is None:
             fixed.append(sp.expand(index.symbol - at))
             continue
         if at.coeff(variable) != 1 or any(at.coeff(s) != 0 for s in remaining if s != variable):
-            raise InternalError(f"the subscript {subscript} is not an index and an offset")
+            raise InternalError(f"the subscript {given} is not an index and an offset")
         value = sp.expand(index.symbol - (at - variable))
         old = remaining.pop(variable)
         solved = {k: sp.expand(v.xreplace({variable: value})) for k, v in solved.items()}
         solved[variable] = value
         limits += [value - old.low, old.high - value]
-    sums = tuple(replace(i, symbol=s) for s, i in remaining.items())
-    return Term(
-        summand.xreplace(solved),
-        sums,
-        substitute(limits, solved),
-        tuple(e for e in substitute(fixed, solved) if e != 0),
-    )
+    return Solution(solved, tuple(remaining.values()), tuple(limits), tuple(fixed))
 
 
 def substitute_all(

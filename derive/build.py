@@ -13,7 +13,7 @@ from derive.clocks import Clocks, clocks
 from derive.dependence import dependent
 from derive.elaborate import Elaborator
 from derive.errors import UserError, did_you_mean, shown
-from derive.language import Statement, parse, references
+from derive.language import parse
 from derive.losses import LossBuilder
 from derive.masks import held, renamed, states
 from derive.network import (
@@ -28,6 +28,7 @@ from derive.network import (
 )
 from derive.shapes import Shape, Shapes, Sizes
 from derive.shorthands import check_functions
+from derive.syntax import Statement, references
 from derive.system import (
     BATCH,
     Axis,
@@ -62,8 +63,7 @@ def build(network: Network) -> System:
             quantities,
             shapes[number],
             local=block.local,
-            suffix=f"_{block.layer.name}" if block.layer.name else "",
-            output=block.layer.name,
+            layer=block.layer.name,
         )
         for k, statement in enumerate(block.statements):
             try:
@@ -341,7 +341,9 @@ def _declare(
         if name in signals:
             role = _what(name, signals[name])
             batch = (BATCH,) if name in times.batched else ()
-            quantities[name] = Quantity(name, "signal", (*times.axes[name], *batch, *axes), role)
+            layer = signals[name].layer.name
+            axes = (*times.axes[name], *batch, *axes)
+            quantities[name] = Quantity(name, "signal", axes, role, layer=layer)
         elif name not in network.inputs:
             parameters.append(Quantity(name, "parameter", axes, "parameter"))
     for size in {axis.size.name for axes in times.axes.values() for axis in axes} - {"T"}:

@@ -15,7 +15,9 @@ from functools import cache
 from importlib.resources import files
 
 from derive.errors import UserError
-from derive.language import (
+from derive.language import parse
+from derive.network import Cell, Connection, Layer
+from derive.syntax import (
     END,
     Binary,
     Call,
@@ -27,16 +29,16 @@ from derive.language import (
     Reference,
     Statement,
     Subscript,
+    Sum,
     Transpose,
+    Where,
     addends,
     factors,
     index_letter,
     is_index,
-    parse,
     references,
     uses_index_notation,
 )
-from derive.network import Cell, Connection, Layer
 
 INPUT = "x"
 TRANSPOSED = ".T"
@@ -220,7 +222,7 @@ class _Instance:
                 return node if is_index(node) else self._renamed(node)
             case Negative(operand) | Transpose(operand) | Part(operand):
                 return replace(node, operand=self._expand(operand))
-            case Comparison():
+            case Comparison() | Sum() | Where():
                 return node
             case Binary(operator, left, right):
                 return Binary(operator, self._expand(left), self._expand(right), node.at)
@@ -345,7 +347,7 @@ def _map_references(node: Node, change: Callable[[Reference], Node]) -> Node:
             return change(node)
         case Negative(operand) | Transpose(operand) | Part(operand):
             return replace(node, operand=_map_references(operand, change))
-        case Comparison():
+        case Comparison() | Sum() | Where():
             return node
         case Binary(operator, left, right):
             return Binary(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from derive.errors import UserError, did_you_mean
-from derive.language import Reference, Statement, Subscript, references
+from derive.syntax import Reference, Statement, Subscript, references
 from derive.system import Axis, T
 
 Key = tuple[str, object, object]

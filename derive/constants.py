@@ -9,7 +9,7 @@ import sympy as sp
 
 from derive.errors import UserError
 from derive.functions import Primitive
-from derive.language import Negative, Node, Number
+from derive.syntax import Negative, Node, Number
 
 MAX_EXPONENT = 100
 IN_RANGE = "use 1e-12 to 1e12"

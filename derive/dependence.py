@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from derive.system import System
+from derive.system import Equation, System
 
 
 def dependent(system: System, on: Iterable[str]) -> set[str]:
@@ -21,13 +21,17 @@ def dependent(system: System, on: Iterable[str]) -> set[str]:
     return found
 
 
-def upstream(system: System, of: Iterable[str]) -> set[str]:
-    """What some quantities depend on, these included."""
+def upstream(
+    system: System,
+    of: Iterable[str],
+    needs: Callable[[Equation], frozenset[str]] = lambda equation: equation.needs,
+) -> set[str]:
+    """What some quantities depend on, these included; `needs` says what is followed."""
     todo = list(of)
     found = set(todo)
     while todo:
         definition = system.definitions.get(todo.pop())
-        more = definition.needs - found if definition else frozenset()
+        more = needs(definition) - found if definition else frozenset()
         found |= more
         todo += more
     return found

@@ -17,8 +17,9 @@ from derive.bounds import Index, prune
 from derive.canonical import canonical
 from derive.constants import checked, exact_number, exponent_of, power_of
 from derive.errors import UserError
-from derive.language import (
-    COMPARISONS,
+from derive.shapes import Shapes
+from derive.shorthands import SHORTHANDS
+from derive.syntax import (
     END,
     Binary,
     Call,
@@ -30,7 +31,9 @@ from derive.language import (
     Reference,
     Statement,
     Subscript,
+    Sum,
     Transpose,
+    Where,
     addends,
     children,
     factors,
@@ -39,8 +42,6 @@ from derive.language import (
     references,
     uses_index_notation,
 )
-from derive.shapes import Shapes
-from derive.shorthands import SHORTHANDS
 from derive.system import BATCH, Axis, Equation, Quantity, Term, index_symbol
 
 b = index_symbol("b")
@@ -71,8 +72,8 @@ class Elaborator:
     """Collects the equations that statements stand for.
 
     Quantities that lifting makes are named after the short names in `local` (the names within
-    a cell), with `suffix` behind them (its layer); `output` is the cell's output, whose net
-    input is plainly `n`.
+    a cell), with the name of their `layer` behind them, if they have one; the layer's output has
+    a net input that is plainly `n`.
     """
 
     def __init__(
@@ -81,16 +82,14 @@ class Elaborator:
         shapes: Shapes,
         *,
         local: Mapping[str, str] | None = None,
-        suffix: str = "",
-        output: str = "",
+        layer: str = "",
     ) -> None:
         self.quantities = quantities
         self.equations: list[Equation] = []
         self.shapes = shapes
         self.axes: dict[sp.Symbol, Axis] = {}
         self._local = dict(local or {})
-        self._suffix = suffix
-        self._output = output
+        self._layer = layer
         self._lifted: dict[object, str] = {}
         self._target = ""
         self._left: set[sp.Symbol] = set()
@@ -192,7 +191,7 @@ class Elaborator:
                 return [self._contraction(node, place)]
             case Binary():
                 return self._arithmetic(node, place)
-            case Comparison():
+            case Comparison() | Sum() | Where():
                 raise UserError(
                     "a comparison stands where a value should",
                     place=node.at,
@@ -369,7 +368,6 @@ class Elaborator:
         bounds: list[sp.Expr] = []
         if isinstance(condition, Comparison):
             values = [self._affine(operand) for operand in condition.operands]
-            assert set(condition.operators) <= set(COMPARISONS)
             for left, right, operator in zip(values, values[1:], condition.operators, strict=False):
                 gap = right - left if "<" in operator else left - right
                 bounds.append(gap if "=" in operator else gap - 1)
@@ -412,10 +410,10 @@ class Elaborator:
             mentioned = term.factor.free_symbols.union(*(e.free_symbols for e in conditions))
             used |= mentioned - {index.symbol for index in term.sums}
         at = tuple(s for s in self.axes if s in used)
-        name = self._unique(label.rstrip("_") + self._suffix)
+        name = self._unique("_".join(filter(None, (label.rstrip("_"), self._layer))))
         role = "net input" if label.startswith("n_") else "intermediate value"
         axes = tuple(self.axes[s] for s in at)
-        quantity = Quantity(name, "signal", axes, f"{role} of {self._target}", True)
+        quantity = Quantity(name, "signal", axes, f"{role} of {self._target}", True, self._layer)
         indices = tuple(self.axes[s].index(s) for s in at)
         equation = _normal(quantity, indices, terms)
         key = (quantity.axes, equation.terms)
@@ -438,7 +436,7 @@ class Elaborator:
     @property
     def local_target(self) -> str:
         """The short name of what is being defined; none for a cell's output."""
-        if self._target == self._output:
+        if self._target == self._layer:
             return ""
         return self._local.get(self._target, self._target)
 

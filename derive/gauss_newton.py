@@ -34,30 +34,42 @@ def loss_side(system: System) -> set[str]:
     }
 
 
-def gauss_newton(system: System) -> System:
-    """The system with G_W, the product of the Gauss-Newton matrix with a direction, for every W.
-
-    The system must hold the tangents `R_` of the losses' arguments along the parameters.
-    """
-    forward = system.forward()
-    side = loss_side(system)
-    judging = [forward.definitions[e.quantity.name] for e in forward if e.quantity.name in side]
-    cut = {
-        name_of(r)
-        for e in judging
-        for m in e.terms
-        for r in m.reads()
-        if forward.quantities[name_of(r)].kind == "signal" and name_of(r) not in side
+def judged_signals(system: System) -> set[str]:
+    """The signals of the network that the losses read."""
+    forward, side = system.forward(), loss_side(system)
+    return {
+        read
+        for name in side
+        for read in forward.definitions[name].needs
+        if forward.quantities[read].kind == "signal" and read not in side
     }
-    # The losses as a system of their own, whose inputs are the signals that they judge.
+
+
+def loss_adjoint(system: System) -> System:
+    """The losses as a system of their own, and e_z, the derivative of the loss by z alone.
+
+    Its inputs are the signals z that the losses judge.
+    """
+    forward, cut = system.forward(), judged_signals(system)
     quantities = {
         name: replace(q, kind="input" if name in cut else "mask")
         if q.kind in ("input", "parameter") or name in cut
         else q
         for name, q in forward.quantities.items()
     }
-    losses = replace(restricted(forward, side), quantities=quantities)
-    explicit = adjoint(losses, prefix=EXPLICIT)
+    losses = replace(restricted(forward, loss_side(system)), quantities=quantities)
+    return adjoint(losses, prefix=EXPLICIT)
+
+
+def gauss_newton(system: System) -> System:
+    """The system with G_W, the product of the Gauss-Newton matrix with a direction, for every W.
+
+    The system must hold the tangents `R_` of the losses' arguments along the parameters.
+    """
+    forward = system.forward()
+    side, cut = loss_side(system), judged_signals(system)
+    explicit = loss_adjoint(system)
+    losses = explicit.forward()
     known = {n for n in system.quantities if n.startswith(PEARLMUTTER)}
     along = {n for n in (*cut, *side) if PEARLMUTTER + n in known}
     curved = tangent(explicit, along, [EXPLICIT + n for n in cut], prefix=PEARLMUTTER)

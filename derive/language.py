@@ -14,7 +14,14 @@
 
 One equation a line; a line goes on while a parenthesis is open; `#` starts a comment. The
 letters t, s, r and u are indices of steps; `end` is the last step of an axis. `v[t][2:5]` is a
-part of a vector; `sum(a[t,s], s <= t)` runs over the s that the comparison admits.
+part of a vector; `sum(a[t,s], s <= t)` runs over the s that the comparison admits. `^` is `**`.
+
+Derived equations, as `bptt show` prints them, have more: sums in front of a product, conditions
+behind a term, lengths in subscripts, `=` in conditions, and a number in front of an equation.
+
+    primary    = ... | "sum_" LETTER { "," LETTER } product
+    term       = product [ "[" condition { "," condition } "]" ]
+    subscript  = ... { ("+" | "-") NAME }
 """
 
 from __future__ import annotations
@@ -24,6 +31,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from derive.errors import UserError, shown
+from derive.syntax import (
+    Binary,
+    Call,
+    Comparison,
+    Negative,
+    Node,
+    Number,
+    Part,
+    Reference,
+    Statement,
+    Subscript,
+    Sum,
+    Transpose,
+    Where,
+)
 
 MAX_TEXT = 50_000
 MAX_DEPTH = 60
@@ -32,108 +54,8 @@ MAX_OFFSET = 10_000
 MAX_EQUATIONS = 500
 MAX_FACTORS = 12
 MAX_TERMS = 200
-OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax", "logsumexp")
-TIME_LETTERS = ("t", "s", "r", "u")
-NUMBER = "t"  # the index that may stand for its own number
-END = "end"
 COMPARISONS = ("<", "<=", ">", ">=")
-
-
-@dataclass(frozen=True)
-class Number:
-    text: str
-    at: str
-
-
-@dataclass(frozen=True)
-class Subscript:
-    """`name + offset`; without a name, the fixed position `offset`.
-
-    The name is an index, or `end`: the last step.
-    """
-
-    name: str | None
-    offset: int
-
-    @property
-    def is_fixed(self) -> bool:
-        return self.name is None or self.name == END
-
-    @property
-    def is_step(self) -> bool:
-        """Whether this can only be a step: an index of steps, or the last one."""
-        return self.name in TIME_LETTERS or self.name == END
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A quantity, with its subscripts (None: written bare)."""
-
-    name: str
-    subscripts: tuple[Subscript, ...] | None
-    at: str
-
-
-@dataclass(frozen=True)
-class Negative:
-    operand: Node
-    at: str
-
-
-@dataclass(frozen=True)
-class Binary:
-    """`+ - * / @ **` applied to two operands."""
-
-    operator: str
-    left: Node
-    right: Node
-    at: str
-
-
-@dataclass(frozen=True)
-class Transpose:
-    operand: Node
-    at: str
-
-
-@dataclass(frozen=True)
-class Part:
-    """The elements start..stop-1 of a vector (of the first axis of a matrix).
-
-    Without `stop`, the one element `start`.
-    """
-
-    operand: Node
-    start: int
-    stop: int | None
-    at: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """`operands[0] operators[0] operands[1] ...`: which values an index takes."""
-
-    operands: tuple[Node, ...]
-    operators: tuple[str, ...]
-    at: str
-
-
-@dataclass(frozen=True)
-class Call:
-    function: str
-    arguments: tuple[Node, ...]
-    at: str
-
-
-Node = Number | Reference | Negative | Binary | Transpose | Part | Comparison | Call
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One equation: what is defined, and by what."""
-
-    target: Reference
-    expression: Node
+_SUM = re.compile(r"sum_([a-z]\d*)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -151,7 +73,7 @@ class _Token:
 _TOKEN = re.compile(
     r"(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<operator>\*\*|<=|>=|[-+*/@=(),.\[\]:<>])"
+    r"|(?P<operator>\*\*|<=|>=|[-+*/@^=(),.\[\]:<>])"
     r"|(?P<space>[ \t\r]+)"
     r"|(?P<comment>#[^\n]*)"
     r"|(?P<newline>\n)",
@@ -192,11 +114,24 @@ def _tokens(text: str) -> Iterator[_Token]:
     yield _Token("end", "", line, position - start + 1)
 
 
+def _joined(tokens: list[_Token]) -> list[_Token]:
+    """The tokens without the ends of lines that the next line goes on with + or -."""
+    following = [*tokens[1:], tokens[-1]]
+    return [
+        token
+        for token, after in zip(tokens, following, strict=True)
+        if not (token.kind == "newline" and after.text in ("+", "-"))
+    ]
+
+
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, derived: bool = False) -> None:
         self._tokens = list(_tokens(text))
+        if derived:
+            self._tokens = _joined(self._tokens)
         self._position = 0
         self._depth = 0
+        self._derived = derived
 
     @property
     def _next(self) -> _Token:
@@ -238,7 +173,14 @@ class _Parser:
             found.append(self._statement())
         return tuple(found)
 
+    def _skip_number(self) -> None:
+        """An equation's number, `(12)`, before a derived equation."""
+        if self._derived and self._accept("("):
+            self._offset()
+            self._expect(")", "behind the number of an equation")
+
     def _statement(self) -> Statement:
+        self._skip_number()
         if self._next.kind != "name":
             raise self._unexpected("an equation starts with what it defines, such as h[t] = ...")
         target = self._reference()
@@ -258,9 +200,25 @@ class _Parser:
                 place=self._next.at,
                 remedy="name a part of it in an equation of its own",
             )
-        node = self._chain(("+", "-"), self._product, MAX_TERMS, "sum", "terms")
+        node = self._chain(("+", "-"), self._term, MAX_TERMS, "sum", "terms")
         self._depth -= 1
         return node
+
+    def _term(self) -> Node:
+        node = self._product()
+        if not (self._derived and self._accept("[")):
+            return node
+        conditions = [self._condition()]
+        while self._accept(","):
+            conditions.append(self._condition())
+        self._expect("]", "to close the conditions of a term")
+        return Where(node, tuple(conditions), conditions[0].at)
+
+    def _condition(self) -> Comparison:
+        found = self._argument((*COMPARISONS, "="))
+        if not isinstance(found, Comparison):
+            raise self._unexpected("a condition is a comparison, such as t <= T-2")
+        return found
 
     def _product(self) -> Node:
         return self._chain(("*", "/", "@"), self._unary, MAX_FACTORS, "product", "factors")
@@ -296,7 +254,7 @@ class _Parser:
 
     def _power(self) -> Node:
         base = self._postfix()
-        if token := self._accept("**"):
+        if token := self._accept("**", "^"):
             negative = self._accept("-")
             exponent = self._postfix()
             if negative:
@@ -306,7 +264,7 @@ class _Parser:
 
     def _postfix(self) -> Node:
         node = self._primary()
-        while token := self._accept(".", "["):
+        while not self._is_condition() and (token := self._accept(".", "[")):
             if token.text == "[":
                 node = self._part(node, token.at)
                 continue
@@ -315,6 +273,17 @@ class _Parser:
             self._take()
             node = node.operand if isinstance(node, Transpose) else Transpose(node, token.at)
         return node
+
+    def _is_condition(self) -> bool:
+        """Whether the bracket that comes next holds a comparison."""
+        if not self._derived or self._next.text != "[":
+            return False
+        for token in self._tokens[self._position :]:
+            if token.text in (*COMPARISONS, "="):
+                return True
+            if token.text == "]" or token.kind in ("newline", "end"):
+                return False
+        return False
 
     def _part(self, node: Node, at: str) -> Node:
         start = self._offset()
@@ -337,10 +306,29 @@ class _Parser:
             return inner
         if token.kind != "name":
             raise self._unexpected("a number, a name or '(' was expected")
+        if self._derived and self._starts_sum():
+            return self._summed()
         following = self._tokens[self._position + 1]
         if following.kind == "operator" and following.text == "(":
             return self._call()
         return self._reference()
+
+    def _starts_sum(self) -> bool:
+        """Whether `sum_j,k` stands before something: as a name it would stand before no other."""
+        if not _SUM.fullmatch(self._next.text):
+            return False
+        at = self._position + 1
+        while self._tokens[at].text == "," and self._tokens[at + 1].kind == "name":
+            at += 2
+        token = self._tokens[at]
+        return token.kind in ("name", "number") or token.text == "("
+
+    def _summed(self) -> Sum:
+        first = self._take()
+        letters = [first.text.removeprefix("sum_")]
+        while self._accept(","):
+            letters.append(self._take().text)
+        return Sum(tuple(letters), self._product(), first.at)
 
     def _call(self) -> Node:
         name = self._take()
@@ -351,10 +339,10 @@ class _Parser:
         self._expect(")", f"to close {name.text}(...)")
         return Call(name.text, tuple(arguments), name.at)
 
-    def _argument(self) -> Node:
+    def _argument(self, comparisons: tuple[str, ...] = COMPARISONS) -> Node:
         at = self._next.at
         operands, operators = [self._sum()], []
-        while token := self._accept(*COMPARISONS):
+        while token := self._accept(*comparisons):
             operators.append(token.text)
             operands.append(self._sum())
         if len(operators) > 2:
@@ -365,7 +353,7 @@ class _Parser:
 
     def _reference(self) -> Reference | Part:
         name = self._take()
-        if not self._accept("["):
+        if self._is_condition() or not self._accept("["):
             return Reference(name.text, None, name.at)
         following = self._tokens[self._position + 1]
         if self._next.kind == "number" and following.text == ":":
@@ -385,10 +373,16 @@ class _Parser:
         if token.kind != "name":
             raise self._unexpected("a subscript is an index such as t, t-1 or i")
         self._take()
-        sign = self._accept("+", "-")
-        if sign is None:
-            return Subscript(token.text, 0)
-        return Subscript(token.text, self._offset() * (1 if sign.text == "+" else -1))
+        offset, also = 0, []
+        while sign := self._accept("+", "-"):
+            factor = 1 if sign.text == "+" else -1
+            if self._derived and self._next.kind == "name":
+                also.append((factor, self._take().text))
+                continue
+            offset += factor * self._offset()
+            if not self._derived:
+                break
+        return Subscript(token.text, offset, tuple(also))
 
     def _offset(self) -> int:
         token = self._next
@@ -413,80 +407,6 @@ def parse(text: str) -> tuple[Statement, ...]:
     return _Parser(text).statements()
 
 
-def children(node: Node) -> tuple[Node, ...]:
-    """The operands of a node."""
-    match node:
-        case Number() | Reference():
-            return ()
-        case Negative(operand) | Transpose(operand) | Part(operand):
-            return (operand,)
-        case Binary(_, left, right):
-            return (left, right)
-        case Call(_, arguments):
-            return arguments
-        case Comparison(operands):
-            return operands
-
-
-def index_letter(node: Node) -> Reference | None:
-    """The index that `sum(..., i)`, `softmax(..., s)` or `sum(..., s <= t)` runs over.
-
-    In a comparison it is the first that stands alone and is not t, if there is one.
-    """
-    if isinstance(node, Call) and node.function in OVER_AN_INDEX and len(node.arguments) >= 2:
-        letter = node.arguments[1]
-        if isinstance(letter, Comparison):
-            alone = [o for o in letter.operands if isinstance(o, Reference)]
-            letter = next((o for o in alone if o.name != "t"), alone[0] if alone else letter)
-        if isinstance(letter, Reference) and letter.subscripts is None:
-            return letter
-        raise UserError(
-            f"the second argument of {node.function} is not an index",
-            place=node.at,
-            remedy=f"write {node.function}(..., i)",
-        )
-    return None
-
-
-def references(node: Node) -> Iterator[Reference]:
-    """Every mention of a quantity, from left to right."""
-    stack: list[Node] = [node]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, Reference):
-            if not is_index(top):
-                yield top
-            continue
-        below = children(top)
-        stack.extend(reversed((below[0], *below[2:]) if index_letter(top) else below))
-
-
-def is_index(node: Node) -> bool:
-    """Whether this is an index of steps that stands for its own number: the t of `sin(t)`."""
-    return isinstance(node, Reference) and node.subscripts is None and node.name == NUMBER
-
-
-def addends(node: Node) -> list[tuple[int, Node]]:
-    """The operands of a chain of + and -, each with its sign."""
-    found: list[tuple[int, Node]] = []
-    while isinstance(node, Binary) and node.operator in "+-":
-        found.append((1 if node.operator == "+" else -1, node.right))
-        node = node.left
-    found.append((1, node))
-    return found[::-1]
-
-
-def factors(node: Node) -> list[tuple[int, Node]]:
-    """The operands of a chain of * and /, each with its power, 1 or -1."""
-    found: list[tuple[int, Node]] = []
-    while isinstance(node, Binary) and node.operator in ("*", "/"):
-        found.append((1 if node.operator == "*" else -1, node.right))
-        node = node.left
-    found.append((1, node))
-    return found[::-1]
-
-
-def uses_index_notation(statement: Statement) -> bool:
-    """Whether any subscript is an index of units."""
-    mentioned = [statement.target, *references(statement.expression)]
-    return any(not (s.is_fixed or s.is_step) for r in mentioned for s in r.subscripts or ())
+def parse_derived(text: str) -> tuple[Statement, ...]:
+    """Derived equations, one a line, as they are printed. Raises UserError as `parse` does."""
+    return _Parser(text, derived=True).statements()

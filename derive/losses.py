@@ -193,7 +193,14 @@ class LossBuilder:
         while name in self._quantities:
             name += "_"
         role = f"logarithm of the sum of exponentials of {spec.output}"
-        total = Quantity(name, "signal", definition.quantity.axes[:-1], role, internal=True)
+        total = Quantity(
+            name,
+            "signal",
+            definition.quantity.axes[:-1],
+            role,
+            internal=True,
+            layer=definition.quantity.layer,
+        )
         others = definition.indices[:-1]
         self._add(total, others, (Term(definition.lhs, (unit,), reduction="logsumexp"),))
         return definition.lhs, total[[i.symbol for i in others]]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import sympy as sp
 
 from derive.errors import UserError
-from derive.language import (
+from derive.syntax import (
     Binary,
     Call,
     Comparison,
@@ -22,7 +22,9 @@ from derive.language import (
     Reference,
     Statement,
     Subscript,
+    Sum,
     Transpose,
+    Where,
     addends,
     factors,
     index_letter,
@@ -210,7 +212,7 @@ class Shapes:
                 return self._elementwise(node.at, [n for _, n in chain], expected)
             case Call():
                 return self._call(node, expected)
-            case Comparison():
+            case Comparison() | Sum() | Where():
                 return ()
 
     def _part(self, node: Part) -> Shape | None:

@@ -12,8 +12,8 @@ from derive.bounds import Index, substitute
 from derive.constants import checked, constant_call, exact_number, power_of
 from derive.errors import UserError, did_you_mean
 from derive.functions import PRIMITIVES, every
-from derive.language import OVER_AN_INDEX, Call, Node, Number, Statement, children
 from derive.shapes import ELEMENTWISE, FUNCTIONS
+from derive.syntax import OVER_AN_INDEX, Call, Node, Number, Statement, children
 from derive.system import Term
 
 if TYPE_CHECKING:

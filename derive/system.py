@@ -37,6 +37,7 @@ Kind = Literal[
     "direction",
     "tangent",
     "sensitivity",
+    "static",
     "given",
 ]
 Reduction = Literal["sum", "logsumexp"]
@@ -46,6 +47,9 @@ FORWARD: frozenset[Kind] = frozenset(
 
 # What stands before a name for the derivative of the loss by it.
 PREFIX = "d_"
+
+# The order in which quantities have their axes.
+AXIS_ORDER: dict[AxisKind, int] = {"time": 0, "delay": 0, "batch": 1, "feature": 2}
 
 LETTERS: dict[AxisKind, tuple[str, ...]] = {
     "time": ("t", "s", "r", "u"),
@@ -95,13 +99,14 @@ def fresh(kind: AxisKind, taken: Iterable[sp.Symbol], size: sp.Expr = T) -> sp.S
 
 @dataclass(frozen=True)
 class Quantity:
-    """A named array: its axes, its role in words, and what it is the derivative for, if any."""
+    """A named array: its axes, its role in words, and the layer that it belongs to, if any."""
 
     name: str
     kind: Kind
     axes: tuple[Axis, ...]
     role: str = ""
     internal: bool = False
+    layer: str = ""
 
     @cached_property
     def base(self) -> sp.IndexedBase:
@@ -193,6 +198,11 @@ class Equation:
     def lhs(self) -> sp.Expr:
         return self.quantity[[index.symbol for index in self.indices]]
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The names of the quantities that the right side mentions."""
+        return frozenset(name_of(read) for term in self.terms for read in term.reads())
+
     def box(self, term: Term) -> tuple[Index, ...]:
         """The ranges of all indices that occur in a term of this equation."""
         return self.indices + term.sums
@@ -269,6 +279,17 @@ class System:
             equations=self.equations + added,
             forward_count=count,
         )
+
+    def joined(self, other: System, names: Iterable[str] | None = None) -> System:
+        """The system with what `other` defines and it does not; of that, `names` alone if given."""
+        wanted = other.definitions.keys() if names is None else set(names)
+        added = [
+            e
+            for e in other.equations
+            if e.quantity.name in wanted and e.quantity.name not in self.definitions
+        ]
+        found = self.extended({e.quantity.name: e.quantity for e in added}, added)
+        return replace(found, free=tuple(dict.fromkeys((*self.free, *other.free))))
 
     def of_kind(self, *kinds: Kind) -> tuple[Quantity, ...]:
         return tuple(q for q in self.quantities.values() if q.kind in kinds)

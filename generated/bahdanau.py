@@ -20,7 +20,7 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
  (6)  part_e[t,s,b,i] = tanh(n_e[t,s,b,i])
  (7)  e[t,s,b] = sum_i v[i]*part_e[t,s,b,i]
  (8)  n_a[t,s,b] = e[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
- (9)  logsumexp_a[t,b] = log sum_s exp(n_a[t,s,b])
+ (9)  logsumexp_a[t,b] = log(sum_s exp(n_a[t,s,b]))
 (10)  a[t,s,b] = valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
 (11)  forth_back[s,b,i] = forth[s,b,i] [i <= N_forth-1] + back[s,b,i-N_forth] [i >= N_forth]
 (12)  c[t,b,i] = sum_s forth_back[s,b,i]*a[t,s,b]
@@ -32,7 +32,7 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
 (16)  g[t,b,i] = tanh(n_g[t,b,i])
 (17)  h[t,b,i] = h[t-1,b,i]*(1 - z[t,b,i]) + g[t,b,i]*z[t,b,i]
 (18)  n_y[t,b,i] = sum_j W_y[i,j]*h[t,b,j] + sum_j C_y[i,j]*c[t,b,j] + b_y[i]
-(19)  logsumexp_y[t,b] = log sum_i exp(n_y[t,b,i])
+(19)  logsumexp_y[t,b] = log(sum_i exp(n_y[t,b,i]))
 (20)  y[t,b,i] = exp(n_y[t,b,i] - logsumexp_y[t,b])
 (21)  loss = -sum_t,b,i n_y[t,b,i]*target_y[t,b,i]/(B*T) + sum_t,b logsumexp_y[t,b]/(B*T)
 (22)  d_n_y[t,b,i] = (y[t,b,i] - target_y[t,b,i])/(B*T)

@@ -17,7 +17,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_past = 5, N_future = 5,
  (4)  future[t,b,i] = tanh(n_future[t,b,i])
  (5)  n_label[t,b,i] = sum_j W_label_past[i,j]*past[t,b,j]
           + sum_j W_label_future[i,j]*future[t,b,j] + b_label[i]
- (6)  logsumexp_label[t,b] = log sum_i exp(n_label[t,b,i])
+ (6)  logsumexp_label[t,b] = log(sum_i exp(n_label[t,b,i]))
  (7)  label[t,b,i] = exp(n_label[t,b,i] - logsumexp_label[t,b])
  (8)  loss = -sum_t,b,i n_label[t,b,i]*target_label[t,b,i]/(B*T)
           + sum_t,b logsumexp_label[t,b]/(B*T)

@@ -40,7 +40,7 @@ N_next = 96.
 (19)  c_upper[t,b,i] = c_upper[t-1,b,i]*f_upper[t,b,i] + g_upper[t,b,i]*i_upper[t,b,i]
 (20)  upper[t,b,i] = o_upper[t,b,i]*tanh(c_upper[t,b,i])
 (21)  n_next[t,b,i] = sum_j W_next_upper[i,j]*upper[t,b,j] + b_next[i]
-(22)  logsumexp_next[t,b] = log sum_i exp(n_next[t,b,i])
+(22)  logsumexp_next[t,b] = log(sum_i exp(n_next[t,b,i]))
 (23)  next[t,b,i] = exp(n_next[t,b,i] - logsumexp_next[t,b])
 (24)  loss = -sum_t,b,i n_next[t,b,i]*target_next[t,b,i]/(B*T)
           + sum_t,b logsumexp_next[t,b]/(B*T)

@@ -23,7 +23,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
   (3)  position[t,b,i] = sum_j W_position_hidden[i,j]*hidden[t,b,j] + b_position[i]
   (4)  n_label[t,b,i] = sum_j W_label_hidden[i,j]*hidden[t,b,j]
            + sum_j W_label_hidden_1[i,j]*hidden[t-1,b,j] + b_label[i]
-  (5)  logsumexp_label[t,b] = log sum_i exp(n_label[t,b,i])
+  (5)  logsumexp_label[t,b] = log(sum_i exp(n_label[t,b,i]))
   (6)  label[t,b,i] = exp(n_label[t,b,i] - logsumexp_label[t,b])
   (7)  loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*T)
   (8)  loss_label = -sum_b,i n_label[T-1,b,i]*target_label[b,i]/B
@@ -279,23 +279,28 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
 (164)  loss_position_by_W_hidden_x[i,j] = sum_t,b,k 2*position_by_W_hidden_x[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
 (165)  loss_label_by_W_hidden_x[i,j] = -sum_b,k n_label_by_W_hidden_x[T-1,b,k,i,j]*target_label[b,k]/B
            + sum_b logsumexp_label_by_W_hidden_x[T-1,b,i,j]/B
-(166)  loss_by_W_hidden_x[i,j] = loss_label_by_W_hidden_x[i,j]/2 + loss_position_by_W_hidden_x[i,j]
+(166)  loss_by_W_hidden_x[i,j] = loss_label_by_W_hidden_x[i,j]/2
+           + loss_position_by_W_hidden_x[i,j]
 (167)  loss_position_by_W_hidden_x_2[i,j] = sum_t,b,k 2*position_by_W_hidden_x_2[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
 (168)  loss_label_by_W_hidden_x_2[i,j] = -sum_b,k n_label_by_W_hidden_x_2[T-1,b,k,i,j]*target_label[b,k]/B
            + sum_b logsumexp_label_by_W_hidden_x_2[T-1,b,i,j]/B
-(169)  loss_by_W_hidden_x_2[i,j] = loss_label_by_W_hidden_x_2[i,j]/2 + loss_position_by_W_hidden_x_2[i,j]
+(169)  loss_by_W_hidden_x_2[i,j] = loss_label_by_W_hidden_x_2[i,j]/2
+           + loss_position_by_W_hidden_x_2[i,j]
 (170)  loss_position_by_W_hidden_hidden_1[i,j] = sum_t,b,k 2*position_by_W_hidden_hidden_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
 (171)  loss_label_by_W_hidden_hidden_1[i,j] = -sum_b,k n_label_by_W_hidden_hidden_1[T-1,b,k,i,j]*target_label[b,k]/B
            + sum_b logsumexp_label_by_W_hidden_hidden_1[T-1,b,i,j]/B
-(172)  loss_by_W_hidden_hidden_1[i,j] = loss_label_by_W_hidden_hidden_1[i,j]/2 + loss_position_by_W_hidden_hidden_1[i,j]
+(172)  loss_by_W_hidden_hidden_1[i,j] = loss_label_by_W_hidden_hidden_1[i,j]/2
+           + loss_position_by_W_hidden_hidden_1[i,j]
 (173)  loss_position_by_W_hidden_position_1[i,j] = sum_t,b,k 2*position_by_W_hidden_position_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
 (174)  loss_label_by_W_hidden_position_1[i,j] = -sum_b,k n_label_by_W_hidden_position_1[T-1,b,k,i,j]*target_label[b,k]/B
            + sum_b logsumexp_label_by_W_hidden_position_1[T-1,b,i,j]/B
-(175)  loss_by_W_hidden_position_1[i,j] = loss_label_by_W_hidden_position_1[i,j]/2 + loss_position_by_W_hidden_position_1[i,j]
+(175)  loss_by_W_hidden_position_1[i,j] = loss_label_by_W_hidden_position_1[i,j]/2
+           + loss_position_by_W_hidden_position_1[i,j]
 (176)  loss_position_by_W_hidden_position_3[i,j] = sum_t,b,k 2*position_by_W_hidden_position_3[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
 (177)  loss_label_by_W_hidden_position_3[i,j] = -sum_b,k n_label_by_W_hidden_position_3[T-1,b,k,i,j]*target_label[b,k]/B
            + sum_b logsumexp_label_by_W_hidden_position_3[T-1,b,i,j]/B
-(178)  loss_by_W_hidden_position_3[i,j] = loss_label_by_W_hidden_position_3[i,j]/2 + loss_position_by_W_hidden_position_3[i,j]
+(178)  loss_by_W_hidden_position_3[i,j] = loss_label_by_W_hidden_position_3[i,j]/2
+           + loss_position_by_W_hidden_position_3[i,j]
 (179)  loss_position_by_b_hidden[i] = sum_t,b,j 2*position_by_b_hidden[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
 (180)  loss_label_by_b_hidden[i] = -sum_b,j n_label_by_b_hidden[T-1,b,j,i]*target_label[b,j]/B
            + sum_b logsumexp_label_by_b_hidden[T-1,b,i]/B
@@ -303,7 +308,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
 (182)  loss_position_by_W_position_hidden[i,j] = sum_t,b,k 2*position_by_W_position_hidden[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
 (183)  loss_label_by_W_position_hidden[i,j] = -sum_b,k n_label_by_W_position_hidden[T-1,b,k,i,j]*target_label[b,k]/B
            + sum_b logsumexp_label_by_W_position_hidden[T-1,b,i,j]/B
-(184)  loss_by_W_position_hidden[i,j] = loss_label_by_W_position_hidden[i,j]/2 + loss_position_by_W_position_hidden[i,j]
+(184)  loss_by_W_position_hidden[i,j] = loss_label_by_W_position_hidden[i,j]/2
+           + loss_position_by_W_position_hidden[i,j]
 (185)  loss_position_by_b_position[i] = sum_t,b,j 2*position_by_b_position[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
 (186)  loss_label_by_b_position[i] = -sum_b,j n_label_by_b_position[T-1,b,j,i]*target_label[b,j]/B
            + sum_b logsumexp_label_by_b_position[T-1,b,i]/B

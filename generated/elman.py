@@ -14,7 +14,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 4, N_hidden = 8, N_output = 
           + sum_j W_hidden_hidden_1[i,j]*hidden[t-1,b,j] + b_hidden[i]
  (2)  hidden[t,b,i] = tanh(n_hidden[t,b,i])
  (3)  n_output[t,b,i] = sum_j W_output_hidden[i,j]*hidden[t,b,j] + b_output[i]
- (4)  logsumexp_output[t,b] = log sum_i exp(n_output[t,b,i])
+ (4)  logsumexp_output[t,b] = log(sum_i exp(n_output[t,b,i]))
  (5)  output[t,b,i] = exp(n_output[t,b,i] - logsumexp_output[t,b])
  (6)  loss = -sum_t,b,i n_output[t,b,i]*target_output[t,b,i]/(B*T)
           + sum_t,b logsumexp_output[t,b]/(B*T)

@@ -11,7 +11,7 @@ brackets is zero where the condition does not hold.
 t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_s = 3, N_h = 6, N_y = 2, N_K_1 = 4.
 
  (1)  n_a[t,b,i] = sum_j K[i,j]*h[t-1,b,j] + sum_j Q[i,j]*x[t,b,j]
- (2)  logsumexp_a[t,b] = log sum_i exp(n_a[t,b,i])
+ (2)  logsumexp_a[t,b] = log(sum_i exp(n_a[t,b,i]))
  (3)  a[t,b,i] = exp(n_a[t,b,i] - logsumexp_a[t,b])
  (4)  s[t,b,i] = sum_j S[i,j]*a[t,b,j]
  (5)  x_s[t,b,i] = x[t,b,i] [i <= N_x-1] + s[t,b,i-N_x] [i >= N_x]

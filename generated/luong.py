@@ -18,14 +18,14 @@ N_h = 4, N_att = 5, N_y = 4.
  (4)  h[t,b,i] = tanh(n_h[t,b,i])
  (5)  h_A[t,b,i] = sum_j A[j,i]*h[t,b,j]
  (6)  e[t,s,b] = sum_i enc[s,b,i]*h_A[t,b,i]
- (7)  logsumexp_a[t,b] = log sum_s exp(e[t,s,b])
+ (7)  logsumexp_a[t,b] = log(sum_s exp(e[t,s,b]))
  (8)  a[t,s,b] = exp(e[t,s,b] - logsumexp_a[t,b])
  (9)  c[t,b,i] = sum_s enc[s,b,i]*a[t,s,b]
 (10)  c_h[t,b,i] = c[t,b,i] [i <= N_enc-1] + h[t,b,i-N_enc] [i >= N_enc]
 (11)  n_att[t,b,i] = sum_j C[i,j]*c_h[t,b,j]
 (12)  att[t,b,i] = tanh(n_att[t,b,i])
 (13)  n_y[t,b,i] = sum_j W_y[i,j]*att[t,b,j]
-(14)  logsumexp_y[t,b] = log sum_i exp(n_y[t,b,i])
+(14)  logsumexp_y[t,b] = log(sum_i exp(n_y[t,b,i]))
 (15)  y[t,b,i] = exp(n_y[t,b,i] - logsumexp_y[t,b])
 (16)  loss = -sum_t,b,i n_y[t,b,i]*target_y[t,b,i]/(B*T) + sum_t,b logsumexp_y[t,b]/(B*T)
 (17)  d_n_y[t,b,i] = (y[t,b,i] - target_y[t,b,i])/(B*T)

@@ -34,7 +34,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
 (16)  back[t,b,i] = n_back[t,b,i]*(1 - z_back[t,b,i]) + back[t+1,b,i]*z_back[t,b,i]
 (17)  n_label[b,i] = sum_j W_label_forth_last[i,j]*forth[T-1,b,j]
           + sum_j W_label_back_first[i,j]*back[0,b,j] + b_label[i]
-(18)  logsumexp_label[b] = log sum_i exp(n_label[b,i])
+(18)  logsumexp_label[b] = log(sum_i exp(n_label[b,i]))
 (19)  label[b,i] = exp(n_label[b,i] - logsumexp_label[b])
 (20)  loss = -sum_b,i n_label[b,i]*target_label[b,i]/B + sum_b logsumexp_label[b]/B
 (21)  d_n_label[b,i] = (label[b,i] - target_label[b,i])/B

@@ -29,7 +29,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_context = 3, N_hidden = 5, N_out
  (9)  c_hidden[t,b,i] = c_hidden[t-1,b,i]*f_hidden[t,b,i] + g_hidden[t,b,i]*i_hidden[t,b,i]
 (10)  hidden[t,b,i] = o_hidden[t,b,i]*tanh(c_hidden[t,b,i])
 (11)  n_output[t,b,i] = sum_j W_output_hidden[i,j]*hidden[t,b,j] + b_output[i]
-(12)  logsumexp_output[t,b] = log sum_i exp(n_output[t,b,i])
+(12)  logsumexp_output[t,b] = log(sum_i exp(n_output[t,b,i]))
 (13)  output[t,b,i] = exp(n_output[t,b,i] - logsumexp_output[t,b])
 (14)  loss = -sum_t,b,i n_output[t,b,i]*target_output[t,b,i]/(B*T)
           + sum_t,b logsumexp_output[t,b]/(B*T)

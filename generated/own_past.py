@@ -12,7 +12,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_h = 4.
 
  (1)  Q_x[t,b,i] = sum_j Q[i,j]*x[t,b,j]
  (2)  e[t,s,b] = sum_i h[s,b,i]*Q_x[t,b,i]
- (3)  logsumexp_a[t,b] = log sum_s exp(e[t,s,b]) [s <= t-1]
+ (3)  logsumexp_a[t,b] = log(sum_s exp(e[t,s,b]) [s <= t-1])
  (4)  a[t,s,b] = exp(e[t,s,b] - logsumexp_a[t,b]) [s <= t-1]
  (5)  c[t,b,i] = sum_s h[s,b,i]*a[t,s,b] [s <= t-1]
  (6)  n_h[t,b,i] = sum_j W[i,j]*x[t,b,j] + sum_j U[i,j]*h[t-1,b,j] + sum_j C[i,j]*c[t,b,j]

@@ -14,13 +14,13 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
  (1)  q1[t,b,i] = sum_j Q1[i,j]*x[t,b,j]
  (2)  k1[t,b,i] = sum_j K1[i,j]*x[t,b,j]
  (3)  v1[t,b,i] = sum_j V1[i,j]*x[t,b,j]
- (4)  e1[t,s,b] = sum_i 0.7071067811865476*k1[s,b,i]*q1[t,b,i]
- (5)  e2[t,s,b] = sum_i 0.7071067811865476*k1[s,b,i+2]*q1[t,b,i+2]
+ (4)  e1[t,s,b] = sum_i 0.7071067811865476*k1[s,b,i]*q1[t,b,i] [i <= 1]
+ (5)  e2[t,s,b] = sum_i 0.7071067811865476*k1[s,b,i+2]*q1[t,b,i+2] [i <= 1]
  (6)  n_a1[t,s,b] = e1[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
- (7)  logsumexp_a1[t,b] = log sum_s exp(n_a1[t,s,b])
+ (7)  logsumexp_a1[t,b] = log(sum_s exp(n_a1[t,s,b]))
  (8)  a1[t,s,b] = valid[s,b]*exp(n_a1[t,s,b] - logsumexp_a1[t,b])
  (9)  n_a2[t,s,b] = e2[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
-(10)  logsumexp_a2[t,b] = log sum_s exp(n_a2[t,s,b])
+(10)  logsumexp_a2[t,b] = log(sum_s exp(n_a2[t,s,b]))
 (11)  a2[t,s,b] = valid[s,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
 (12)  o1[t,b,i] = sum_s v1[s,b,i]*a1[t,s,b] [i <= 1] + sum_s v1[s,b,i]*a2[t,s,b] [i >= 2]
 (13)  n_h[t,b,i] = x[t,b,i] + sum_j O1[i,j]*o1[t,b,j]
@@ -30,11 +30,11 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
 (17)  q2[t,b,i] = sum_j Q2[i,j]*h[t,b,j]
 (18)  k2[t,b,i] = sum_j K2[i,j]*h[t,b,j]
 (19)  v2[t,b,i] = sum_j V2[i,j]*h[t,b,j]
-(20)  e3[t,s,b] = sum_i 0.7071067811865476*k2[s,b,i]*q2[t,b,i]
-(21)  e4[t,s,b] = sum_i 0.7071067811865476*k2[s,b,i+2]*q2[t,b,i+2]
-(22)  logsumexp_a3[t,b] = log sum_s exp(e3[t,s,b]) [s <= t]
+(20)  e3[t,s,b] = sum_i 0.7071067811865476*k2[s,b,i]*q2[t,b,i] [i <= 1]
+(21)  e4[t,s,b] = sum_i 0.7071067811865476*k2[s,b,i+2]*q2[t,b,i+2] [i <= 1]
+(22)  logsumexp_a3[t,b] = log(sum_s exp(e3[t,s,b]) [s <= t])
 (23)  a3[t,s,b] = exp(e3[t,s,b] - logsumexp_a3[t,b]) [s <= t]
-(24)  logsumexp_a4[t,b] = log sum_s exp(e4[t,s,b]) [s <= t]
+(24)  logsumexp_a4[t,b] = log(sum_s exp(e4[t,s,b]) [s <= t])
 (25)  a4[t,s,b] = exp(e4[t,s,b] - logsumexp_a4[t,b]) [s <= t]
 (26)  o2[t,b,i] = sum_s v2[s,b,i]*a3[t,s,b] [i <= 1, s <= t]
           + sum_s v2[s,b,i]*a4[t,s,b] [i >= 2, s <= t]
@@ -43,7 +43,7 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
 (29)  valid_y[b,i] = sum_t valid[t,b]*y[t,b,i]
 (30)  pooled[b,i] = valid_y[b,i]/count[b]
 (31)  n_label[b,i] = sum_j W[i,j]*pooled[b,j] + b[i]
-(32)  logsumexp_label[b] = log sum_i exp(n_label[b,i])
+(32)  logsumexp_label[b] = log(sum_i exp(n_label[b,i]))
 (33)  label[b,i] = exp(n_label[b,i] - logsumexp_label[b])
 (34)  total_weight_y = sum_t,b valid[t,b]
 (35)  loss_y = sum_t,b,i valid[t,b]*(y[t,b,i] - target_y[t,b,i])^2/(N_x*total_weight_y)

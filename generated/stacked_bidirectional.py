@@ -85,7 +85,7 @@ N_back2 = 3, N_output = 5.
            + state_back2[t+1,b,i]*(1 - valid[t,b])
  (41)  n_output[t,b,i] = sum_j W_output_forth2[i,j]*forth2[t,b,j]
            + sum_j W_output_back2[i,j]*back2[t,b,j] + b_output[i]
- (42)  logsumexp_output[t,b] = log sum_i exp(n_output[t,b,i])
+ (42)  logsumexp_output[t,b] = log(sum_i exp(n_output[t,b,i]))
  (43)  output[t,b,i] = exp(n_output[t,b,i] - logsumexp_output[t,b])
  (44)  forth[t,b,i] = state_forth[t,b,i]*valid[t,b]
  (45)  back[t,b,i] = state_back[t,b,i]*valid[t,b]

@@ -18,7 +18,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_frame = 6, N_phone = 8, N_word =
           + sum_j W_word_phone_1[i,j]*phone[t-1,b,j] + sum_j W_word_phone_2[i,j]*phone[t-2,b,j]
           + sum_j W_word_phone_3[i,j]*phone[t-3,b,j] + sum_j W_word_phone_4[i,j]*phone[t-4,b,j]
           + b_word[i]
- (4)  logsumexp_word[t,b] = log sum_i exp(n_word[t,b,i])
+ (4)  logsumexp_word[t,b] = log(sum_i exp(n_word[t,b,i]))
  (5)  word[t,b,i] = exp(n_word[t,b,i] - logsumexp_word[t,b])
  (6)  loss = -sum_t,b,i n_word[t,b,i]*target_word[t,b,i]/(B*T)
           + sum_t,b logsumexp_word[t,b]/(B*T)

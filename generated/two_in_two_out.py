@@ -21,7 +21,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_speed = 1, N_sensors = 3, N_stat
           + sum_j W_force_speed[i,j]*speed[t,b,j] + b_force[i]
  (4)  n_mode[t,b,i] = sum_j W_mode_state[i,j]*state[t,b,j]
           + sum_j W_mode_force[i,j]*force[t,b,j] + b_mode[i]
- (5)  logsumexp_mode[t,b] = log sum_i exp(n_mode[t,b,i])
+ (5)  logsumexp_mode[t,b] = log(sum_i exp(n_mode[t,b,i]))
  (6)  mode[t,b,i] = exp(n_mode[t,b,i] - logsumexp_mode[t,b])
  (7)  loss_force = sum_t,b,i huber(force[t,b,i] - target_force[t,b,i], 1/2)/(B*N_force*T)
  (8)  loss_mode = -sum_b,i n_mode[T-1,b,i]*target_mode[b,i]/B + sum_b logsumexp_mode[T-1,b]/B

@@ -1,0 +1,37 @@
+"""Where a generated module computes which equation, and the sections of further derivatives."""
+
+from __future__ import annotations
+
+import re
+
+from codegen.extras import Extended
+from derive.reading.document import Section
+from derive.system import System
+
+_NUMBER = re.compile(r"#\s*\((\d+)\)")
+
+
+def places(module: str, system: System) -> dict[str, tuple[int, ...]]:
+    """The lines of a module, from 1, that compute each quantity of its system."""
+    named = {e.number: e.quantity.name for e in system.equations}
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(module.splitlines(), 1):
+        match = _NUMBER.search(line)
+        if match and int(match[1]) in named:
+            found.setdefault(named[int(match[1])], []).append(number)
+    return {name: tuple(lines) for name, lines in found.items()}
+
+
+def further_sections(extended: Extended) -> tuple[Section, ...]:
+    """The equations of the extras: those of each part, and what no part has."""
+    system = extended.system
+    sections = [
+        Section(part.about.rstrip("."), tuple(system.definitions[n] for n in part.quantities))
+        for part in extended.parts
+    ]
+    taken = {e.quantity.name for s in sections for e in s.equations}
+    base = len(extended.base.equations)
+    rest = tuple(e for e in system.equations[base:] if e.quantity.name not in taken)
+    if rest:
+        sections.append(Section("Sensitivities, for real-time recurrent learning", rest))
+    return tuple(s for s in sections if s.equations)

@@ -1,0 +1,162 @@
+"""A network as one self-contained page: picture, equations, code, and the result of its check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from codegen.check import Result
+from codegen.templating import page_environment
+from derive.drawing import network_graph, svg
+from derive.reading.article import runs, symbol_box
+from derive.reading.boxes import Box, Digits, Mark, Name, listed, row
+from derive.reading.document import Cost, Document, Explanation, Section
+from derive.reading.lines import Typeset, broken
+from derive.reading.mathml import mathml
+from derive.reading.names import length
+from derive.reading.typeset import Typesetter
+from derive.syntax import Node, Number
+from derive.system import System
+
+# A right side is broken at this many quads: what a page holds beside a left side.
+ROOM = 34.0
+_COMMENT = re.compile(r"(#\s*)\((\d+)\)")
+_REFERENCE = re.compile(r"\((\d+)\)")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula on the page: its two sides, and which lines of code compute it."""
+
+    number: int
+    left: Markup
+    right: tuple[Markup, ...]
+    first: int = 0
+    lines: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a derivation on the page."""
+
+    rule: str
+    words: Markup
+    formulas: tuple[Formula, ...]
+
+
+def report(document: Document, module: str, results: Iterable[Result]) -> str:
+    """The page: HTML without scripts, with its style, MathML and SVG in it.
+
+    `module` is the source of the generated module, `results` are those of `codegen.check.check`.
+    """
+    system, typesetter = document.system, document.typesetter
+    results = tuple(results)
+    numbers = {e.number for section in document.sections for e in section.equations}
+    symbols = [
+        (_math(symbol_box(q, typesetter)), q.name, q.role or q.kind, system.shape(q))
+        for q in document.symbols
+    ]
+    return (
+        page_environment()
+        .get_template("report.html.jinja")
+        .render(
+            name=system.name,
+            parameters=system.parameter_count,
+            picture=Markup(svg(network_graph(system))),
+            legend=document.legend,
+            ranges=_math(listed(_ranges(system), ";")),
+            sizes=[(_math(length(str(s))), n) for s, n in system.sizes.items()],
+            symbols=[(s, n, what, ", ".join(map(str, shape))) for s, n, what, shape in symbols],
+            sections=[(s.heading, _formulas(s, document)) for s in document.sections],
+            explanations=[(e.name, _steps(e)) for e in document.explanations],
+            costs=[_cost(c, system) for c in document.costs],
+            results=[
+                ("ok" if r.passed else "wrong", r.about, r.name, f"{r.error:.1e}", r.method)
+                for r in results
+            ],
+            verdict=_verdict(results),
+            code=[_code(line, numbers) for line in module.splitlines()],
+        )
+    )
+
+
+def _math(box: Box, *, display: bool = False) -> Markup:
+    return Markup(mathml(box, display=display))
+
+
+def _ranges(system: System) -> list[Box]:
+    """t = 0, ..., T-1, and b."""
+    axes = [(size.name.lower(), size.name) for size in system.lengths] + [("b", "B")]
+    dots = (Mark("="), Digits("0"), Mark(","), Mark("…"), Mark(","))
+    return [row(Name(t), *dots, Name(size), Mark("-"), Digits("1")) for t, size in axes]
+
+
+def _formulas(section: Section, document: Document) -> list[Formula]:
+    pairs = zip(document.typeset(section), section.equations, strict=True)
+    return [_formula(f, document.places.get(e.quantity.name, ())) for f, e in pairs]
+
+
+def _formula(typeset: Typeset, lines: tuple[int, ...] = ()) -> Formula:
+    first, *others = broken(typeset, ROOM)
+    # Behind an empty name a sign is one between two terms, and is spaced so.
+    right = (row(Mark("="), first), *(row(Name(""), line) for line in others))
+    return Formula(
+        typeset.number,
+        _math(typeset.left, display=True),
+        tuple(_math(line, display=True) for line in right),
+        lines[0] if lines else 0,
+        runs(lines).replace("--", "–"),
+    )
+
+
+def _steps(explanation: Explanation) -> list[Step]:
+    typesetter = Typesetter(explanation.system)
+    found = []
+    for step in explanation.steps:
+        words = Markup(_REFERENCE.sub(r'(<a href="#eq-\1">\1</a>)', str(escape(step.words))))
+        if step.subject is not None:
+            words = Markup("For {}. {}").format(_math(typesetter.box(step.subject)), words)
+        if step.conditions:
+            conditions = _math(listed(map(typesetter.comparison, step.conditions)))
+            words = Markup("{} Of the ranges [{}] is left.").format(words, conditions)
+        formulas = tuple(
+            _formula(typesetter.formula(f.left, f.right, f.number)) for f in step.formulas
+        )
+        found.append(Step(step.rule.capitalize(), words, formulas))
+    return found
+
+
+def _cost(cost: Cost, system: System) -> tuple[str, list[Markup], list[Markup]]:
+    return cost.about, _sum(cost.formula, system), _sum(cost.number, system)
+
+
+def _sum(node: Node, system: System) -> list[Markup]:
+    typeset = Typesetter(system).formula(Number("", ""), node)
+    return [_math(line) for line in broken(typeset, ROOM)]
+
+
+def _verdict(results: tuple[Result, ...]) -> str:
+    if not results:
+        return "The module has not been checked."
+    wrong = [r for r in results if not r.passed]
+    if wrong:
+        return f"{len(wrong)} of {len(results)} comparisons fail."
+    worst = max(results, key=lambda r: r.error / r.tolerance)
+    return (
+        f"All {len(results)} comparisons agree; the worst is the {worst.about} {worst.name}, "
+        f"with a relative error of {worst.error:.1e} (tolerance {worst.tolerance:.0e})."
+    )
+
+
+def _code(line: str, numbers: set[int]) -> Markup:
+    """A line of code, the number of its equation a link to it."""
+
+    def link(match: re.Match[str]) -> str:
+        if int(match[2]) not in numbers:
+            return match[0]
+        return f'{match[1]}(<a href="#eq-{match[2]}">{match[2]}</a>)'
+
+    return Markup(_COMMENT.sub(link, str(escape(line)), count=1))

@@ -1,0 +1,90 @@
+"""Whether two equations say the same, whatever their letters and the order of their terms."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sympy as sp
+
+from derive.bounds import Index, prune
+from derive.canonical import counted
+from derive.errors import InternalError
+from derive.system import Equation, Term
+
+# A term without its coefficient: a product, its sums with their ranges, its conditions.
+Key = tuple[str, ...]
+MAX_SUMS = 7
+
+
+def same(left: Equation, right: Equation) -> bool:
+    """Whether two equations define the same quantity by the same sum, after multiplying out."""
+    return left.quantity == right.quantity and terms_of(left) == terms_of(right)
+
+
+def terms_of(equation: Equation) -> dict[Key, sp.Expr]:
+    """The multiplied-out terms of an equation in canonical letters, each with its coefficient."""
+    found: dict[Key, sp.Expr] = {}
+    for term in equation.terms:
+        for piece in _monomials(term):
+            piece = counted(_tightened(piece, equation))
+            coefficient, key = _canonical(piece, equation)
+            found[key] = sp.expand(found.get(key, sp.Integer(0)) + coefficient)
+    return {key: value for key, value in found.items() if value != 0}
+
+
+def _monomials(term: Term) -> Iterator[Term]:
+    if term.reduction != "sum":
+        yield term
+        return
+    for monomial in sp.Add.make_args(sp.expand(term.factor)):
+        yield replace(term, factor=monomial)
+
+
+def _tightened(term: Term, equation: Equation) -> Term:
+    """The term with conditions on a single index of its sums as the range of that index."""
+    sums = {index.symbol: index for index in term.sums}
+    rest = []
+    for bound in prune(term.bounds, equation.box(term)):
+        alone = [s for s in sums if bound.coeff(s) != 0]
+        others = bound.free_symbols & {i.symbol for i in equation.box(term)} - set(alone)
+        if len(alone) == 1 and not others and abs(bound.coeff(alone[0])) == 1:
+            index = sums[alone[0]]
+            c = bound.coeff(index.symbol)
+            limit = sp.expand(index.symbol - bound / c)
+            sums[index.symbol] = replace(index, high=limit) if c < 0 else replace(index, low=limit)
+        else:
+            rest.append(bound)
+    return replace(term, sums=tuple(sums.values()), bounds=tuple(rest))
+
+
+def _canonical(term: Term, equation: Equation) -> tuple[sp.Expr, Key]:
+    """The coefficient, and the rest in the letters that make it come first of all."""
+    coefficient, factor = term.factor.as_coeff_Mul()
+    if term.reduction != "sum":
+        coefficient, factor = sp.Integer(1), term.factor
+    left = {old.symbol: _letter(f"left{n}") for n, old in enumerate(equation.indices)}
+    if len(term.sums) > MAX_SUMS:
+        raise InternalError(f"a term with {len(term.sums)} sums is not compared")
+    keys = []
+    for order in itertools.permutations(range(len(term.sums))):
+        mapping = dict(left)
+        mapping |= {i.symbol: _letter(f"sum{n}") for n, i in zip(order, term.sums, strict=True)}
+        sums = sorted(_range_text(i, mapping) for i in term.sums)
+        bounds = sorted(str(sp.expand(e.xreplace(mapping))) for e in term.bounds)
+        equals = sorted(
+            min(str(sp.expand(sign * e.xreplace(mapping))) for sign in (1, -1)) for e in term.equals
+        )
+        product = str(factor.xreplace(mapping))
+        keys.append((term.reduction, product, *sums, "|", *bounds, "|", *equals))
+    return coefficient, min(keys)
+
+
+def _letter(name: str) -> sp.Symbol:
+    return sp.Symbol(f"_{name}", integer=True)
+
+
+def _range_text(index: Index, mapping: dict[sp.Symbol, sp.Symbol]) -> str:
+    limits = (e.xreplace(mapping) for e in (index.low, index.high))
+    return f"{mapping[index.symbol]} {index.kind} {' '.join(map(str, limits))}"

@@ -1,0 +1,1 @@
+"""Equations for people: notations write syntax trees, printers lay them out."""

@@ -1,0 +1,166 @@
+"""A document as LaTeX: an article that compiles by itself, or its equations alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from derive.drawing import network_graph, tikz
+from derive.reading.boxes import Box, listed
+from derive.reading.document import Document, Explanation
+from derive.reading.explain import Step
+from derive.reading.latex import aligned, escaped, latex
+from derive.reading.lines import WIDTH, broken
+from derive.reading.names import length
+from derive.reading.typeset import Typesetter
+from derive.syntax import Number, Reference
+from derive.system import Quantity
+
+PREAMBLE = r"""\documentclass{article}
+\usepackage{amsmath,amssymb}
+\usepackage[margin=2cm]{geometry}
+\usepackage{longtable}
+\usepackage{tikz}
+\usetikzlibrary{arrows.meta}
+\allowdisplaybreaks
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{4pt}
+\raggedright
+\raggedbottom"""
+
+
+def article(document: Document) -> str:
+    """A complete article."""
+    system = document.system
+    parts = [
+        PREAMBLE,
+        rf"\title{{{_text(system.name)}}}",
+        r"\date{}",
+        r"\begin{document}",
+        r"\maketitle",
+        *_introduction(document),
+        r"\begin{center}",
+        tikz(network_graph(system)).strip(),
+        r"\end{center}",
+        *_symbols(document),
+    ]
+    for section in document.sections:
+        parts += [rf"\section*{{{_text(section.heading)}}}", aligned(document.typeset(section))]
+    for explanation in document.explanations:
+        parts += _explained(explanation)
+    parts += [*_costs(document), *_places(document), r"\end{document}", ""]
+    return "\n".join(parts)
+
+
+def fragment(document: Document) -> str:
+    """The equations alone, to be read by \\input; labels begin with the network's name."""
+    formulas = [f for section in document.sections for f in document.typeset(section)]
+    about = f"% {document.system.name}: needs \\usepackage{{amsmath,amssymb}}; labels are"
+    prefix = document.system.name
+    return f"{about} {prefix}:1, {prefix}:2, ...\n{aligned(formulas, prefix)}\n"
+
+
+def _introduction(document: Document) -> Iterator[str]:
+    system = document.system
+    if document.description:
+        yield _text(document.description) + "\n"
+    steps = ", ".join(
+        rf"${size.name.lower()} = 0, \ldots, {latex(length(str(size)))}-1$"
+        for size in system.lengths
+    )
+    sizes = ", ".join(rf"${latex(length(str(s)))} = {n}$" for s, n in system.sizes.items())
+    yield rf"Steps {steps}; sequences $b = 0, \ldots, B-1$; sizes {sizes}."
+    yield rf"Notation: {_text(document.legend)}."
+    yield (
+        "Values before the first step and after the last are given, $k$ counts them. A term with "
+        "a condition in brackets is zero where the condition does not hold."
+    )
+
+
+def _text(text: str) -> str:
+    return escaped(text)
+
+
+def _code(text: str) -> str:
+    """A name as in the code; it may be broken after an underscore."""
+    return rf"\texttt{{{escaped(text)}}}".replace(r"\_", r"\_\allowbreak{}")
+
+
+def symbol_box(quantity: Quantity, typesetter: Typesetter) -> Box:
+    """A quantity at its customary indices, as the notation writes it."""
+    return typesetter.reference(Reference(quantity.name, None, ""))
+
+
+def _symbols(document: Document) -> Iterator[str]:
+    typesetter, system = document.typesetter, document.system
+    yield r"\section*{Symbols}"
+    yield r"\begin{longtable}{lp{4.2cm}p{5.2cm}l}"
+    yield r"symbol & in code & is & shape \\ \hline \endhead"
+    for quantity in document.symbols:
+        shape = ", ".join(map(str, system.shape(quantity)))
+        yield (
+            rf"${latex(symbol_box(quantity, typesetter))}$ & {_code(quantity.name)} & "
+            rf"{_text(quantity.role or quantity.kind)} & $({shape})$ \\"
+        )
+    yield r"\end{longtable}"
+
+
+def _explained(explanation: Explanation) -> Iterator[str]:
+    yield rf"\section*{{The derivative by {_code(explanation.name)}, step by step}}"
+    typesetter = Typesetter(explanation.system)
+    yield r"\begin{enumerate}"
+    for step in explanation.steps:
+        yield rf"\item \emph{{{_text(step.rule).capitalize()}.}} {_words(step, typesetter)}"
+        yield aligned((typesetter.formula(f.left, f.right, f.number) for f in step.formulas), "")
+    yield r"\end{enumerate}"
+
+
+def _words(step: Step, typesetter: Typesetter) -> str:
+    words = re.sub(r"\((\d+)\)", r"(\\ref{eq:\1})", _text(step.words))
+    if step.subject is not None:
+        words = rf"For ${latex(typesetter.box(step.subject))}$. {words}"
+    if step.conditions:
+        found = latex(listed(map(typesetter.comparison, step.conditions)))
+        words += rf" Of the ranges $[{found}]$ is left."
+    return words
+
+
+def _costs(document: Document) -> Iterator[str]:
+    typesetter = Typesetter(document.system)
+    yield r"\section*{Cost}"
+    for row in document.costs:
+        yield rf"\par {_text(row.about)}:"
+        for node in (row.formula, row.number):
+            formula = typesetter.formula(Number("", ""), node)
+            code = r" \\ & \quad {} ".join(latex(line) for line in broken(formula, WIDTH))
+            yield rf"\begin{{align*}} & {code} \end{{align*}}"
+
+
+def _places(document: Document) -> Iterator[str]:
+    """The equations, and the lines of the generated module that compute them."""
+    if not document.places:
+        return
+    yield r"\section*{Equations in the generated module}"
+    yield rf"Lines of {_code(document.system.name + '.py')} that compute each equation."
+    yield r"\begin{longtable}{rlp{8cm}}"
+    yield r"equation & computes & lines \\ \hline \endhead"
+    for section in document.sections:
+        for equation in section.equations:
+            found = document.places.get(equation.quantity.name)
+            if found:
+                yield (
+                    rf"(\ref{{eq:{equation.number}}}) & {_code(equation.quantity.name)} & "
+                    rf"{runs(found)} \\"
+                )
+    yield r"\end{longtable}"
+
+
+def runs(numbers: tuple[int, ...]) -> str:
+    """Line numbers with runs drawn together: 12, 20--24."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}--{r[-1]}" for r in found)

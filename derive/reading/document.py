@@ -1,0 +1,158 @@
+"""What a document about a network holds, before it is an article, a page or Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import sympy as sp
+
+from derive.cost import cost
+from derive.inline import compact
+from derive.reading.explain import Formula, Step, explain
+from derive.reading.index import expression
+from derive.reading.lines import Typeset
+from derive.reading.notations import Notation, notation
+from derive.reading.typeset import Typesetter
+from derive.syntax import Node
+from derive.system import Equation, Kind, Quantity, System
+
+# What stands for whatever else: a sequence of headings, each with the kinds of what it lists.
+HEADINGS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
+    ("Forward equations", ("signal",)),
+    ("Loss", ("loss",)),
+    ("Explicit derivatives within a step", ("static",)),
+    ("Adjoint equations", ("adjoint",)),
+    ("Gradients", ("gradient",)),
+)
+LISTED: tuple[Kind, ...] = ("input", "mask", "target", "weight", "signal", "loss", "parameter")
+
+
+@dataclass(frozen=True)
+class Section:
+    """Equations under one heading."""
+
+    heading: str
+    equations: tuple[Equation, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The derivation of the loss's derivative by one quantity, in a system's own equations."""
+
+    name: str
+    steps: tuple[Step, ...]
+    system: System
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a part of the computation takes, as formulas in T, B and the sizes, and with these."""
+
+    about: str
+    formula: Node
+    number: Node
+
+
+@dataclass(frozen=True)
+class Document:
+    """A network to read about: its system in one notation, and what is said of it.
+
+    `places` gives for each quantity the lines of the generated module that compute it.
+    """
+
+    system: System
+    notation: Notation
+    sections: tuple[Section, ...]
+    explanations: tuple[Explanation, ...] = ()
+    places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def typesetter(self) -> Typesetter:
+        return self.notation.typesetter(self.system)
+
+    def typeset(self, section: Section) -> tuple[Typeset, ...]:
+        """The equations of a section, set in the document's notation."""
+        typesetter, statement = self.typesetter, self.notation.statement
+        return tuple(
+            typesetter.statement(statement(e, self.system), e.number) for e in section.equations
+        )
+
+    @property
+    def symbols(self) -> tuple[Quantity, ...]:
+        """The quantities of the table of symbols."""
+        return tuple(q for q in self.system.quantities.values() if q.kind in LISTED)
+
+    @property
+    def costs(self) -> tuple[Cost, ...]:
+        """Multiplications and additions, and the numbers that are kept."""
+        forward = self.system.forward()
+        backward = [e for s in self.sections for e in s.equations if e not in forward.equations]
+        signals = [q for q in forward.of_kind("signal") if q.axes]
+        kept = sp.Add(*(sp.Mul(*(a.size for a in q.axes)) for q in signals))
+        rows = (
+            ("forward, products and sums", cost(forward.equations)),
+            ("derivatives, products and sums", cost(backward)),
+            ("numbers kept for the derivatives", sp.expand(kept)),
+        )
+        sizes = dict(self.system.sizes)
+        return tuple(
+            Cost(about, expression(formula), expression(sp.expand(formula.subs(sizes))))
+            for about, formula in rows
+        )
+
+    @property
+    def legend(self) -> str:
+        """What the indices run over, in a sentence without formulas."""
+        return self.notation.about
+
+
+def document(
+    system: System,
+    *,
+    style: str = "index",
+    more: Iterable[Section] = (),
+    explained: Sequence[str] = (),
+    places: Mapping[str, tuple[int, ...]] | None = None,
+    compacted: bool = False,
+    description: str = "",
+) -> Document:
+    """A document about a system that holds its own adjoint. Raises UserError.
+
+    `style` names a notation; `more` are sections of further derivatives; `explained` names the
+    quantities whose derivatives are derived step by step; with `compacted` the derivatives by net
+    inputs stand where they are read.
+    """
+    chosen = notation(style)
+    shown = {e.quantity.name for section in more for e in section.equations}
+    explanations = tuple(Explanation(n, explain(n, system), system) for n in explained)
+    original = system
+    if compacted:
+        system = compact(system)
+    base = [e for e in system.equations if e.quantity.name not in shown]
+    prepared = chosen.prepared(system)
+    if prepared is not system and not shown:
+        system = prepared
+        base = list(system.equations)
+    if system is not original:
+        explanations = tuple(_forward_numbers(e) for e in explanations)
+    found = (
+        Section(heading, tuple(e for e in base if e.quantity.kind in kinds))
+        for heading, kinds in HEADINGS
+    )
+    sections = (*(s for s in found if s.equations), *more)
+    return Document(system, chosen, sections, explanations, places or {}, description)
+
+
+def _forward_numbers(explanation: Explanation) -> Explanation:
+    """The explanation with the numbers of forward equations alone: others have changed."""
+    count = len(explanation.system.forward().equations)
+
+    def renumbered(formula: Formula) -> Formula:
+        return formula if formula.number <= count else replace(formula, number=0)
+
+    steps = tuple(
+        replace(step, formulas=tuple(map(renumbered, step.formulas))) for step in explanation.steps
+    )
+    return replace(explanation, steps=steps)

@@ -1,0 +1,468 @@
+"""Printed equations back to equations: what the printers write is read as the same system.
+
+The quantities are declared: a reader makes equations between them, and nothing else. A mention
+with all its subscripts is index notation; in matrix notation those of sequences and units are
+left out, and products say how units are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeGuard
+
+import sympy as sp
+
+from derive.bounds import Index, prune
+from derive.constants import exact_number
+from derive.errors import InternalError, UserError, did_you_mean, shown
+from derive.functions import PRIMITIVES
+from derive.language import parse_derived
+from derive.reading.index import MEANING
+from derive.reading.rank import is_indexed, rank
+from derive.syntax import (
+    Binary,
+    Call,
+    Comparison,
+    Negative,
+    Node,
+    Number,
+    Part,
+    Reference,
+    Statement,
+    Subscript,
+    Sum,
+    Transpose,
+    Where,
+    addends,
+    children,
+    factors,
+)
+from derive.system import Axis, B, Equation, Quantity, System, Term, fresh, index_symbol
+
+At = tuple[sp.Expr, ...]
+
+
+def read_equations(text: str, system: System) -> tuple[Equation, ...]:
+    """The equations of a printed text, between the quantities of `system`.
+
+    Raises UserError where the text names what the system has not, or does not fit its axes.
+    """
+    reader = _Reader(system)
+    return tuple(reader.equation(s, n) for n, s in enumerate(parse_derived(text), 1))
+
+
+class _Reader:
+    """Reads statements between the quantities of one system."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        axes = [axis for q in system.quantities.values() for axis in q.axes]
+        symbols = {s for axis in axes for s in axis.size.free_symbols}
+        self.lengths = {s.name: s for s in (*symbols, *system.sizes, *system.free, B)}
+
+    def equation(self, statement: Statement, number: int) -> Equation:
+        quantity = self.quantity(statement.target)
+        indices = self._left(quantity, statement.target)
+        terms = (
+            _TermReader(self, indices, sign).term(node)
+            for sign, node in _signed(statement.expression)
+        )
+        return Equation(number, quantity, indices, tuple(t for t in terms if t.factor != 0))
+
+    def quantity(self, reference: Reference) -> Quantity:
+        found = self.system.quantities.get(reference.name)
+        if found is None:
+            near = did_you_mean(reference.name, self.system.quantities)
+            raise UserError(
+                f"there is no quantity {shown(reference.name)}{near}",
+                place=reference.at,
+                remedy="name one of the system's",
+            )
+        return found
+
+    @staticmethod
+    def _left(quantity: Quantity, target: Reference) -> tuple[Index, ...]:
+        subscripts = target.subscripts or ()
+        usual = quantity.canonical_indices()
+        if not is_indexed(target, quantity):
+            usual = tuple(i for i in usual if i.kind in ("time", "delay"))
+        names = [s.name for s in subscripts]
+        plain = all(s.name and not s.offset and not s.also for s in subscripts)
+        if len(names) != len(usual) or not plain or len(set(names)) < len(names):
+            letters = ",".join(i.symbol.name for i in quantity.canonical_indices())
+            raise UserError(
+                f"the left side {quantity.name!r} needs a letter for each axis",
+                place=target.at,
+                remedy=f"write {quantity.name}[{letters}]" if letters else f"write {quantity.name}",
+            )
+        given = iter(names)
+        indices: list[Index] = []
+        for axis in quantity.axes:
+            written = is_indexed(target, quantity) or axis.kind in ("time", "delay")
+            taken = [i.symbol for i in indices]
+            symbol = index_symbol(str(next(given))) if written else fresh(axis.kind, taken)
+            indices.append(axis.index(symbol))
+        return tuple(indices)
+
+
+class _TermReader:
+    """Reads one term: its sums are those that are written, and those of its products."""
+
+    def __init__(self, reader: _Reader, left: tuple[Index, ...], sign: int) -> None:
+        self._reader = reader
+        self._quantities = reader.system.quantities
+        self._left = left
+        self._sign = sign
+        self._known = {i.symbol.name: i for i in left}
+        self._sums: list[Index] = []
+        self._ties: list[sp.Expr] = []
+
+    def term(self, node: Node) -> Term:
+        conditions: tuple[Comparison, ...] = ()
+        inner = _exponentials(node)
+        reduction = inner is not None
+        node = node if inner is None else inner
+        while isinstance(node, Negative | Where):
+            if isinstance(node, Negative):
+                self._sign = -self._sign
+            else:
+                conditions += node.conditions
+            node = node.operand
+        if isinstance(node, Sum):
+            for letter in node.letters:
+                self._add(self._summed(letter, node, conditions))
+            node = node.operand
+        at = self._units(node)
+        if reduction:
+            # Of log(sum(exp(z))) the normal form has z alone.
+            assert isinstance(node, Call)
+            if node.function == "sum":
+                node = node.arguments[0]
+                at = self._fresh(node)
+            assert isinstance(node, Call)
+            node = node.arguments[0]
+        factor = self.value(node, at)
+        bounds, equals = self._conditions(conditions)
+        return Term(
+            self._sign * factor,
+            tuple(self._sums),
+            prune(bounds, (*self._left, *self._sums)),
+            (*equals, *self._ties),
+            "logsumexp" if reduction else "sum",
+        )
+
+    def _units(self, node: Node) -> At:
+        """The unit indices at which a term in matrix notation is read."""
+        units = tuple(i.symbol for i in self._left if i.kind == "feature")
+        found = rank(node, self._quantities)
+        if found == 0:
+            return ()
+        if found != len(units):
+            raise UserError(
+                f"a term has {found} axes of units, and the left side {len(units)}",
+                place=_place(node),
+                remedy="make both the same",
+            )
+        return units
+
+    # Indices of sums.
+
+    def _add(self, index: Index) -> sp.Symbol:
+        self._sums.append(index)
+        self._known[index.symbol.name] = index
+        return index.symbol
+
+    def _summed(self, name: str, node: Sum, conditions: Sequence[Comparison]) -> Index:
+        """The index of a sum: it runs over the axis that it stands on alone."""
+        if name == "b":
+            return Axis("batch", B).index(index_symbol(name))
+        axes = sorted(self._axes_of(name, node), key=lambda found: found[0])
+        if axes:
+            return axes[0][1].index(index_symbol(name))
+        # Read with an offset only: the conditions say how far it runs.
+        return Axis("feature", self._high(name, node, conditions) + 1).index(index_symbol(name))
+
+    def _axes_of(self, name: str, node: Node) -> Iterator[tuple[str, Axis]]:
+        """The axes of quantities that a letter stands on alone, each with its mention's name."""
+        stack = [node]
+        while stack:
+            top = stack.pop()
+            stack.extend(children(top))
+            if isinstance(top, Reference) and top.subscripts:
+                quantity = self._reader.quantity(top)
+                for subscript, axis in zip(top.subscripts, quantity.axes, strict=False):
+                    if subscript == Subscript(name, 0):
+                        yield top.name, axis
+
+    def _high(self, name: str, node: Node, conditions: Sequence[Comparison]) -> sp.Expr:
+        for condition in conditions:
+            first, second = condition.operands[:2]
+            if condition.operators == ("<=",) and first == Reference(name, None, _place(first)):
+                return self._affine(second)
+        raise UserError(
+            f"nothing says what the index {name!r} runs over",
+            place=_place(node),
+            remedy=f"write a condition behind the term, such as [{name} <= 3]",
+        )
+
+    def _fresh(self, node: Node) -> At:
+        """Indices of sums over all units of an expression."""
+        return tuple(self._contracted(size) for size in self._shape(node))
+
+    def _contracted(self, size: sp.Expr) -> sp.Symbol:
+        taken = [index_symbol(name) for name in self._known]
+        return self._add(Axis("feature", size).index(fresh("feature", taken)))
+
+    # Conditions.
+
+    def _conditions(
+        self, conditions: Iterable[Comparison]
+    ) -> tuple[list[sp.Expr], tuple[sp.Expr, ...]]:
+        bounds, equals = [], []
+        for condition in conditions:
+            values = [self._affine(operand) for operand in condition.operands]
+            for left, right, operator in zip(values, values[1:], condition.operators, strict=False):
+                if operator == "=":
+                    equals.append(sp.expand(left - right))
+                    continue
+                gap = right - left if "<" in operator else left - right
+                bounds.append(sp.expand(gap if "=" in operator else gap - 1))
+        return bounds, tuple(equals)
+
+    def _affine(self, node: Node) -> sp.Expr:
+        """A sum of indices, lengths and whole numbers."""
+        match node:
+            case Number(text, _) if text.isdigit():
+                return sp.Integer(int(text))
+            case Negative(operand):
+                return -self._affine(operand)
+            case Binary(operator, left, right) if operator in "+-":
+                sign = 1 if operator == "+" else -1
+                return self._affine(left) + sign * self._affine(right)
+            case Reference(name, None):
+                return self._symbol(name, node.at)
+            case _:
+                raise UserError(
+                    "a condition compares indices and lengths",
+                    place=_place(node),
+                    remedy="write t <= T-2",
+                )
+
+    def _symbol(self, name: str, at: str) -> sp.Symbol:
+        if name in self._known:
+            return self._known[name].symbol
+        if name not in self._reader.lengths:
+            raise UserError(
+                f"{shown(name)} is neither an index nor a length here",
+                place=at,
+                remedy="use an index of the left side or of a sum",
+            )
+        return self._reader.lengths[name]
+
+    # Expressions.
+
+    def value(self, node: Node, at: At) -> sp.Expr:
+        """An expression at unit indices; what has no units is the same at all of them."""
+        if at and rank(node, self._quantities) == 0:
+            at = ()
+        match node:
+            case Number(text):
+                return _number(text, node.at)
+            case Reference():
+                return self._read(node, at)
+            case Negative(operand):
+                return -self.value(operand, at)
+            case Transpose(operand):
+                return self.value(operand, at[::-1])
+            case Part(operand, start, stop):
+                first = (sp.Integer(start), *at) if stop is None else (at[0] + start, *at[1:])
+                return self.value(operand, first)
+            case Binary("@"):
+                return self._contraction(node, at)
+            case Binary("**", base, exponent):
+                return self._alone(base, at) ** self._alone(exponent, ())
+            case Binary(operator) if operator in "+-":
+                return sp.Add(*(sign * self._alone(n, at) for sign, n in addends(node)))
+            case Binary():
+                return sp.Mul(*self._factors(node, at))
+            case Call():
+                return self._call(node, at)
+            case _:
+                raise UserError(
+                    "a sum or a condition stands where it cannot be read",
+                    place=_place(node),
+                    remedy="let a sum stand in front of its term, and a condition behind it",
+                )
+
+    def _alone(self, node: Node, at: At) -> sp.Expr:
+        """An expression within a function, a sum or a power: nothing is summed there."""
+        count = len(self._sums)
+        found = self.value(node, at)
+        if len(self._sums) > count:
+            raise UserError(
+                "a product of matrices within a function, a sum or a power",
+                place=_place(node),
+                remedy="name it in an equation of its own",
+            )
+        return found
+
+    def _factors(self, node: Node, at: At) -> list[sp.Expr]:
+        """The factors of a product, all at once: SymPy multiplies 2 (x + y) out by itself."""
+        found: list[sp.Expr] = []
+        for power, operand in factors(node):
+            is_product = isinstance(operand, Binary) and operand.operator in ("*", "/")
+            inner = self._factors(operand, at) if is_product else [self.value(operand, at)]
+            found += [value**power for value in inner]
+        return found
+
+    def _contraction(self, node: Binary, at: At) -> sp.Expr:
+        left, right = node.left, node.right
+        split = rank(left, self._quantities) - 1
+        for operand in (left, right):
+            if rank(operand, self._quantities) == 0:
+                raise UserError(
+                    "a factor of a matrix product has no units",
+                    place=_place(node),
+                    remedy="multiply numbers with *",
+                )
+        if _is_diagonal(left):
+            return self.value(left.arguments[0], at[:1]) * self.value(right, at)
+        if _is_diagonal(right):
+            return self.value(left, at) * self.value(right.arguments[0], at[-1:])
+        sizes = self._shape(left)[-1], self._shape(right)[0]
+        if self._reader.system.size(sizes[0]) != self._reader.system.size(sizes[1]):
+            raise UserError(
+                f"a product of {self._size(left)} and {self._size(right)}",
+                place=_place(node),
+                remedy="make the inner sizes the same",
+            )
+        index = self._contracted(sizes[0])
+        return self.value(left, (*at[:split], index)) * self.value(right, (index, *at[split:]))
+
+    def _size(self, node: Node) -> str:
+        return "(" + ", ".join(str(self._reader.system.size(s)) for s in self._shape(node)) + ")"
+
+    def _call(self, node: Call, at: At) -> sp.Expr:
+        function, arguments = node.function, node.arguments
+        match function:
+            case "sum":
+                return self.value(arguments[0], self._fresh(arguments[0]))
+            case "outer":
+                return self.value(arguments[0], at[:1]) * self.value(arguments[1], at[1:])
+            case "diag":
+                self._ties.append(sp.expand(at[0] - at[1]))
+                return self.value(arguments[0], at[:1])
+            case "sqrt":
+                return sp.sqrt(self._alone(arguments[0], at))
+            case "min":
+                return PRIMITIVES["negative_part"].symbolic(self._alone(arguments[0], at))
+        name = MEANING.get(function, function)
+        if name not in PRIMITIVES:
+            raise UserError(
+                f"the function {function!r} is not known{did_you_mean(function, PRIMITIVES)}",
+                place=node.at,
+                remedy=f"known are {', '.join(PRIMITIVES)}",
+            )
+        return PRIMITIVES[name].symbolic(*(self._alone(a, at) for a in arguments))
+
+    def _read(self, node: Reference, at: At) -> sp.Expr:
+        # An index, or a length; a quantity of that name comes first.
+        known = node.name in self._known or node.name in self._reader.lengths
+        if node.subscripts is None and node.name not in self._quantities and known:
+            return self._symbol(node.name, node.at)
+        quantity = self._reader.quantity(node)
+        written = [self._subscript(s, node.at) for s in node.subscripts or ()]
+        if is_indexed(node, quantity):
+            return quantity[written]
+        steps, units = iter(written), iter(at)
+        subscripts: list[sp.Expr] = []
+        for axis in quantity.axes:
+            if axis.kind == "feature":
+                subscripts.append(next(units))
+            elif axis.kind == "batch":
+                subscripts.append(self._symbol("b", node.at))
+            else:
+                subscripts.append(next(steps, None))
+        if None in subscripts or next(steps, None) is not None:
+            raise UserError(
+                f"{quantity.name!r} has {len(quantity.axes)} axes, and {len(written)} subscripts",
+                place=node.at,
+                remedy="give one for each, or those of steps alone",
+            )
+        return quantity[subscripts]
+
+    def _subscript(self, subscript: Subscript, at: str) -> sp.Expr:
+        found = sp.Integer(subscript.offset)
+        if subscript.name is not None:
+            found += self._symbol(subscript.name, at)
+        for sign, name in subscript.also:
+            found += sign * self._symbol(name, at)
+        return found
+
+    def _shape(self, node: Node) -> tuple[sp.Expr, ...]:
+        """The sizes of an expression's unit axes."""
+        if rank(node, self._quantities) == 0:
+            return ()
+        match node:
+            case Reference(name):
+                return self._quantities[name].features
+            case Negative(operand):
+                return self._shape(operand)
+            case Transpose(operand):
+                return self._shape(operand)[::-1]
+            case Part(operand, start, stop):
+                inner = self._shape(operand)[1:]
+                return inner if stop is None else (sp.Integer(stop - start), *inner)
+            case Binary("@", left, right):
+                return self._shape(left)[:-1] + self._shape(right)[1:]
+            case Binary(_, left, right):
+                return max(self._shape(left), self._shape(right), key=len)
+            case Call("outer", (left, right)):
+                return self._shape(left) + self._shape(right)
+            case Call("diag", (inner_node,)):
+                return self._shape(inner_node) * 2
+            case Call(_, arguments):
+                return max((self._shape(a) for a in arguments), key=len)
+            case _:
+                raise InternalError(f"{type(node).__name__} has no shape")
+
+
+def _is_diagonal(node: Node) -> TypeGuard[Call]:
+    return isinstance(node, Call) and node.function == "diag"
+
+
+def _number(text: str, at: str) -> sp.Expr:
+    """A number as the project writes it: those out of the language's range are its own."""
+    if abs(float(text)) > 10**12:
+        return sp.Float(float(text))
+    return exact_number(text, at)
+
+
+def _place(node: Node) -> str:
+    """Where a node begins in its text."""
+    if isinstance(node, Number | Reference | Call | Sum | Negative | Comparison):
+        return node.at
+    below = children(node)
+    return _place(below[0]) if below else ""
+
+
+def _signed(node: Node) -> list[tuple[int, Node]]:
+    """The terms of an expression, with their signs."""
+    if isinstance(node, Negative):
+        return [(-sign, inner) for sign, inner in _signed(node.operand)]
+    return addends(node)
+
+
+def _exponentials(node: Node) -> Node | None:
+    """The sum within a logarithm of a sum of exponentials."""
+    if not (isinstance(node, Call) and node.function == "log"):
+        return None
+    inner = node.arguments[0]
+    found = inner.operand if isinstance(inner, Where) else inner
+    if isinstance(found, Sum):
+        found = found.operand
+    elif isinstance(found, Call) and found.function == "sum":
+        found = found.arguments[0]
+    else:
+        return None
+    return inner if isinstance(found, Call) and found.function == "exp" else None

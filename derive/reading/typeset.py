@@ -1,0 +1,512 @@
+"""Syntax trees as boxes: the one place that knows how mathematics is set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from derive.errors import InternalError
+from derive.reading.boxes import (
+    BigSum,
+    Box,
+    Digits,
+    Dotted,
+    Fence,
+    Fraction,
+    Gap,
+    Mark,
+    Name,
+    Root,
+    Row,
+    Script,
+    has_superscript,
+    listed,
+    row,
+    width,
+)
+from derive.reading.index import product
+from derive.reading.lines import Typeset
+from derive.reading.names import (
+    Along,
+    Derivative,
+    Held,
+    Plain,
+    Product,
+    Static,
+    found_quantity,
+    length,
+    meaning,
+    ratio,
+    symbol,
+)
+from derive.reading.rank import is_indexed, rank
+from derive.syntax import (
+    Binary,
+    Call,
+    Comparison,
+    Negative,
+    Node,
+    Number,
+    Part,
+    Reference,
+    Statement,
+    Subscript,
+    Sum,
+    Transpose,
+    Where,
+    addends,
+    children,
+    factors,
+)
+from derive.system import AXIS_ORDER, Axis, Quantity, System
+from derive.tangent import DOT
+
+WORDS = {"sigmoid": "sigma"}
+RELATIONS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">", "=": "="}
+NARROW = 9.0
+
+
+class Typesetter:
+    """Sets the statements of one system in index notation; subclasses set them otherwise."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+
+    def statement(self, statement: Statement, number: int = 0) -> Typeset:
+        """A statement with its number."""
+        return self.formula(statement.target, statement.expression, number)
+
+    def formula(self, left: Node, right: Node, number: int = 0) -> Typeset:
+        """Two expressions with an equals sign between them."""
+        terms = tuple((sign, self.term(node)) for sign, node in signed(right))
+        return Typeset(number, self.box(left), terms)
+
+    def term(self, node: Node) -> Box:
+        """A term with its sums and its conditions."""
+        return self.factor(node, alone=True) if isinstance(node, Binary) else self.box(node)
+
+    # Quantities.
+
+    def quantity(self, name: str) -> Quantity:
+        """The quantity of a name that is mentioned."""
+        found = found_quantity(name, self.system)
+        if found is None:
+            raise InternalError(f"{name} is no quantity of {self.system.name}")
+        return found
+
+    def reference(self, node: Reference) -> Box:
+        """A mention of a quantity, of an index or of a length."""
+        if found_quantity(node.name, self.system) is None:
+            return length(node.name)
+        at = [self.subscript(s) for s in node.subscripts or ()]
+        return self.mention(node.name, at, node)
+
+    def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+        """A quantity at its subscripts, by what its name means."""
+        found = meaning(name, self.system)
+        match found:
+            case Plain():
+                return self.plain(name, at, node)
+            case Derivative(of, by, way):
+                own, other = self._parted(name, of, by, at)
+                if way in ("initial", "after"):
+                    other = self._outside(by, way, node, other)
+                top, bottom = self._at(of, own), self._at(by, other)
+                return Fraction(*ratio(top, bottom, explicit=way == "explicit"))
+            case Static(of, by):
+                units = len(self.system.quantities[of].features) if at[2:] else 0
+                steps = list(at[: len(at) - 2 * units])
+                top = self._at(of, [*steps, *at[len(steps) : len(steps) + units]])
+                bottom = self._at(by, [*steps, *at[len(steps) + units :]])
+                return Fraction(*ratio(top, bottom, explicit=True))
+            case Held(by):
+                top, bottom = ratio(self._at("loss", ()), self._at(by, at))
+                return Script(Fence(Fraction(top, bottom)), Name("held"))
+            case Along(operator, of):
+                inner = self.mention(of, at, replace(node, name=of))
+                if operator == DOT and isinstance(inner, Name | Script | Row):
+                    return dotted(inner)
+                return row(Name("R"), Fence(inner, "{"))
+            case Product(letter, of, way):
+                at = self._outside(of, way, node, at) if way in ("initial", "after") else at
+                inner = self._at(of, at)
+                if letter == "later":
+                    return Fraction(*ratio(Script(Name("L"), None, Name("later")), inner))
+                return Script(Fence(row(Name("G"), Name("v"))), inner)
+
+    def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+        return symbol(name, self.system).box(below=listed(at) if at else None)
+
+    def _at(self, name: str, at: Sequence[Box]) -> Box:
+        """A quantity of which the subscripts are known."""
+        if meaning(name, self.system) == Plain(name):
+            return self.plain(name, at, Reference(name, None, ""))
+        return self.mention(name, at, Reference(name, None, ""))
+
+    def _parted(
+        self, name: str, of: str, by: str, at: Sequence[Box]
+    ) -> tuple[list[Box], list[Box]]:
+        """The subscripts of a derivative: those of what is differentiated, and the others'."""
+        quantity, by_quantity = self.quantity(name), self.system.quantities.get(by)
+        if len(at) < len(quantity.axes) or by_quantity is None or not at:
+            return [], list(at)
+        of_quantity = self.system.quantities.get(of)
+        if quantity.kind == "sensitivity" and of_quantity is not None:
+            count = len(of_quantity.axes)
+            return list(at[:count]), list(at[count:])
+        if of_quantity is None or not of_quantity.axes:
+            return [], list(at)
+        owners = _owners(quantity, by_quantity)
+        inner = [box for box, owner in zip(at, owners, strict=True) if owner == "of"]
+        return inner, [box for box, owner in zip(at, owners, strict=True) if owner == "by"]
+
+    def _outside(self, by: str, way: str, node: Reference, at: Sequence[Box]) -> list[Box]:
+        """The step that a value outside the steps stands for: k - 3, or T + k."""
+        if not at or by not in self.system.reach:
+            return list(at)
+        quantity, subscripts = self.system.quantities[by], node.subscripts or ()
+        position = 0 if len(at) < len(quantity.axes) else quantity.time_axis or 0
+        step = subscripts[position]
+        if way == "initial":
+            moved = replace(step, offset=step.offset - self.system.reach[by].before)
+        else:
+            last = quantity.axes[quantity.time_axis or 0].size
+            moved = replace(step, also=(*step.also, (1, str(last))))
+        return [*at[:position], self.subscript(moved), *at[position + 1 :]]
+
+    def subscript(self, subscript: Subscript) -> Box:
+        """t-1, T-2, k+T-1."""
+        items: list[Box] = [length(subscript.name)] if subscript.name else []
+        for sign, name in subscript.also:
+            if items or sign < 0:
+                items.append(Mark("+" if sign > 0 else "-"))
+            items.append(length(name))
+        if subscript.offset or not items:
+            if items or subscript.offset < 0:
+                items.append(Mark("+" if subscript.offset > 0 else "-"))
+            items.append(Digits(str(abs(subscript.offset))))
+        return row(*items)
+
+    # Expressions.
+
+    def box(self, node: Node) -> Box:
+        match node:
+            case Number(text):
+                return number(text)
+            case Reference():
+                return self.reference(node)
+            case Negative(operand):
+                return row(Mark("-"), self.factor(operand))
+            case Transpose(operand):
+                inner = self.factor(operand)
+                base = Fence(inner) if has_superscript(inner) else inner
+                return Script(base, None, Mark("⊤"))
+            case Part(operand, start, stop):
+                return self._part(operand, start, stop)
+            case Comparison():
+                return self.comparison(node)
+            case Sum():
+                return self.summed(node, ())
+            case Where(operand, conditions):
+                return self._where(operand, conditions)
+            case Call():
+                return self.call(node)
+            case Binary(operator):
+                return self._binary(node, operator)
+
+    def _binary(self, node: Binary, operator: str) -> Box:
+        if operator in ("+", "-"):
+            items: list[Box] = []
+            for position, (sign, operand) in enumerate(addends(node)):
+                if position or sign < 0:
+                    items.append(Mark("+" if sign > 0 else "-"))
+                items.append(self.box(operand) if position == 0 else self._addend(operand))
+            return row(*items)
+        if operator == "**":
+            inner = self.factor(node.left)
+            is_atom = isinstance(inner, Name | Digits | Script) and not has_superscript(inner)
+            exponent = self._exponent(node.right)
+            if isinstance(inner, Script) and is_atom:
+                return replace(inner, above=exponent)
+            base = inner if is_atom or isinstance(inner, Fence) else Fence(inner)
+            return Script(base, None, exponent)
+        if operator == "@":
+            return self.matrix_product(node)
+        return self.product(node)
+
+    def _exponent(self, node: Node) -> Box:
+        if isinstance(node, Binary) and node.operator == "/":
+            return row(self.box(node.left), Mark("/"), self.box(node.right))
+        return self.box(node)
+
+    def _addend(self, node: Node) -> Box:
+        is_sum = isinstance(node, Negative) or (isinstance(node, Binary) and node.operator in "+-")
+        return Fence(self.box(node)) if is_sum else self.box(node)
+
+    def factor(self, node: Node, *, alone: bool = False) -> Box:
+        """A factor of a product: a sum stands in parentheses."""
+        box = self.box(node)
+        if isinstance(node, Binary) and node.operator in "+-":
+            return Fence(box)
+        if not alone and isinstance(node, Negative | Sum | Where):
+            return Fence(box)
+        return box
+
+    def product(self, node: Binary) -> Box:
+        """Factors side by side, numbers and lengths in a fraction in front."""
+        above, below = _split(node)
+        if not below:
+            return self.times([n for n in above if n != Number("1", "")] or above)
+        plain = [n for n in above if self._is_constant(n)]
+        rest = [n for n in above if n not in plain]
+        whole = all(self._is_constant(n) for n in below)
+        under = self.times(below)
+        if rest and (whole or width(self.times(above)) > NARROW):
+            ahead = Fraction(self.times(plain) if plain else Digits("1"), under)
+            return row(ahead, Gap(), self.times(rest))
+        return Fraction(self.times(above, bare=True) if above else Digits("1"), under)
+
+    def _is_constant(self, node: Node) -> bool:
+        """Whether this is a number or a length."""
+        if isinstance(node, Reference):
+            return node.name not in self.system.quantities
+        return isinstance(node, Number)
+
+    def times(self, nodes: Sequence[Node], *, bare: bool = False) -> Box:
+        """A product of some factors."""
+        if len(nodes) == 1:
+            return self.box(nodes[0]) if bare else self.factor(nodes[0])
+        items: list[Box] = []
+        before: Node | None = None
+        for node in nodes:
+            if before is not None:
+                items.append(self._between(before, node))
+            items.append(self.factor(node))
+            before = node
+        return row(*items)
+
+    def _between(self, left: Node, right: Node) -> Box:
+        if isinstance(right, Number):
+            return Mark("·")
+        ranks = (self.rank(left), self.rank(right))
+        return Mark("⊙") if min(ranks) > 0 else Gap()
+
+    def rank(self, node: Node) -> int:
+        return rank(node, self.system.quantities)
+
+    def matrix_product(self, node: Binary) -> Box:
+        left, right = self.factor(node.left), self.factor(node.right)
+        if isinstance(node.right, Binary) and node.right.operator in ("*", "@", "/"):
+            right = Fence(right)
+        if isinstance(node.left, Binary) and node.left.operator in ("*", "/"):
+            left = Fence(left)
+        if self.rank(node.left) == 1:
+            base = Fence(left) if has_superscript(left) or isinstance(left, Row) else left
+            left = Script(base, None, Mark("⊤"))
+        return row(left, Gap(), right)
+
+    def summed(self, node: Sum, conditions: Sequence[Comparison]) -> Box:
+        """Summation signs with their limits, then the product that is summed."""
+        signs: list[Box] = []
+        for letter in node.letters:
+            low, high = self.limits(letter, node.operand, conditions)
+            signs.append(BigSum(row(Name(letter), Mark("="), low), high))
+        ahead, operand = self._constant_ahead(node.operand)
+        return row(*ahead, *signs, Gap(), self.factor(operand))
+
+    def _constant_ahead(self, node: Node) -> tuple[list[Box], Node]:
+        """A constant factor, which stands before the summation signs, and what is left."""
+        if not (isinstance(node, Binary) and node.operator in ("*", "/")):
+            return [], node
+        above, below = _split(node)
+        plain = [n for n in above if self._is_constant(n)]
+        rest = [n for n in above if n not in plain]
+        if not rest or not all(map(self._is_constant, below)) or not (plain or below):
+            return [], node
+        factor = self.times(plain) if plain else Digits("1")
+        if below:
+            factor = Fraction(factor, self.times(below))
+        return [factor, Gap()], product(rest)
+
+    def limits(self, letter: str, node: Node, conditions: Sequence[Comparison]) -> tuple[Box, Box]:
+        """From where to where an index runs: over its axis, or as far as the conditions say."""
+        low: Box = Digits("0")
+        high = self.subscript(Subscript(self.length_of(letter, node), -1))
+        for condition in conditions:
+            limit = self.box(condition.operands[1])
+            if condition.operators == ("<=",):
+                high = limit
+            elif isinstance(condition.operands[1], Number):
+                low = limit
+            else:
+                low = row(Name("max"), Fence(listed((Digits("0"), limit))))
+        return low, high
+
+    def length_of(self, letter: str, node: Node) -> str:
+        """The length of the axis that a summed index stands on."""
+        if letter == "b":
+            return "B"
+        axes = sorted(_axes(letter, node, self.system), key=lambda found: found[0])
+        return str(axes[0][1].size) if axes else "N"
+
+    def _where(self, operand: Node, conditions: Sequence[Comparison]) -> Box:
+        """A term with conditions: those on a summed index alone are its limits."""
+        inner, sign = operand, False
+        if isinstance(inner, Negative):
+            inner, sign = inner.operand, True
+        taken = [c for c in conditions if isinstance(inner, Sum) and _limits(c, inner.letters)]
+        rest = [c for c in conditions if c not in taken]
+        box = self.summed(inner, taken) if isinstance(inner, Sum) else self.factor(inner)
+        if sign:
+            box = row(Mark("-"), box)
+        if not rest:
+            return box
+        return row(box, Gap(wide=True), Fence(listed(map(self.comparison, rest)), "["))
+
+    def comparison(self, node: Comparison) -> Box:
+        items = [self.box(node.operands[0])]
+        for operator, operand in zip(node.operators, node.operands[1:], strict=True):
+            items += [Mark(RELATIONS[operator]), self.box(operand)]
+        return row(*items)
+
+    def _part(self, operand: Node, start: int, stop: int | None) -> Box:
+        box = self.box(operand)
+        at: Box = Digits(str(start))
+        if stop is not None:
+            at = row(Digits(str(start)), Mark(":"), Digits(str(stop)))
+        if isinstance(box, Script):
+            below = at if box.below is None else listed((box.below, at))
+            return replace(box, below=below)
+        return Script(box, at)
+
+    def call(self, node: Call) -> Box:
+        name, arguments = node.function, node.arguments
+        if name == "partial":
+            return Fraction(*ratio(*(self.box(a) for a in arguments)))
+        if name == "delta":
+            return Script(Mark("δ"), listed(map(self.box, arguments)))
+        if name == "outer":
+            left, right = (self._operand(a) for a in arguments)
+            return row(left, Gap(), Script(_based(right), None, Mark("⊤")))
+        if name == "sum" and _is_square(arguments[0]):
+            assert isinstance(arguments[0], Binary)
+            return Script(Fence(self.box(arguments[0].left), "‖"), None, Digits("2"))
+        if name == "sum":
+            ones = Script(Name("1", bold=True), None, Mark("⊤"))
+            return row(ones, Gap(), self._operand(arguments[0]))
+        if name == "diag" and isinstance(arguments[0], Number):
+            return Name("I", bold=True)
+        if name == "sqrt":
+            return Root(self.box(arguments[0]))
+        if name == "abs":
+            return Fence(self.box(arguments[0]), "|")
+        inner = listed(self.box(a) for a in arguments)
+        return row(Name(WORDS.get(name, name)), Fence(inner))
+
+    def _operand(self, node: Node) -> Box:
+        """An operand of a product of vectors."""
+        box = self.factor(node)
+        product = isinstance(node, Binary) and node.operator in ("*", "/")
+        return Fence(box) if product else box
+
+
+def signed(node: Node) -> list[tuple[int, Node]]:
+    """The terms of an expression, with their signs in front."""
+    if isinstance(node, Negative) and not isinstance(node.operand, Binary):
+        return [(-1, node.operand)]
+    found = addends(node)
+    sign, first = found[0]
+    if isinstance(first, Negative):
+        found[0] = (-sign, first.operand)
+    return found
+
+
+def number(text: str) -> Box:
+    """A number; powers of ten as such."""
+    mantissa, _, exponent = text.lower().partition("e")
+    if not exponent:
+        return Digits(text)
+    power = Script(Digits("10"), None, row(*_digits(int(exponent))))
+    if mantissa in ("1", "1.0"):
+        return power
+    return row(Digits(mantissa), Mark("·"), power)
+
+
+def _digits(value: int) -> Iterator[Box]:
+    if value < 0:
+        yield Mark("-")
+    yield Digits(str(abs(value)))
+
+
+def dotted(box: Box) -> Box:
+    """A symbol with a dot on its letter."""
+    match box:
+        case Script(base):
+            return replace(box, base=dotted(base))
+        case Row(items):
+            return row(dotted(items[0]), *items[1:])
+        case _:
+            return Dotted(box)
+
+
+def _is_square(node: Node) -> bool:
+    return isinstance(node, Binary) and node.operator == "**" and node.right == Number("2", "")
+
+
+def _based(box: Box) -> Box:
+    return Fence(box) if has_superscript(box) or isinstance(box, Row | Fraction) else box
+
+
+def _split(node: Binary) -> tuple[list[Node], list[Node]]:
+    """The factors of a product above and below the fraction bar."""
+    above: list[Node] = []
+    below: list[Node] = []
+    for power, operand in factors(node):
+        inner = [operand]
+        if isinstance(operand, Binary) and operand.operator == "*":
+            inner = [n for _, n in factors(operand)]
+        (above if power > 0 else below).extend(inner)
+    return above, below
+
+
+def _limits(condition: Comparison, letters: Sequence[str]) -> bool:
+    """Whether a condition is a limit of a summed index that stands on its left."""
+    first = condition.operands[0]
+    one = len(condition.operands) == 2 and condition.operators[0] in ("<=", ">=")
+    return one and isinstance(first, Reference) and first.name in letters
+
+
+def _axes(letter: str, node: Node, system: System) -> Iterator[tuple[str, Axis]]:
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        stack.extend(children(top))
+        quantity = system.quantities.get(top.name) if isinstance(top, Reference) else None
+        if isinstance(top, Reference) and quantity is not None and top.subscripts:
+            full = is_indexed(top, quantity)
+            axes = quantity.axes if full else [a for a in quantity.axes if _has_step(a)]
+            for subscript, axis in zip(top.subscripts, axes, strict=False):
+                if subscript == Subscript(letter, 0):
+                    yield top.name, axis
+
+
+def _has_step(axis: Axis) -> bool:
+    return axis.kind in ("time", "delay")
+
+
+def _owners(quantity: Quantity, by: Quantity) -> list[str]:
+    """Of each axis of an adjoint with an element, whose it is.
+
+    Of one kind, steps come first from what the derivative is by, units last.
+    """
+    counts = {kind: sum(a.kind == kind for a in by.axes) for kind in AXIS_ORDER}
+    found = []
+    for position, axis in enumerate(quantity.axes):
+        earlier = sum(a.kind == axis.kind for a in quantity.axes[:position])
+        total = sum(a.kind == axis.kind for a in quantity.axes)
+        own = counts[axis.kind]
+        if axis.kind == "feature":
+            found.append("by" if earlier >= total - own else "of")
+        else:
+            found.append("by" if earlier < max(own, axis.kind == "batch") else "of")
+    return found
