@@ -86,7 +86,8 @@ EXPLAIN = click.option(
     "--explain",
     multiple=True,
     metavar="NAME",
-    help="Derive the loss's derivative by this quantity step by step. May be repeated.",
+    help="Derive the loss's derivative by this quantity step by step (all: by every one). May be "
+    "repeated.",
 )
 OUTPUT = click.option(
     "-o", "--output", type=click.Path(), help="File to write; else standard output."

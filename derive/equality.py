@@ -28,7 +28,7 @@ def terms_of(equation: Equation) -> dict[Key, sp.Expr]:
     found: dict[Key, sp.Expr] = {}
     for term in equation.terms:
         for piece in _monomials(term):
-            piece = counted(_tightened(piece, equation))
+            piece = counted(_tightened(_untied(piece, equation), equation))
             coefficient, key = _canonical(piece, equation)
             found[key] = sp.expand(found.get(key, sp.Integer(0)) + coefficient)
     return {key: value for key, value in found.items() if value != 0}
@@ -40,6 +40,18 @@ def _monomials(term: Term) -> Iterator[Term]:
         return
     for monomial in sp.Add.make_args(sp.expand(term.factor)):
         yield replace(term, factor=monomial)
+
+
+def _untied(term: Term, equation: Equation) -> Term:
+    """The term in the first of two letters of the left side that a condition makes equal."""
+    left = [index.symbol for index in equation.indices]
+    factor, bounds = term.factor, term.bounds
+    for equal in term.equals:
+        tied = [s for s in left if equal.coeff(s) != 0]
+        if len(tied) == 2 and sp.expand(equal) in (tied[0] - tied[1], tied[1] - tied[0]):
+            factor = factor.xreplace({tied[1]: tied[0]})
+            bounds = tuple(b.xreplace({tied[1]: tied[0]}) for b in bounds)
+    return replace(term, factor=factor, bounds=bounds)
 
 
 def _tightened(term: Term, equation: Equation) -> Term:

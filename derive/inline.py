@@ -65,9 +65,14 @@ def _expanded(term: Term, equation: Equation, known: dict[str, Equation]) -> Ite
     if read is None:
         yield term
         return
-    rest = term.factor.coeff(read)
-    if sp.expand(term.factor - rest * read) != 0 or term.reduction != "sum":
+    slot = sp.Dummy()
+    with_slot = term.factor.xreplace({read: slot})
+    rest = sp.factor_terms(with_slot.diff(slot))
+    if rest.has(slot) or term.reduction != "sum":
         raise InternalError(f"{name_of(read)} is not read linearly")
+    remainder = with_slot.xreplace({slot: sp.Integer(0)})
+    if remainder != 0:
+        yield from _expanded(replace(term, factor=remainder), equation, known)
     definition = known[name_of(read)]
     at = {i.symbol: s for i, s in zip(definition.indices, read.indices, strict=False)}
     for inner in definition.terms:

@@ -82,8 +82,10 @@ def layered(system: System) -> System:
     kept = [n for n in forward.definitions if n in network and _has_parameter(n, forward)]
     judged = judged_signals(forward)
     delayed = {n for n in network if _is_delayed(n, forward)}
-    ends = [n for n in forward.definitions if n in judged | delayed]
     total = adjoint(forward)
+    ends = [
+        n for n in forward.definitions if n in judged | delayed and f"d_{n}" in total.definitions
+    ]
     found = _with_static(forward, ends, kept, network)
     explicit = loss_adjoint(forward)
     for end in ends:
@@ -142,7 +144,8 @@ def _with_static(
 
 def _held(end: str, total: System, explicit: System, forward: System) -> Equation:
     """The derivative of the loss by an end, what passes through its own step left out."""
-    definition = total.definitions[f"d_{end}"]
+    name = f"d_{end}"
+    definition = total.definitions[name]
     quantity = Quantity(
         HELD + end,
         "adjoint",

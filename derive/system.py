@@ -198,10 +198,16 @@ class Equation:
     def lhs(self) -> sp.Expr:
         return self.quantity[[index.symbol for index in self.indices]]
 
-    @property
+    @cached_property
     def needs(self) -> frozenset[str]:
         """The names of the quantities that the right side mentions."""
         return frozenset(name_of(read) for term in self.terms for read in term.reads())
+
+    def _repr_latex_(self) -> str:
+        """The equation in index notation, for notebooks."""
+        from derive.reading.notebook import equation_latex  # printers read systems
+
+        return equation_latex(self)
 
     def box(self, term: Term) -> tuple[Index, ...]:
         """The ranges of all indices that occur in a term of this equation."""
@@ -253,10 +259,18 @@ class System:
     def __iter__(self) -> Iterator[Equation]:
         return iter(self.equations)
 
+    def _repr_latex_(self) -> str:
+        """The equations in index notation, for notebooks."""
+        from derive.reading.notebook import system_latex  # printers read systems
+
+        return system_latex(self)
+
     def forward(self) -> System:
         """The system without the equations that a derivation has added."""
-        if self.forward_count < 0:
-            return self
+        return self if self.forward_count < 0 else self._forward
+
+    @cached_property
+    def _forward(self) -> System:
         return replace(
             self,
             quantities={n: q for n, q in self.quantities.items() if q.kind in FORWARD},

@@ -9,7 +9,7 @@ import sympy as sp
 
 from derive.cost import cost
 from derive.inline import compact
-from derive.reading.explain import Formula, Step, explain
+from derive.reading.explain import Formula, Step, derived_by, explain
 from derive.reading.index import expression
 from derive.reading.lines import Typeset
 from derive.reading.notations import Notation, notation
@@ -111,7 +111,7 @@ class Document:
 def document(
     system: System,
     *,
-    style: str = "index",
+    style: str | Notation = "index",
     more: Iterable[Section] = (),
     explained: Sequence[str] = (),
     places: Mapping[str, tuple[int, ...]] | None = None,
@@ -120,12 +120,15 @@ def document(
 ) -> Document:
     """A document about a system that holds its own adjoint. Raises UserError.
 
-    `style` names a notation; `more` are sections of further derivatives; `explained` names the
-    quantities whose derivatives are derived step by step; with `compacted` the derivatives by net
-    inputs stand where they are read.
+    `style` is a notation or the name of one; `more` are sections of further derivatives;
+    `explained` names the quantities whose derivatives are derived step by step, or is ("all",);
+    with `compacted` the derivatives by net inputs stand where they are read.
     """
-    chosen = notation(style)
+    chosen = notation(style) if isinstance(style, str) else style
+    more = tuple(more)
     shown = {e.quantity.name for section in more for e in section.equations}
+    if tuple(explained) == ("all",):
+        explained = derived_by(system)
     explanations = tuple(Explanation(n, explain(n, system), system) for n in explained)
     original = system
     if compacted:

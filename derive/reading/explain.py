@@ -278,14 +278,21 @@ def _mentions(name: str, forward: System) -> list[_Mention]:
     return found
 
 
-def _check(name: str, system: System) -> None:
+def derived_by(system: System) -> tuple[str, ...]:
+    """By what the loss has a derivative: signals from the loss backwards, then the rest."""
     forward = system.forward()
     known = dependent(
         forward, [q.name for q in forward.of_kind("parameter", "input")] + list(forward.reach)
     )
-    able = [n for n in forward.quantities if n in known and n in upstream(forward, ["loss"])]
-    if name not in able or name == "loss":
-        able = [n for n in able if n != "loss"]
+    known &= upstream(forward, ["loss"]) - {"loss"}
+    signals = [e.quantity.name for e in reversed(forward.equations)]
+    others = [n for n in forward.quantities if n not in signals]
+    return tuple(n for n in (*signals, *others) if n in known)
+
+
+def _check(name: str, system: System) -> None:
+    able = derived_by(system)
+    if name not in able:
         raise UserError(
             f"the loss has no derivative by {shown(name)}{did_you_mean(name, able)}",
             place="--explain",

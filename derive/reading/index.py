@@ -123,16 +123,15 @@ def _comparison(left: sp.Expr, operator: str, right: sp.Expr) -> Comparison:
 def affine(expr: sp.Expr) -> Node:
     """An index expression as one name with what is added to it: t-1, T-2, i+3."""
     found = subscript(expr)
-    if found.name is None:
-        value = found.offset
-        return Negative(Number(str(-value), ""), "") if value < 0 else Number(str(value), "")
-    node: Node = Reference(found.name, None, "")
-    for sign, name in found.also:
-        node = Binary("+" if sign > 0 else "-", node, Reference(name, None, ""), "")
+    names = [(1, found.name)] if found.name else []
+    terms: list[tuple[int, Node]] = [
+        (sign, Reference(name, None, "")) for sign, name in (*names, *found.also)
+    ]
     if found.offset:
-        operator = "+" if found.offset > 0 else "-"
-        node = Binary(operator, node, Number(str(abs(found.offset)), ""), "")
-    return node
+        number = (1 if found.offset > 0 else -1, Number(str(abs(found.offset)), ""))
+        # What begins with a minus sign is put behind the number: 4-T.
+        terms.insert(0 if not names and found.offset > 0 else len(terms), number)
+    return total(terms)
 
 
 def subscript(expr: sp.Expr) -> Subscript:

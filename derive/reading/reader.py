@@ -37,7 +37,7 @@ from derive.syntax import (
     children,
     factors,
 )
-from derive.system import Axis, B, Equation, Quantity, System, Term, fresh, index_symbol
+from derive.system import AXIS_ORDER, Axis, B, Equation, Quantity, System, Term, fresh, index_symbol
 
 At = tuple[sp.Expr, ...]
 
@@ -366,13 +366,12 @@ class _TermReader:
         return PRIMITIVES[name].symbolic(*(self._alone(a, at) for a in arguments))
 
     def _read(self, node: Reference, at: At) -> sp.Expr:
-        # An index, or a length; a quantity of that name comes first.
-        known = node.name in self._known or node.name in self._reader.lengths
-        if node.subscripts is None and node.name not in self._quantities and known:
+        if node.subscripts is None and self._is_number(node.name):
             return self._symbol(node.name, node.at)
         quantity = self._reader.quantity(node)
         written = [self._subscript(s, node.at) for s in node.subscripts or ()]
         if is_indexed(node, quantity):
+            self._check_kinds(node, quantity)
             return quantity[written]
         steps, units = iter(written), iter(at)
         subscripts: list[sp.Expr] = []
@@ -390,6 +389,25 @@ class _TermReader:
                 remedy="give one for each, or those of steps alone",
             )
         return quantity[subscripts]
+
+    def _check_kinds(self, node: Reference, quantity: Quantity) -> None:
+        """Refuse an index of steps among units, and the like."""
+        for subscript, axis in zip(node.subscripts or (), quantity.axes, strict=True):
+            index = self._known.get(subscript.name or "")
+            if index is not None and AXIS_ORDER[index.kind] != AXIS_ORDER[axis.kind]:
+                raise UserError(
+                    f"the index {subscript.name!r} stands on an axis of another kind of "
+                    f"{quantity.name!r}",
+                    place=node.at,
+                    remedy="use t for steps, b for sequences, i, j and k for units",
+                )
+
+    def _is_number(self, name: str) -> bool:
+        """Whether a name alone is an index or a length; a quantity without steps comes first."""
+        quantity = self._quantities.get(name)
+        if quantity is not None and not any(a.kind in ("time", "delay") for a in quantity.axes):
+            return False
+        return name in self._known or name in self._reader.lengths
 
     def _subscript(self, subscript: Subscript, at: str) -> sp.Expr:
         found = sp.Integer(subscript.offset)

@@ -1,0 +1,62 @@
+"""Systems and equations as notebooks show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import sympy as sp
+
+from derive.bounds import Index
+from derive.reading.index import index_statement
+from derive.reading.latex import latex
+from derive.reading.lines import WIDTH, Typeset, broken, room
+from derive.reading.typeset import Typesetter
+from derive.system import PREFIX, TIME, Axis, Equation, Kind, Quantity, System, name_of
+
+
+def system_latex(system: System) -> str:
+    """All equations, aligned and numbered."""
+    typesetter = Typesetter(system)
+    return _aligned(
+        [typesetter.statement(index_statement(e, system.quantities), e.number) for e in system]
+    )
+
+
+def equation_latex(equation: Equation) -> str:
+    """One equation; of what it reads no more is known than the names and the subscripts."""
+    system = System("", _mentioned(equation), (equation,), {})
+    statement = index_statement(equation, system.quantities)
+    return _aligned([Typesetter(system).statement(statement, equation.number)])
+
+
+def _mentioned(equation: Equation) -> dict[str, Quantity]:
+    """The quantities of an equation, with the axes that their subscripts tell of."""
+    found = {equation.quantity.name: equation.quantity}
+    for term in equation.terms:
+        for read in term.reads():
+            name = name_of(read)
+            axes = tuple(_axis(s, equation.box(term)) for s in read.indices if s != 0)
+            kind: Kind = "adjoint" if name.startswith(PREFIX) else "signal"
+            found.setdefault(name, Quantity(name, kind, axes))
+    for name, quantity in tuple(found.items()):
+        of = name.removeprefix(PREFIX)
+        found.setdefault(of, replace(quantity, name=of, kind="signal"))
+    return found
+
+
+def _axis(subscript: sp.Expr, box: Iterable[Index]) -> Axis:
+    index = next((i for i in box if subscript.has(i.symbol)), None)
+    return TIME if index is None else Axis(index.kind, index.length)
+
+
+def _aligned(formulas: list[Typeset]) -> str:
+    width = room(formulas, WIDTH)
+    blocks = []
+    for formula in formulas:
+        first, *others = broken(formula, width)
+        lines = [rf"{latex(formula.left)} &= {latex(first)}"]
+        lines += [rf"&\quad {{}} {latex(line)}" for line in others]
+        lines[-1] += rf" \tag{{{formula.number}}}" if formula.number else r" \notag"
+        blocks.append(" \\notag \\\\\n".join(lines))
+    return "$$\\begin{align}\n" + " \\\\\n".join(blocks) + "\n\\end{align}$$"
