@@ -6,7 +6,7 @@ NETWORKS ?= 1000
 SEED ?= 1000
 WORKERS ?= auto
 
-.PHONY: test demo fuzz lint generated bench clean
+.PHONY: test demo fuzz lint generated goldens documentation bench clean
 
 # One thread of linear algebra for each worker: more of them wait for each other.
 test fuzz: export OPENBLAS_NUM_THREADS = 1
@@ -27,6 +27,13 @@ fuzz: $(VENV)/test
 # Remake what generated/ holds; the tests compare it byte for byte.
 generated: $(VENV)/test
 	for file in generated/*.toml; do $(VENV)/bin/bptt generate $$file -o generated || exit 1; done
+
+# Remake the printed equations that tests compare with, and the pages of docs/.
+goldens: $(VENV)/test
+	BPTT_GOLDENS=1 $(RUN) -m pytest -q tests/test_reading.py -k goldens
+
+documentation: $(VENV)/test
+	$(RUN) -m docs.make
 
 lint: $(VENV)/lint
 	$(VENV)/bin/ruff check .

@@ -24,6 +24,7 @@ from derive.reading.article import article, fragment
 from derive.reading.document import Document, document
 from derive.reading.markdown import markdown
 from derive.reading.notations import NOTATIONS
+from docs import make
 from tests.random_networks import draw, draw_equations
 
 FOLDER = Path(__file__).parent.parent / "generated"
@@ -233,6 +234,22 @@ def test_markdown_is_whole(style: str) -> None:
     assert text.count(r"\begin{aligned}") == text.count(r"\end{aligned}") == text.count("$$") // 2
     tags = [int(n) for n in re.findall(r"\\tag\{(\d+)\}", text)]
     assert set(tags) == set(range(1, len(found.system.equations) + 1))
+
+
+def test_the_pages_of_the_documentation_are_remade() -> None:
+    for name, text in make.pages().items():
+        kept = (make.FOLDER / name).read_text(encoding="utf-8")
+        assert kept == text, f"{name}: if this is meant, run: make documentation"
+
+
+def test_the_notation_of_ones_own_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make.FOLDER.parent)
+    text = (make.FOLDER / "notations.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert code is not None
+    names: dict[str, str] = {}
+    exec(code[1], names)
+    assert r"\boldsymbol{h}^{(t)} &= \tanh" in names["text"]
 
 
 # The command line.

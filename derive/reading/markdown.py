@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from derive.reading.article import symbol_box
 from derive.reading.document import Document, Explanation
 from derive.reading.latex import latex
-from derive.reading.lines import WIDTH, Typeset, broken, room
+from derive.reading.lines import Typeset, broken, room
 from derive.reading.typeset import Typesetter
+
+# A page of Markdown is narrower than one of an article, in quads.
+NARROW = 34.0
 
 
 def markdown(document: Document) -> str:
@@ -38,7 +41,7 @@ def _inline(code: str) -> str:
 
 def display(formula: Typeset) -> str:
     """A formula set apart, its number as a tag."""
-    first, *others = broken(formula, room([formula], WIDTH))
+    first, *others = broken(formula, room([formula], NARROW))
     body = rf"{latex(formula.left)} &= {latex(first)}"
     body += "".join(rf" \\ &\quad {{}} {latex(line)}" for line in others)
     tag = rf" \tag{{{formula.number}}}" if formula.number else ""
