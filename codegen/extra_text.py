@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 
 from codegen.boundaries import allocated, row, trimmed
 from codegen.entries import free_steps, has_free_steps, tuple_text
@@ -79,8 +78,8 @@ def _extra_values(extended: Extended, *, counts: bool) -> dict[str, dict[str, ob
                 *_wrapped(f"there: {values['bptt_formula']}"),
             ]
         }
-    if "carried" in values:
-        found["chunks"] = _chunk_values(base, values)
+    if any(part.name == "_chunk_loss" for part in extended.parts):
+        found["chunks"] = _chunk_values(base)
     return found
 
 
@@ -88,7 +87,7 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, 88, subsequent_indent="    ", break_long_words=False)
 
 
-def _chunk_values(system: System, values: Mapping[str, object]) -> dict[str, object]:
+def _chunk_values(system: System) -> dict[str, object]:
     """What is given for every step, the states, and what means count over a whole sequence."""
     rows = {name: reach.before for name, reach in system.reach.items()}
     timed = system.of_kind("input", "mask", "target", "weight")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from codegen.program import Function, Part, program
 from derive.adjoint import adjoint
 from derive.causality import LoopError
-from derive.chunks import CARRY, CHUNK, OBJECTIVE, chunked
+from derive.chunks import CHUNK, OBJECTIVE, chunked
 from derive.cost import cost
 from derive.dependence import upstream
 from derive.errors import UserError, did_you_mean
@@ -134,12 +134,8 @@ def _hvp(old: Extended) -> Extended:
     system = old.system
     parameters = _parameters(system)
     gradients = [f"d_{n}" for n in parameters]
-    found = tangent(system, parameters, gradients, prefix=PEARLMUTTER)
-    known = set(system.definitions)
-    added = [e for e in found.equations[len(system.equations) :] if e.quantity.name not in known]
-    names = tuple(e.quantity.name for e in added)
-    whole = system.extended({n: found.quantities[n] for n in names}, added)
-    part = Part("_hessian_products", "Tangents of the adjoints.", names)
+    whole = system.joined(tangent(system, parameters, gradients, prefix=PEARLMUTTER))
+    part = Part("_hessian_products", "Tangents of the adjoints.", _added(system, whole))
     return _grown(old, whole, [part], [PEARLMUTTER + g for g in gradients])
 
 
@@ -147,10 +143,8 @@ def _gnvp(old: Extended) -> Extended:
     old = _second_order(old)
     found = gauss_newton(old.system)
     results = [GAUSS_NEWTON + n for n in _parameters(found)]
-    wanted = upstream(found, results)
-    names = tuple(n for n in _added(old.system, found) if n in wanted)
-    kept = [e for e in found.equations[len(old.system.equations) :] if e.quantity.name in wanted]
-    whole = old.system.extended({n: found.quantities[n] for n in names}, kept)
+    whole = old.system.joined(found, upstream(found, results))
+    names = _added(old.system, whole)
     part = Part("_gauss_newton_products", "The tangents taken back.", names)
     return _grown(old, whole, [part], results)
 
@@ -167,21 +161,18 @@ def _jacobian(old: Extended) -> Extended:
     backward: list[str] = []
     for output in outputs:
         taken = adjoint(system, output, prefix=output + PER, per_sequence=True)
-        wanted = upstream(taken, [output + PER + p for p in parameters])
-        base = len(system.forward().equations)
-        added = [e for e in taken.equations[base:] if e.quantity.name in wanted]
-        whole = whole.extended({e.quantity.name: e.quantity for e in added}, added)
-        backward += [e.quantity.name for e in added]
+        grown = whole.joined(taken, upstream(taken, [output + PER + p for p in parameters]))
+        backward += _added(whole, grown)
+        whole = grown
         results += [output + PER + p for p in parameters]
     parts.append(Part("_output_adjoints", "Adjoints of every output.", tuple(backward)))
-    costs = {}
+    costs: dict[str, object] = {}
     for mode, group in (("forward", names), ("backward", tuple(backward))):
         formula = cost(whole.definitions[n] for n in group)
         costs[f"{mode}_formula"] = str(formula)
         costs[f"{mode}_cost"] = str(formula.subs(dict(system.sizes)))
     defined = [n for n in results if n in whole.definitions]
-    values: dict[str, object] = {**costs, "jacobian_outputs": outputs}
-    return _grown(old, whole, parts, defined, values)
+    return _grown(old, whole, parts, defined, costs)
 
 
 def _chunks(old: Extended) -> Extended:
@@ -189,11 +180,9 @@ def _chunks(old: Extended) -> Extended:
     if any(part.name == "_chunk_loss" for part in old.parts):
         return old
     part_of = adjoint(chunked(system), OBJECTIVE, prefix=f"{CHUNK}d_")
-    known = set(system.definitions)
-    added = [e for e in part_of.equations if e.quantity.name not in known]
-    quantities = {n: q for n, q in part_of.quantities.items() if n not in system.quantities}
-    whole = replace(system.extended(quantities, added), free=part_of.free)
-    names = [e.quantity.name for e in added]
+    given = {q.name: q for q in part_of.of_kind("given")}
+    whole = system.joined(part_of).extended(given, ())
+    names = _added(system, whole)
     losses = tuple(n for n in names if part_of.quantities[n].kind == "loss")
     adjoints = tuple(n for n in names if n not in losses)
     parts = [
@@ -201,10 +190,7 @@ def _chunks(old: Extended) -> Extended:
         Part("_chunk_backward", "Adjoints within a chunk.", adjoints),
     ]
     results = [f"{CHUNK}loss", *(n for n in adjoints if part_of.quantities[n].kind == "gradient")]
-    carried = [n.removeprefix(CARRY) for n in quantities if n.startswith(CARRY)]
-    totals = [n for n in quantities if n.startswith(f"{CHUNK}total_weight_")]
-    values: dict[str, object] = {"carried": carried, "total_weights": totals}
-    return _grown(old, whole, parts, results, values)
+    return _grown(old, whole, parts, results)
 
 
 def _rtrl(old: Extended) -> Extended:
@@ -219,9 +205,7 @@ def _rtrl(old: Extended) -> Extended:
         ) from None
     forward, parameters = old.system.forward(), _parameters(old.system)
     found = sensitivities(forward, ["loss"], parameters)
-    known = old.system.definitions
-    added = [e for e in found.equations if e.quantity.name not in known]
-    whole = old.system.extended({e.quantity.name: e.quantity for e in added}, added)
+    whole = old.system.joined(found)
     adjoints = [e for e in old.system.equations if e.quantity.name.startswith(PREFIX)]
     formulas = {
         "rtrl_formula": str(cost(found.equations)),

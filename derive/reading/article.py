@@ -9,7 +9,7 @@ from derive.drawing import network_graph, tikz
 from derive.reading.boxes import Box, listed
 from derive.reading.document import Document, Explanation
 from derive.reading.explain import Step
-from derive.reading.latex import aligned, escaped, latex
+from derive.reading.latex import aligned, escaped, labelled, latex, referring
 from derive.reading.lines import WIDTH, broken
 from derive.reading.names import length
 from derive.reading.typeset import Typesetter
@@ -57,7 +57,7 @@ def fragment(document: Document) -> str:
     formulas = [f for section in document.sections for f in document.typeset(section)]
     about = f"% {document.system.name}: needs \\usepackage{{amsmath,amssymb}}; labels are"
     prefix = document.system.name
-    return f"{about} {prefix}:1, {prefix}:2, ...\n{aligned(formulas, prefix)}\n"
+    return f"{about} {prefix}:1, {prefix}:2, ...\n{aligned(formulas, labelled(prefix))}\n"
 
 
 def _introduction(document: Document) -> Iterator[str]:
@@ -111,7 +111,9 @@ def _explained(explanation: Explanation) -> Iterator[str]:
     yield r"\begin{enumerate}"
     for step in explanation.steps:
         yield rf"\item \emph{{{_text(step.rule).capitalize()}.}} {_words(step, typesetter)}"
-        yield aligned((typesetter.formula(f.left, f.right, f.number) for f in step.formulas), "")
+        yield aligned(
+            (typesetter.formula(f.left, f.right, f.number) for f in step.formulas), referring
+        )
     yield r"\end{enumerate}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from derive.reading.boxes import (
     GREEK,
@@ -40,6 +40,7 @@ MARKS = {
     "∞": r"\infty",
 }
 FUNCTIONS = frozenset(("tanh", "exp", "log", "sin", "cos", "max", "min"))
+Numbered = Callable[[int], str]
 OPEN = {
     "(": ("(", ")"),
     "[": ("[", "]"),
@@ -137,25 +138,35 @@ def escaped(text: str) -> str:
     return re.sub(r"([_%&#${}])", r"\\\1", text).replace("^", r"\^{}").replace("~", r"\~{}")
 
 
-def aligned(formulas: Iterable[Typeset], prefix: str = "eq", most: float = WIDTH) -> str:
-    """Formulas in an align environment; those with a number have the label `prefix:number`.
+def labelled(prefix: str) -> Numbered:
+    """Numbers as tags, with labels `prefix:number`."""
+    return lambda number: rf"\label{{{prefix}:{number}}} \tag{{{number}}}"
 
-    With an empty prefix they refer to the labels `eq:number`.
-    """
+
+def tagged(number: int) -> str:
+    """A number as a tag."""
+    return rf"\tag{{{number}}}"
+
+
+def referring(number: int) -> str:
+    """A reference to the equation of that number in place of a tag."""
+    return rf"\tag{{\ref{{eq:{number}}}}}"
+
+
+LABELLED = labelled("eq")
+
+
+def aligned(formulas: Iterable[Typeset], numbered: Numbered = LABELLED, most: float = WIDTH) -> str:
+    """Formulas in an align environment; `numbered` says how their numbers are given."""
     formulas = tuple(formulas)
     width = room(formulas, most)
-    blocks = [_block(formula, prefix, width) for formula in formulas]
+    blocks = [_block(formula, numbered, width) for formula in formulas]
     return "\\begin{align}\n" + " \\\\\n".join(blocks) + "\n\\end{align}"
 
 
-def _block(formula: Typeset, prefix: str, most: float) -> str:
+def _block(formula: Typeset, numbered: Numbered, most: float) -> str:
     first, *others = broken(formula, most)
     codes = [rf"{latex(formula.left)} &= {latex(first)}"]
     codes += [rf"&\quad {{}} {latex(line)}" for line in others]
-    if formula.number and not prefix:
-        codes[-1] += rf" \tag{{\ref{{eq:{formula.number}}}}}"
-    elif formula.number:
-        codes[-1] += rf" \label{{{prefix}:{formula.number}}} \tag{{{formula.number}}}"
-    else:
-        codes[-1] += r" \notag"
+    codes[-1] += f" {numbered(formula.number)}" if formula.number else r" \notag"
     return " \\notag \\\\\n".join(codes)

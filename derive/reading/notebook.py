@@ -9,8 +9,7 @@ import sympy as sp
 
 from derive.bounds import Index
 from derive.reading.index import index_statement
-from derive.reading.latex import latex
-from derive.reading.lines import WIDTH, Typeset, broken, room
+from derive.reading.latex import aligned, tagged
 from derive.reading.typeset import Typesetter
 from derive.system import PREFIX, TIME, Axis, Equation, Kind, Quantity, System, name_of
 
@@ -18,16 +17,17 @@ from derive.system import PREFIX, TIME, Axis, Equation, Kind, Quantity, System, 
 def system_latex(system: System) -> str:
     """All equations, aligned and numbered."""
     typesetter = Typesetter(system)
-    return _aligned(
-        [typesetter.statement(index_statement(e, system.quantities), e.number) for e in system]
+    formulas = (
+        typesetter.statement(index_statement(e, system.quantities), e.number) for e in system
     )
+    return f"$${aligned(formulas, tagged)}$$"
 
 
 def equation_latex(equation: Equation) -> str:
     """One equation; of what it reads no more is known than the names and the subscripts."""
     system = System("", _mentioned(equation), (equation,), {})
     statement = index_statement(equation, system.quantities)
-    return _aligned([Typesetter(system).statement(statement, equation.number)])
+    return f"$${aligned([Typesetter(system).statement(statement, equation.number)], tagged)}$$"
 
 
 def _mentioned(equation: Equation) -> dict[str, Quantity]:
@@ -48,15 +48,3 @@ def _mentioned(equation: Equation) -> dict[str, Quantity]:
 def _axis(subscript: sp.Expr, box: Iterable[Index]) -> Axis:
     index = next((i for i in box if subscript.has(i.symbol)), None)
     return TIME if index is None else Axis(index.kind, index.length)
-
-
-def _aligned(formulas: list[Typeset]) -> str:
-    width = room(formulas, WIDTH)
-    blocks = []
-    for formula in formulas:
-        first, *others = broken(formula, width)
-        lines = [rf"{latex(formula.left)} &= {latex(first)}"]
-        lines += [rf"&\quad {{}} {latex(line)}" for line in others]
-        lines[-1] += rf" \tag{{{formula.number}}}" if formula.number else r" \notag"
-        blocks.append(" \\notag \\\\\n".join(lines))
-    return "$$\\begin{align}\n" + " \\\\\n".join(blocks) + "\n\\end{align}$$"

@@ -1,8 +1,10 @@
-"""How many unit axes an expression has: which product of matrix notation is meant."""
+"""The unit axes of an expression: which product of matrix notation is meant."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+import sympy as sp
 
 from derive.syntax import (
     Binary,
@@ -17,6 +19,8 @@ from derive.syntax import (
 )
 from derive.system import Quantity
 
+Shape = tuple[sp.Expr, ...]
+
 
 def is_indexed(reference: Reference, quantity: Quantity) -> bool:
     """Whether the mention has all its subscripts, those of sequences and units too."""
@@ -25,27 +29,36 @@ def is_indexed(reference: Reference, quantity: Quantity) -> bool:
 
 def rank(node: Node, quantities: Mapping[str, Quantity]) -> int:
     """0 for a number, 1 for a vector, 2 for a matrix; 0 for what is written with its indices."""
+    return len(shape(node, quantities))
+
+
+def shape(node: Node, quantities: Mapping[str, Quantity]) -> Shape:
+    """The sizes of an expression's unit axes; none for what is written with its indices."""
     match node:
         case Reference(name):
             quantity = quantities.get(name)
             if quantity is None or is_indexed(node, quantity):
-                return 0
-            return len(quantity.features)
-        case Negative(operand) | Transpose(operand) | Sum(_, operand) | Where(operand):
-            return rank(operand, quantities)
-        case Part(operand, _, stop):
-            return rank(operand, quantities) - (stop is None)
+                return ()
+            return quantity.features
+        case Negative(operand) | Sum(_, operand) | Where(operand) | Binary("**", operand):
+            return shape(operand, quantities)
+        case Transpose(operand):
+            return shape(operand, quantities)[::-1]
+        case Part(operand, start, stop):
+            inner = shape(operand, quantities)[1:]
+            return inner if stop is None else (sp.Integer(stop - start), *inner)
         case Binary("@", left, right):
-            return rank(left, quantities) + rank(right, quantities) - 2
-        case Binary("**", base, _):
-            return rank(base, quantities)
+            return shape(left, quantities)[:-1] + shape(right, quantities)[1:]
         case Binary(_, left, right):
-            return max(rank(left, quantities), rank(right, quantities))
-        case Call("outer" | "diag"):
-            return 2
+            return max(shape(left, quantities), shape(right, quantities), key=len)
+        case Call("outer", (left, right)):
+            return shape(left, quantities) + shape(right, quantities)
+        case Call("diag", (operand,)):
+            # Of a number it is as large as what it stands beside.
+            return (shape(operand, quantities) or (sp.Integer(1),)) * 2
         case Call("sum"):
-            return 0
+            return ()
         case Call(_, arguments):
-            return max(rank(a, quantities) for a in arguments)
+            return max((shape(a, quantities) for a in arguments), key=len)
         case _:
-            return 0
+            return ()

@@ -14,11 +14,11 @@ import sympy as sp
 
 from derive.bounds import Index, prune
 from derive.constants import exact_number
-from derive.errors import InternalError, UserError, did_you_mean, shown
+from derive.errors import UserError, did_you_mean, shown
 from derive.functions import PRIMITIVES
 from derive.language import parse_derived
 from derive.reading.index import MEANING
-from derive.reading.rank import is_indexed, rank
+from derive.reading.rank import is_indexed, rank, shape
 from derive.syntax import (
     Binary,
     Call,
@@ -207,7 +207,7 @@ class _TermReader:
 
     def _fresh(self, node: Node) -> At:
         """Indices of sums over all units of an expression."""
-        return tuple(self._contracted(size) for size in self._shape(node))
+        return tuple(self._contracted(size) for size in shape(node, self._quantities))
 
     def _contracted(self, size: sp.Expr) -> sp.Symbol:
         taken = [index_symbol(name) for name in self._known]
@@ -329,7 +329,7 @@ class _TermReader:
             return self.value(left.arguments[0], at[:1]) * self.value(right, at)
         if _is_diagonal(right):
             return self.value(left, at) * self.value(right.arguments[0], at[-1:])
-        sizes = self._shape(left)[-1], self._shape(right)[0]
+        sizes = shape(left, self._quantities)[-1], shape(right, self._quantities)[0]
         if self._reader.system.size(sizes[0]) != self._reader.system.size(sizes[1]):
             raise UserError(
                 f"a product of {self._size(left)} and {self._size(right)}",
@@ -340,7 +340,8 @@ class _TermReader:
         return self.value(left, (*at[:split], index)) * self.value(right, (index, *at[split:]))
 
     def _size(self, node: Node) -> str:
-        return "(" + ", ".join(str(self._reader.system.size(s)) for s in self._shape(node)) + ")"
+        numbers = (self._reader.system.size(s) for s in shape(node, self._quantities))
+        return f"({', '.join(map(str, numbers))})"
 
     def _call(self, node: Call, at: At) -> sp.Expr:
         function, arguments = node.function, node.arguments
@@ -416,33 +417,6 @@ class _TermReader:
         for sign, name in subscript.also:
             found += sign * self._symbol(name, at)
         return found
-
-    def _shape(self, node: Node) -> tuple[sp.Expr, ...]:
-        """The sizes of an expression's unit axes."""
-        if rank(node, self._quantities) == 0:
-            return ()
-        match node:
-            case Reference(name):
-                return self._quantities[name].features
-            case Negative(operand):
-                return self._shape(operand)
-            case Transpose(operand):
-                return self._shape(operand)[::-1]
-            case Part(operand, start, stop):
-                inner = self._shape(operand)[1:]
-                return inner if stop is None else (sp.Integer(stop - start), *inner)
-            case Binary("@", left, right):
-                return self._shape(left)[:-1] + self._shape(right)[1:]
-            case Binary(_, left, right):
-                return max(self._shape(left), self._shape(right), key=len)
-            case Call("outer", (left, right)):
-                return self._shape(left) + self._shape(right)
-            case Call("diag", (inner_node,)):
-                return self._shape(inner_node) * 2
-            case Call(_, arguments):
-                return max((self._shape(a) for a in arguments), key=len)
-            case _:
-                raise InternalError(f"{type(node).__name__} has no shape")
 
 
 def _is_diagonal(node: Node) -> TypeGuard[Call]:

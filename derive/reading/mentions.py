@@ -1,0 +1,173 @@
+"""How quantities are mentioned: symbols with subscripts, derivatives as fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from derive.errors import InternalError
+from derive.reading.boxes import (
+    Box,
+    Digits,
+    Dotted,
+    Fence,
+    Fraction,
+    Mark,
+    Name,
+    Row,
+    Script,
+    listed,
+    row,
+)
+from derive.reading.names import (
+    Along,
+    Derivative,
+    Held,
+    Plain,
+    Product,
+    Static,
+    found_quantity,
+    length,
+    meaning,
+    ratio,
+    symbol,
+)
+from derive.syntax import Reference, Subscript
+from derive.system import AXIS_ORDER, Quantity, System
+from derive.tangent import DOT
+
+
+class Mentions:
+    """Sets the quantities of one system with every subscript; subclasses set them otherwise."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+
+    def quantity(self, name: str) -> Quantity:
+        """The quantity of a name that is mentioned."""
+        found = found_quantity(name, self.system)
+        if found is None:
+            raise InternalError(f"{name} is no quantity of {self.system.name}")
+        return found
+
+    def reference(self, node: Reference) -> Box:
+        """A mention of a quantity, of an index or of a length."""
+        if found_quantity(node.name, self.system) is None:
+            return length(node.name)
+        at = [self.subscript(s) for s in node.subscripts or ()]
+        return self.mention(node.name, at, node)
+
+    def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+        """A quantity at its subscripts, by what its name means."""
+        found = meaning(name, self.system)
+        match found:
+            case Plain():
+                return self.plain(name, at, node)
+            case Derivative(of, by, way):
+                own, other = self._parted(name, of, by, at)
+                if way in ("initial", "after"):
+                    other = self._outside(by, way, node, other)
+                top, bottom = self._at(of, own), self._at(by, other)
+                return Fraction(*ratio(top, bottom, explicit=way == "explicit"))
+            case Static(of, by):
+                units = len(self.system.quantities[of].features) if at[2:] else 0
+                steps = list(at[: len(at) - 2 * units])
+                top = self._at(of, [*steps, *at[len(steps) : len(steps) + units]])
+                bottom = self._at(by, [*steps, *at[len(steps) + units :]])
+                return Fraction(*ratio(top, bottom, explicit=True))
+            case Held(by):
+                top, bottom = ratio(self._at("loss", ()), self._at(by, at))
+                return Script(Fence(Fraction(top, bottom)), Name("held"))
+            case Along(operator, of):
+                inner = self.mention(of, at, replace(node, name=of))
+                if operator == DOT and isinstance(inner, Name | Script | Row):
+                    return dotted(inner)
+                return row(Name("R"), Fence(inner, "{"))
+            case Product(letter, of, way):
+                at = self._outside(of, way, node, at) if way in ("initial", "after") else at
+                inner = self._at(of, at)
+                if letter == "later":
+                    return Fraction(*ratio(Script(Name("L"), None, Name("later")), inner))
+                return Script(Fence(row(Name("G"), Name("v"))), inner)
+
+    def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+        return symbol(name, self.system).box(below=listed(at) if at else None)
+
+    def _at(self, name: str, at: Sequence[Box]) -> Box:
+        """A quantity of which the subscripts are known."""
+        if meaning(name, self.system) == Plain(name):
+            return self.plain(name, at, Reference(name, None, ""))
+        return self.mention(name, at, Reference(name, None, ""))
+
+    def _parted(
+        self, name: str, of: str, by: str, at: Sequence[Box]
+    ) -> tuple[list[Box], list[Box]]:
+        """The subscripts of a derivative: those of what is differentiated, and the others'."""
+        quantity, by_quantity = self.quantity(name), self.system.quantities.get(by)
+        if len(at) < len(quantity.axes) or by_quantity is None or not at:
+            return [], list(at)
+        of_quantity = self.system.quantities.get(of)
+        if quantity.kind == "sensitivity" and of_quantity is not None:
+            count = len(of_quantity.axes)
+            return list(at[:count]), list(at[count:])
+        if of_quantity is None or not of_quantity.axes:
+            return [], list(at)
+        owners = _owners(quantity, by_quantity)
+        inner = [box for box, owner in zip(at, owners, strict=True) if owner == "of"]
+        return inner, [box for box, owner in zip(at, owners, strict=True) if owner == "by"]
+
+    def _outside(self, by: str, way: str, node: Reference, at: Sequence[Box]) -> list[Box]:
+        """The step that a value outside the steps stands for: k - 3, or T + k."""
+        if not at or by not in self.system.reach:
+            return list(at)
+        quantity, subscripts = self.system.quantities[by], node.subscripts or ()
+        position = 0 if len(at) < len(quantity.axes) else quantity.time_axis or 0
+        step = subscripts[position]
+        if way == "initial":
+            moved = replace(step, offset=step.offset - self.system.reach[by].before)
+        else:
+            last = quantity.axes[quantity.time_axis or 0].size
+            moved = replace(step, also=(*step.also, (1, str(last))))
+        return [*at[:position], self.subscript(moved), *at[position + 1 :]]
+
+    def subscript(self, subscript: Subscript) -> Box:
+        """t-1, T-2, k+T-1."""
+        items: list[Box] = [length(subscript.name)] if subscript.name else []
+        for sign, name in subscript.also:
+            if items or sign < 0:
+                items.append(Mark("+" if sign > 0 else "-"))
+            items.append(length(name))
+        if subscript.offset or not items:
+            if items or subscript.offset < 0:
+                items.append(Mark("+" if subscript.offset > 0 else "-"))
+            items.append(Digits(str(abs(subscript.offset))))
+        return row(*items)
+
+
+def dotted(box: Box) -> Box:
+    """A symbol with a dot on its letter."""
+    match box:
+        case Script(base):
+            return replace(box, base=dotted(base))
+        case Row(items):
+            return row(dotted(items[0]), *items[1:])
+        case _:
+            return Dotted(box)
+
+
+def _owners(quantity: Quantity, by: Quantity) -> list[str]:
+    """Of each axis of an adjoint with an element, whose it is.
+
+    Of one kind, steps come first from what the derivative is by, units last.
+    """
+    counts = {kind: sum(a.kind == kind for a in by.axes) for kind in AXIS_ORDER}
+    found = []
+    for position, axis in enumerate(quantity.axes):
+        earlier = sum(a.kind == axis.kind for a in quantity.axes[:position])
+        total = sum(a.kind == axis.kind for a in quantity.axes)
+        own = counts[axis.kind]
+        if axis.kind == "feature":
+            found.append("by" if earlier >= total - own else "of")
+        else:
+            found.append("by" if earlier < max(own, axis.kind == "batch") else "of")
+    return found
