@@ -245,6 +245,12 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
       bptt latex narx.toml --notation matrix --fragment -o equations.tex
       bptt latex narx.toml --explain hidden --with rtrl -o narx.tex
     """
+    if bare and options["explain"]:
+        raise UserError(
+            "a fragment has equations alone",
+            place="--explain",
+            remedy="leave out --fragment or --explain",
+        )
     with _working("deriving"):
         found = _document(file, **options)
         text = fragment(found) if bare else article(found)
@@ -341,7 +347,7 @@ def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
         os.umask(umask)
         for _, path in ready:
             if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
+                raise IsADirectoryError(errno.EISDIR, f"{path.name} in it is a folder")
         for temporary, path in ready:
             os.chmod(temporary, 0o666 & ~umask)
             os.replace(temporary, path)

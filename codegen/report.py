@@ -16,7 +16,7 @@ from derive.reading.boxes import Box, Digits, Mark, Name, listed, row
 from derive.reading.document import Cost, Document, Explanation, Section
 from derive.reading.lines import Typeset, broken
 from derive.reading.mathml import mathml
-from derive.reading.names import length
+from derive.reading.symbols import length
 from derive.reading.typeset import Typesetter
 from derive.syntax import Node, Number
 from derive.system import System

@@ -58,6 +58,7 @@ def build(network: Network) -> System:
     equations: list[Equation] = []
     owned: dict[str, set[str]] = {}
     steps = iter(times.letters)
+    check_names(pair for block in blocks for pair in block.made)
     for number, block in enumerate(blocks):
         elaborator = Elaborator(
             quantities,

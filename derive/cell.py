@@ -74,13 +74,15 @@ def plain_cell(layer: Layer) -> Cell:
 class LayerEquations:
     """A layer's statements in the network's names, and the short names that they come from.
 
-    `sizes` gives the widths of the signals, None for the width of the layer.
+    `sizes` gives the widths of the signals, None for the width of the layer; `made` the names that
+    parameters got here, with what each is.
     """
 
     layer: Layer
     statements: tuple[Statement, ...]
     sizes: dict[str, int | None]
     local: dict[str, str]
+    made: tuple[tuple[str, str], ...] = ()
 
 
 def layer_equations(
@@ -112,6 +114,7 @@ class _Instance:
         self._signals = {s.target.name for s in statements}
         self._sign = -1 if layer.direction == "backward" else 1
         self._index_notation = False
+        self._made: dict[tuple[str, str], None] = {}
         self._names: dict[str, str] = {}
 
     def equations(self) -> LayerEquations:
@@ -128,7 +131,8 @@ class _Instance:
             for signal in dict.fromkeys(s.target.name for s in self._statements)
         }
         sizes[self._layer.name] = None
-        return LayerEquations(self._layer, tuple(statements), sizes, self._names)
+        made = () if self._shared is not None else tuple(self._made)
+        return LayerEquations(self._layer, tuple(statements), sizes, self._names, made)
 
     def _check(self) -> None:
         cell = self._cell
@@ -176,6 +180,8 @@ class _Instance:
         if self._shared is not None and local not in self._signals:
             home = self._shared
         name = home.name if local == self._cell.output else f"{local}_{home.name}"
+        if local not in self._signals:
+            self._made[name, f"{local} of layer {home.name}"] = None
         self._names[name] = local
         return name
 
@@ -324,9 +330,11 @@ class _Instance:
         if self._shared is not None:
             home, connection = self._shared, self._shared.connections[number]
         name = f"{local}_{home.name}_{connection.source}"
-        if connection.at is not None:
-            return f"{name}_{connection.at}"
-        return f"{name}_{connection.delay}" if connection.delay else name
+        end = connection.at or (str(connection.delay) if connection.delay else "")
+        name = f"{name}_{end}" if end else name
+        what = f"{local} of layer {home.name} for {connection.source}"
+        self._made[name, f"{what} at {end}" if end else what] = None
+        return name
 
 
 def _sum(terms: list[tuple[int, Node]], at: str) -> Node:

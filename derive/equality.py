@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import sympy as sp
 
-from derive.bounds import Index, prune
+from derive.bounds import Index, is_nonnegative, prune
 from derive.canonical import counted
 from derive.errors import InternalError
 from derive.system import Equation, Term
@@ -18,17 +18,23 @@ Key = tuple[str, ...]
 MAX_SUMS = 7
 
 
-def same(left: Equation, right: Equation) -> bool:
-    """Whether two equations define the same quantity by the same sum, after multiplying out."""
-    return left.quantity == right.quantity and terms_of(left) == terms_of(right)
+Sizes = Mapping[sp.Symbol, int]
 
 
-def terms_of(equation: Equation) -> dict[Key, sp.Expr]:
+def same(left: Equation, right: Equation, sizes: Sizes) -> bool:
+    """Whether two equations define the same quantity by the same sum, after multiplying out.
+
+    Where this says so it is so, at these sizes of units; not all that is equal has one form.
+    """
+    return left.quantity == right.quantity and terms_of(left, sizes) == terms_of(right, sizes)
+
+
+def terms_of(equation: Equation, sizes: Sizes) -> dict[Key, sp.Expr]:
     """The multiplied-out terms of an equation in canonical letters, each with its coefficient."""
     found: dict[Key, sp.Expr] = {}
     for term in equation.terms:
         for piece in _monomials(term):
-            piece = counted(_tightened(_untied(piece, equation), equation))
+            piece = counted(_tightened(_untied(piece, equation), equation, sizes))
             coefficient, key = _canonical(piece, equation)
             found[key] = sp.expand(found.get(key, sp.Integer(0)) + coefficient)
     return {key: value for key, value in found.items() if value != 0}
@@ -54,21 +60,39 @@ def _untied(term: Term, equation: Equation) -> Term:
     return replace(term, factor=factor, bounds=bounds)
 
 
-def _tightened(term: Term, equation: Equation) -> Term:
-    """The term with conditions on a single index of its sums as the range of that index."""
+def _tightened(term: Term, equation: Equation, sizes: Sizes) -> Term:
+    """The term with a condition that is one limit of one summed index as its range.
+
+    That is done where the range then lies within the axis for all sizes, and where the index has
+    no other limit on that side.
+    """
     sums = {index.symbol: index for index in term.sums}
+    box = equation.box(term)
     rest = []
-    for bound in prune(term.bounds, equation.box(term)):
-        alone = [s for s in sums if bound.coeff(s) != 0]
-        others = bound.free_symbols & {i.symbol for i in equation.box(term)} - set(alone)
-        if len(alone) == 1 and not others and abs(bound.coeff(alone[0])) == 1:
-            index = sums[alone[0]]
-            c = bound.coeff(index.symbol)
-            limit = sp.expand(index.symbol - bound / c)
+    bounds = prune(term.bounds, box)
+    for bound in bounds:
+        index = _limited(bound, sums, box)
+        sides = [b for b in bounds if index and b.coeff(index.symbol) == bound.coeff(index.symbol)]
+        if index is None or len(sides) > 1:
+            rest.append(bound)
+            continue
+        c = bound.coeff(index.symbol)
+        limit = sp.expand(index.symbol - bound / c)
+        within = index.high - limit if c < 0 else limit - index.low
+        inside = (within, limit - index.low)
+        if all(is_nonnegative(sp.expand(e.subs(dict(sizes)))) for e in inside):
             sums[index.symbol] = replace(index, high=limit) if c < 0 else replace(index, low=limit)
         else:
             rest.append(bound)
     return replace(term, sums=tuple(sums.values()), bounds=tuple(rest))
+
+
+def _limited(bound: sp.Expr, sums: dict[sp.Symbol, Index], box: tuple[Index, ...]) -> Index | None:
+    """The summed index that a bound limits by itself."""
+    letters = [i.symbol for i in box if bound.coeff(i.symbol) != 0]
+    if len(letters) != 1 or letters[0] not in sums or abs(bound.coeff(letters[0])) != 1:
+        return None
+    return sums[letters[0]]
 
 
 def _canonical(term: Term, equation: Equation) -> tuple[sp.Expr, Key]:

@@ -54,6 +54,7 @@ MAX_OFFSET = 10_000
 MAX_EQUATIONS = 500
 MAX_FACTORS = 12
 MAX_TERMS = 200
+MAX_LENGTHS = 8
 COMPARISONS = ("<", "<=", ">", ">=")
 _SUM = re.compile(r"sum_([a-z]\d*)", re.ASCII)
 
@@ -193,13 +194,7 @@ class _Parser:
         return Statement(target, expression)
 
     def _sum(self) -> Node:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise UserError(
-                f"the expression is nested deeper than {MAX_DEPTH} levels",
-                place=self._next.at,
-                remedy="name a part of it in an equation of its own",
-            )
+        self._enter(self._next)
         node = self._chain(("+", "-"), self._term, MAX_TERMS, "sum", "terms")
         self._depth -= 1
         return node
@@ -211,6 +206,8 @@ class _Parser:
         conditions = [self._condition()]
         while self._accept(","):
             conditions.append(self._condition())
+            if len(conditions) > MAX_FACTORS:
+                raise self._unexpected(f"a term has at most {MAX_FACTORS} conditions")
         self._expect("]", "to close the conditions of a term")
         return Where(node, tuple(conditions), conditions[0].at)
 
@@ -264,7 +261,15 @@ class _Parser:
 
     def _postfix(self) -> Node:
         node = self._primary()
+        count = 0
         while not self._is_condition() and (token := self._accept(".", "[")):
+            count += 1
+            if count > MAX_FACTORS:
+                raise UserError(
+                    f"more than {MAX_FACTORS} parts and transposes of one thing",
+                    place=token.at,
+                    remedy="use fewer",
+                )
             if token.text == "[":
                 node = self._part(node, token.at)
                 continue
@@ -328,7 +333,19 @@ class _Parser:
         letters = [first.text.removeprefix("sum_")]
         while self._accept(","):
             letters.append(self._take().text)
-        return Sum(tuple(letters), self._product(), first.at)
+        self._enter(first)
+        operand = self._product()
+        self._depth -= 1
+        return Sum(tuple(letters), operand, first.at)
+
+    def _enter(self, token: _Token) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise UserError(
+                f"the expression is nested deeper than {MAX_DEPTH} levels",
+                place=token.at,
+                remedy="name a part of it in an equation of its own",
+            )
 
     def _call(self) -> Node:
         name = self._take()
@@ -373,9 +390,12 @@ class _Parser:
         if token.kind != "name":
             raise self._unexpected("a subscript is an index such as t, t-1 or i")
         self._take()
-        offset, also = 0, []
+        offset = 0
+        also: list[tuple[int, str]] = []
         while sign := self._accept("+", "-"):
             factor = 1 if sign.text == "+" else -1
+            if len(also) > MAX_LENGTHS:
+                raise self._unexpected(f"at most {MAX_LENGTHS} lengths stand in a subscript")
             if self._derived and self._next.kind == "name":
                 also.append((factor, self._take().text))
                 continue

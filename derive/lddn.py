@@ -127,7 +127,7 @@ def _with_static(
     found = forward
     inner = restricted(forward, network)
     for end in ends:
-        prefix = f"{STATIC}{end}_"
+        prefix = f"{STATIC}{end}__"
         within = adjoint(inner, end, prefix=prefix, within_step=True)
         names = {
             e.quantity.name
@@ -172,7 +172,7 @@ def _net_derivative(name: str, ends: Iterable[str], system: System, total: Syste
     definition = total.definitions[f"d_{name}"]
     terms = []
     for end in ends:
-        static = system.quantities.get(f"{STATIC}{end}_{name}")
+        static = system.quantities.get(f"{STATIC}{end}__{name}")
         if static is None:
             continue
         step, batch, unit = (i.symbol for i in definition.indices)

@@ -57,6 +57,7 @@ PREFIXES = (
     "loss_",
     "state_",
     "cotangent_",
+    "N_",
 )
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)

@@ -266,8 +266,8 @@ def run(*arguments: str) -> tuple[int, str]:
     [
         (["--notation", "matrx"], "is no notation (did you mean 'matrix'?)"),
         (["--explain", "hiden"], "did you mean 'hidden'?"),
-        (["--explain", "target_position"], "the loss has no derivative by"),
-        (["--explain", "loss"], "the loss has no derivative by"),
+        (["--explain", "target_position"], "no derivative of the loss by"),
+        (["--explain", "loss"], "no derivative of the loss by"),
         (["--with", "jacobean"], "did you mean 'jacobian'?"),
     ],
 )

@@ -11,7 +11,7 @@ from derive.reading.document import Document, Explanation
 from derive.reading.explain import Step
 from derive.reading.latex import aligned, escaped, labelled, latex, referring
 from derive.reading.lines import WIDTH, broken
-from derive.reading.names import length
+from derive.reading.symbols import length
 from derive.reading.typeset import Typesetter
 from derive.syntax import Number, Reference
 from derive.system import Quantity
@@ -55,15 +55,17 @@ def article(document: Document) -> str:
 def fragment(document: Document) -> str:
     """The equations alone, to be read by \\input; labels begin with the network's name."""
     formulas = [f for section in document.sections for f in document.typeset(section)]
-    about = f"% {document.system.name}: needs \\usepackage{{amsmath,amssymb}}; labels are"
     prefix = document.system.name
-    return f"{about} {prefix}:1, {prefix}:2, ...\n{aligned(formulas, labelled(prefix))}\n"
+    about = [
+        rf"% {prefix}: needs \usepackage{{amsmath,amssymb}}; \allowdisplaybreaks lets pages end",
+        f"% within. Labels are {prefix}:1, {prefix}:2, ... A term behind a condition in brackets",
+        "% is zero where the condition does not hold.",
+    ]
+    return "\n".join([*about, aligned(formulas, labelled(prefix)), ""])
 
 
 def _introduction(document: Document) -> Iterator[str]:
     system = document.system
-    if document.description:
-        yield _text(document.description) + "\n"
     steps = ", ".join(
         rf"${size.name.lower()} = 0, \ldots, {latex(length(str(size)))}-1$"
         for size in system.lengths
@@ -72,8 +74,8 @@ def _introduction(document: Document) -> Iterator[str]:
     yield rf"Steps {steps}; sequences $b = 0, \ldots, B-1$; sizes {sizes}."
     yield rf"Notation: {_text(document.legend)}."
     yield (
-        "Values before the first step and after the last are given, $k$ counts them. A term with "
-        "a condition in brackets is zero where the condition does not hold."
+        "Values before the first step and after the last are given; $k = 0, 1, \\ldots$ counts "
+        "them. A term behind a condition in brackets is zero where the condition does not hold."
     )
 
 
@@ -106,7 +108,8 @@ def _symbols(document: Document) -> Iterator[str]:
 
 
 def _explained(explanation: Explanation) -> Iterator[str]:
-    yield rf"\section*{{The derivative by {_code(explanation.name)}, step by step}}"
+    name = _code(explanation.name)
+    yield rf"\section*{{The derivative by {name}, step by step, in index notation}}"
     typesetter = Typesetter(explanation.system)
     yield r"\begin{enumerate}"
     for step in explanation.steps:

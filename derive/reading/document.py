@@ -9,7 +9,8 @@ import sympy as sp
 
 from derive.cost import cost
 from derive.inline import compact
-from derive.reading.explain import Formula, Step, derived_by, explain
+from derive.lddn import HELD
+from derive.reading.explain import Formula, Step, derived_by, explain, with_adjoints
 from derive.reading.index import expression
 from derive.reading.lines import Typeset
 from derive.reading.notations import Notation, notation
@@ -66,7 +67,8 @@ class Document:
     sections: tuple[Section, ...]
     explanations: tuple[Explanation, ...] = ()
     places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    description: str = ""
+    original: System | None = None
+    remark: str = ""
 
     @property
     def typesetter(self) -> Typesetter:
@@ -82,13 +84,18 @@ class Document:
     @property
     def symbols(self) -> tuple[Quantity, ...]:
         """The quantities of the table of symbols."""
-        return tuple(q for q in self.system.quantities.values() if q.kind in LISTED)
+        return tuple(
+            q
+            for q in self.system.quantities.values()
+            if q.kind in LISTED or q.kind == "static" or q.name.startswith(HELD)
+        )
 
     @property
     def costs(self) -> tuple[Cost, ...]:
         """Multiplications and additions, and the numbers that are kept."""
-        forward = self.system.forward()
-        backward = [e for s in self.sections for e in s.equations if e not in forward.equations]
+        system = self.original or self.system
+        forward = system.forward()
+        backward = system.equations[len(forward.equations) :]
         signals = [q for q in forward.of_kind("signal") if q.axes]
         kept = sp.Add(*(sp.Mul(*(a.size for a in q.axes)) for q in signals))
         rows = (
@@ -105,7 +112,7 @@ class Document:
     @property
     def legend(self) -> str:
         """What the indices run over, in a sentence without formulas."""
-        return self.notation.about
+        return ". ".join(filter(None, (self.notation.about, self.remark)))
 
 
 def document(
@@ -116,7 +123,6 @@ def document(
     explained: Sequence[str] = (),
     places: Mapping[str, tuple[int, ...]] | None = None,
     compacted: bool = False,
-    description: str = "",
 ) -> Document:
     """A document about a system that holds its own adjoint. Raises UserError.
 
@@ -127,17 +133,22 @@ def document(
     chosen = notation(style) if isinstance(style, str) else style
     more = tuple(more)
     shown = {e.quantity.name for section in more for e in section.equations}
-    if tuple(explained) == ("all",):
-        explained = derived_by(system)
-    explanations = tuple(Explanation(n, explain(n, system), system) for n in explained)
+    names = derived_by(system) if "all" in explained else dict.fromkeys(explained)
+    wide = with_adjoints(system)
+    explanations = tuple(Explanation(n, explain(n, system), wide) for n in names)
     original = system
     if compacted:
         system = compact(system)
     base = [e for e in system.equations if e.quantity.name not in shown]
     prepared = chosen.prepared(system)
-    if prepared is not system and not shown:
-        system = prepared
-        base = list(system.equations)
+    remark, known = "", dict(places or {})
+    if prepared is not system and shown:
+        remark = "With further derivatives the adjoint equations are those of the other notations"
+    elif prepared is not system:
+        system, base = prepared, list(prepared.equations)
+        # The module computes these by the adjoint equations, which are not shown here.
+        same = {"signal", "loss", "gradient"}
+        known = {n: p for n, p in known.items() if original.quantities[n].kind in same}
     if system is not original:
         explanations = tuple(_forward_numbers(e) for e in explanations)
     found = (
@@ -145,7 +156,7 @@ def document(
         for heading, kinds in HEADINGS
     )
     sections = (*(s for s in found if s.equations), *more)
-    return Document(system, chosen, sections, explanations, places or {}, description)
+    return Document(system, chosen, sections, explanations, known, original, remark)
 
 
 def _forward_numbers(explanation: Explanation) -> Explanation:

@@ -81,6 +81,16 @@ class _Mention:
         return self.primed([self.equation.lhs])[0]
 
 
+def with_adjoints(system: System) -> System:
+    """The system with a quantity for the derivative by everything, to write derivations in."""
+    named = {
+        PREFIX + n: replace(q, name=PREFIX + n, kind="adjoint")
+        for n, q in system.forward().quantities.items()
+        if n != "loss"
+    }
+    return replace(system, quantities={**named, **system.quantities})
+
+
 def explain(name: str, system: System) -> tuple[Step, ...]:
     """The derivation of the derivative of the loss by a quantity, as steps.
 
@@ -100,7 +110,8 @@ class _Explanation:
         self._wanted = self._quantity.canonical_indices()
         self._left = tuple(i.symbol for i in self._wanted)
         self._named = {
-            PREFIX + n: replace(q, name=PREFIX + n) for n, q in forward.quantities.items()
+            PREFIX + n: replace(q, name=PREFIX + n, kind="adjoint")
+            for n, q in forward.quantities.items()
         }
         self._mentions = _mentions(name, forward)
 
@@ -148,7 +159,7 @@ class _Explanation:
         return Step(
             "chain rule",
             f"The loss depends on {self._quantity.name} through {through}; primed letters are "
-            "those of the equation that mentions it.",
+            "those of the equation that mentions it. An explicit derivative holds all else fixed.",
             (Formula(self._total(self._quantity, self._left), total(terms)),),
         )
 
@@ -294,7 +305,7 @@ def _check(name: str, system: System) -> None:
     able = derived_by(system)
     if name not in able:
         raise UserError(
-            f"the loss has no derivative by {shown(name)}{did_you_mean(name, able)}",
+            f"no derivative of the loss by {shown(name)} is derived{did_you_mean(name, able)}",
             place="--explain",
             remedy=f"name one of {', '.join(able[:12])}{', ...' if len(able) > 12 else ''}",
         )

@@ -13,7 +13,8 @@ import sympy as sp
 
 from derive.lddn import HELD
 from derive.reading.boxes import Box, Fence, Fraction, Name, listed, row
-from derive.reading.names import Derivative, Held, Static, Symbol, meaning, ratio, symbol
+from derive.reading.names import Derivative, Held, Static, meaning, ratio
+from derive.reading.symbols import Symbol, customary
 from derive.reading.vectors import VectorTypesetter
 from derive.syntax import Reference
 from derive.system import Equation, Quantity, System, Term
@@ -25,8 +26,8 @@ class LayeredTypesetter(VectorTypesetter):
     """Sets matrix statements with the book's symbols and the step as an argument."""
 
     def __init__(self, system: System) -> None:
+        self._weights = dict(_weights(system.forward()))
         super().__init__(system)
-        self._symbols = dict(_weights(system.forward()))
 
     def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
         quantity = self.quantity(name)
@@ -44,7 +45,7 @@ class LayeredTypesetter(VectorTypesetter):
         return super().mention(name, at, node)
 
     def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
-        return self._timed(self._symbol(name), self.quantity(name), at)
+        return self._timed(self.symbol(name), self.quantity(name), at)
 
     def _timed(self, own: Symbol, quantity: Quantity, at: Sequence[Box]) -> Box:
         """A symbol with its units below it and its steps as an argument."""
@@ -54,25 +55,28 @@ class LayeredTypesetter(VectorTypesetter):
         box = own.box(below=listed(units) if units else None, bold=bold)
         return row(box, Fence(listed(steps))) if steps else box
 
-    def _symbol(self, name: str) -> Symbol:
+    def own_symbol(self, name: str, system: System) -> Symbol:
         """The book's symbol, or that which the name says."""
-        if name in self._symbols:
-            return self._symbols[name]
-        quantity = self.quantity(name)
+        if name in self._weights:
+            return self._weights[name]
+        quantity = system.quantities[name]
         if quantity.kind == "input":
             return Symbol("p", (name,))
         if quantity.kind == "loss":
-            found = symbol(name, self.system)
-            return Symbol(LOSS, found.marks)
-        if quantity.kind == "signal" and quantity.layer == name:
+            found = customary(name, system)
+            return Symbol(LOSS if found.head == "L" else found.head, found.marks)
+        if quantity.kind == "signal" and quantity.layer and quantity.layer == name:
             return Symbol("a", (name,))
         if quantity.kind == "target":
             return Symbol("t", (name.removeprefix("target_"),))
-        return symbol(name, self.system)
+        return customary(name, system)
 
     def _layer(self, name: str) -> tuple[str, ...]:
+        """The layer of a net input or of an output; other signals, and a net input that stands
+        for its layer beside the output, by their own names."""
         layer = self.system.quantities[name].layer
-        return (layer or name,)
+        both = name != layer and HELD + name in self.system.quantities
+        return (layer,) if layer and name in (layer, f"n_{layer}") and not both else (name,)
 
     def _is_net(self, name: str) -> bool:
         """Whether d^m is the derivative by this signal: a net input, or a linear layer's output.
@@ -95,7 +99,7 @@ def _weights(system: System) -> Iterator[tuple[str, Symbol]]:
         for term in equation.terms:
             for name in dict.fromkeys(_parameters(term, system)):
                 own = _connection(term, equation, system) if layer and is_net else None
-                found.setdefault(name, set()).add(own or symbol(name, system))
+                found.setdefault(name, set()).add(own or customary(name, system))
     for name, symbols in found.items():
         if len(symbols) == 1:
             yield name, next(iter(symbols))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from derive.reading.boxes import Box, Fence, Gap, Mark, Row, Script, row, width
+from derive.reading.boxes import BigSum, Box, Fence, Gap, Mark, Row, Script, row, width
 
 WIDTH = 43.0
 RELATION = 1.5
@@ -40,9 +40,17 @@ def broken(formula: Typeset, most: float) -> tuple[Box, ...]:
             if lines[-1] and used + size > most:
                 lines.append([])
                 used = INDENT
+                part = _continued(part)
             lines[-1].append(part)
             used += size
     return tuple(row(*line) for line in lines)
+
+
+def _continued(part: Box) -> Box:
+    """The beginning of a line within a product: a sign says that it goes on."""
+    if isinstance(part, Row) and isinstance(part.items[0], Gap):
+        return row(Mark("·"), *part.items[1:])
+    return part
 
 
 def _parts(box: Box, most: float) -> Iterator[Box]:
@@ -90,7 +98,8 @@ def _groups(items: Iterable[Box]) -> Iterator[Row]:
     current: list[Box] = []
     for item in items:
         starts = isinstance(item, Gap) or (isinstance(item, Mark) and item.text in "+-⊙·")
-        if starts and current:
+        # A summation sign stays with what it sums.
+        if starts and current and not isinstance(current[-1], BigSum):
             yield Row(tuple(current))
             current = []
         current.append(item)

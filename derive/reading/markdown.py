@@ -18,7 +18,8 @@ NARROW = 34.0
 def markdown(document: Document) -> str:
     """Symbols, equations and derivations; each formula a paragraph of its own."""
     typesetter, system = document.typesetter, document.system
-    lines = [f"# {system.name}", "", f"Notation: {document.legend}.", ""]
+    condition = "A term behind a condition in brackets is zero where the condition does not hold."
+    lines = [f"# {system.name}", "", f"Notation: {document.legend}. {condition}", ""]
     lines += ["| symbol | in code | is | shape |", "| --- | --- | --- | --- |"]
     for quantity in document.symbols:
         shape = ", ".join(map(str, system.shape(quantity)))
@@ -50,7 +51,7 @@ def display(formula: Typeset) -> str:
 
 def _explained(explanation: Explanation) -> Iterator[str]:
     typesetter = Typesetter(explanation.system)
-    yield from ("", f"## The derivative by `{explanation.name}`, step by step")
+    yield from ("", f"## The derivative by `{explanation.name}`, step by step, in index notation")
     for number, step in enumerate(explanation.steps, 1):
         words = re.sub(r"\b(\w*_\w+)\b", r"`\1`", step.words)
         if step.subject is not None:

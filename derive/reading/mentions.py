@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,13 +28,12 @@ from derive.reading.names import (
     Product,
     Static,
     found_quantity,
-    length,
     meaning,
     ratio,
-    symbol,
 )
+from derive.reading.symbols import Symbol, customary, length, symbols
 from derive.syntax import Reference, Subscript
-from derive.system import AXIS_ORDER, Quantity, System
+from derive.system import Axis, Quantity, System
 from derive.tangent import DOT
 
 
@@ -42,6 +42,19 @@ class Mentions:
 
     def __init__(self, system: System) -> None:
         self.system = system
+        self.symbols = symbols(system, self.own_symbol)
+
+    def own_symbol(self, name: str, system: System) -> Symbol:
+        """The symbol of a quantity before it is seen whether another one has it."""
+        return customary(name, system)
+
+    def symbol(self, name: str) -> Symbol:
+        """The symbol of a quantity with a name of its own."""
+        return self.symbols.get(name) or Symbol(name)
+
+    def is_delayed(self, name: str) -> bool:
+        """Whether a symbol has its delay behind it: what is above then is not above that."""
+        return bool(self.symbol(name).delay)
 
     def quantity(self, name: str) -> Quantity:
         """The quantity of a name that is mentioned."""
@@ -53,7 +66,7 @@ class Mentions:
     def reference(self, node: Reference) -> Box:
         """A mention of a quantity, of an index or of a length."""
         if found_quantity(node.name, self.system) is None:
-            return length(node.name)
+            return length(node.name, self.system)
         at = [self.subscript(s) for s in node.subscripts or ()]
         return self.mention(node.name, at, node)
 
@@ -91,7 +104,7 @@ class Mentions:
                 return Script(Fence(row(Name("G"), Name("v"))), inner)
 
     def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
-        return symbol(name, self.system).box(below=listed(at) if at else None)
+        return self.symbol(name).box(below=listed(at) if at else None)
 
     def _at(self, name: str, at: Sequence[Box]) -> Box:
         """A quantity of which the subscripts are known."""
@@ -103,18 +116,14 @@ class Mentions:
         self, name: str, of: str, by: str, at: Sequence[Box]
     ) -> tuple[list[Box], list[Box]]:
         """The subscripts of a derivative: those of what is differentiated, and the others'."""
-        quantity, by_quantity = self.quantity(name), self.system.quantities.get(by)
-        if len(at) < len(quantity.axes) or by_quantity is None or not at:
+        quantity = self.quantity(name)
+        of_quantity, by_quantity = self.system.quantities.get(of), self.system.quantities.get(by)
+        if not at or of_quantity is None or not of_quantity.axes or by_quantity is None:
             return [], list(at)
-        of_quantity = self.system.quantities.get(of)
-        if quantity.kind == "sensitivity" and of_quantity is not None:
-            count = len(of_quantity.axes)
-            return list(at[:count]), list(at[count:])
-        if of_quantity is None or not of_quantity.axes:
-            return [], list(at)
-        owners = _owners(quantity, by_quantity)
-        inner = [box for box, owner in zip(at, owners, strict=True) if owner == "of"]
-        return inner, [box for box, owner in zip(at, owners, strict=True) if owner == "by"]
+        shown = [a for a in quantity.axes if len(at) == len(quantity.axes) or _has_steps(a)]
+        owners = _owners(shown, of_quantity, by_quantity, quantity.kind)
+        pairs = list(zip(at, owners, strict=True))
+        return [b for b, o in pairs if "of" in o], [b for b, o in pairs if "by" in o]
 
     def _outside(self, by: str, way: str, node: Reference, at: Sequence[Box]) -> list[Box]:
         """The step that a value outside the steps stands for: k - 3, or T + k."""
@@ -132,11 +141,11 @@ class Mentions:
 
     def subscript(self, subscript: Subscript) -> Box:
         """t-1, T-2, k+T-1."""
-        items: list[Box] = [length(subscript.name)] if subscript.name else []
+        items: list[Box] = [length(subscript.name, self.system)] if subscript.name else []
         for sign, name in subscript.also:
             if items or sign < 0:
                 items.append(Mark("+" if sign > 0 else "-"))
-            items.append(length(name))
+            items.append(length(name, self.system))
         if subscript.offset or not items:
             if items or subscript.offset < 0:
                 items.append(Mark("+" if subscript.offset > 0 else "-"))
@@ -155,19 +164,29 @@ def dotted(box: Box) -> Box:
             return Dotted(box)
 
 
-def _owners(quantity: Quantity, by: Quantity) -> list[str]:
-    """Of each axis of an adjoint with an element, whose it is.
+def _has_steps(axis: Axis) -> bool:
+    return axis.kind in ("time", "delay")
 
-    Of one kind, steps come first from what the derivative is by, units last.
+
+def _owners(shown: Sequence[Axis], of: Quantity, by: Quantity, kind: str) -> list[tuple[str, ...]]:
+    """Of each axis of a derivative, whose it is: of what is differentiated, or by what.
+
+    A sensitivity has those of the first, then those of the second. An adjoint with an element has
+    of one kind the steps of `by` first and its units last; sequences are those of both.
     """
-    counts = {kind: sum(a.kind == kind for a in by.axes) for kind in AXIS_ORDER}
-    found = []
-    for position, axis in enumerate(quantity.axes):
-        earlier = sum(a.kind == axis.kind for a in quantity.axes[:position])
-        total = sum(a.kind == axis.kind for a in quantity.axes)
-        own = counts[axis.kind]
-        if axis.kind == "feature":
-            found.append("by" if earlier >= total - own else "of")
+    counts = Counter(axis.kind for axis in shown)
+    seen: Counter[str] = Counter()
+    found: list[tuple[str, ...]] = []
+    for position, axis in enumerate(shown):
+        own = sum(a.kind == axis.kind for a in by.axes)
+        if kind == "sensitivity":
+            first = sum(a in shown or _has_steps(a) for a in of.axes)
+            found.append(("of",) if position < first else ("by",))
+        elif axis.kind == "batch":
+            found.append(("of", "by") if own else ("of",))
+        elif axis.kind == "feature":
+            found.append(("by",) if seen[axis.kind] >= counts[axis.kind] - own else ("of",))
         else:
-            found.append("by" if earlier < max(own, axis.kind == "batch") else "of")
+            found.append(("by",) if seen[axis.kind] < own else ("of",))
+        seen[axis.kind] += 1
     return found

@@ -40,20 +40,24 @@ NOTATIONS = {
     for n in (
         Notation(
             "index",
-            "every index shown; t and s are steps, b is a sequence, i, j and k are units",
+            "every index shown; t and s are steps, b is a sequence, i, j and k are units; W(2) is "
+            "the weight of a connection with delay 2",
             lambda equation, system: index_statement(equation, system.quantities),
             Typesetter,
         ),
         Notation(
             "matrix",
             "vectors and matrices of one sequence; functions and powers are elementwise, a sum "
-            "over b is one over the sequences; what has no such form stays in index notation",
+            "over b is one over the sequences; W(2) is the weight of a connection with delay 2, v "
+            "with 0:2 below it the elements 0 and 1; what has no such form stays in index notation",
             matrix_statement,
             VectorTypesetter,
         ),
         Notation(
             "hagan",
-            'layered digital dynamic networks as in "Neural Network Design", chapter 14',
+            'layered digital dynamic networks as in "Neural Network Design", chapter 14; in the '
+            "equations between the steps the derivative of F by an output holds the other outputs "
+            "of its step fixed, for S follows the links without delay",
             matrix_statement,
             LayeredTypesetter,
             lambda system: layered(system) if is_layered(system) else system,

@@ -7,19 +7,21 @@ left out, and products say how units are summed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeGuard
 
 import sympy as sp
 
 from derive.bounds import Index, prune
-from derive.constants import exact_number
+from derive.constants import constant_call, exact_number, power_of
 from derive.errors import UserError, did_you_mean, shown
 from derive.functions import PRIMITIVES
 from derive.language import parse_derived
 from derive.reading.index import MEANING
-from derive.reading.rank import is_indexed, rank, shape
+from derive.reading.rank import Shape, is_indexed, rank, shape
 from derive.syntax import (
+    TIME_LETTERS,
     Binary,
     Call,
     Comparison,
@@ -40,6 +42,11 @@ from derive.syntax import (
 from derive.system import AXIS_ORDER, Axis, B, Equation, Quantity, System, Term, fresh, index_symbol
 
 At = tuple[sp.Expr, ...]
+_LETTER = re.compile(r"[a-z]\d*", re.ASCII)
+MAX_TEXT = 1_000_000
+OWN_NUMBERS = ("1e+30", "5e+29")
+# How many arguments functions take; those of the table of primitives take one.
+ARGUMENTS = {"outer": 2, "min": 2, "huber": 2, "clip": 2, "within": 2, "every": 2}
 
 
 def read_equations(text: str, system: System) -> tuple[Equation, ...]:
@@ -47,6 +54,10 @@ def read_equations(text: str, system: System) -> tuple[Equation, ...]:
 
     Raises UserError where the text names what the system has not, or does not fit its axes.
     """
+    if len(text) > MAX_TEXT:
+        raise UserError(
+            f"equations of {len(text)} characters", remedy=f"at most {MAX_TEXT} are read"
+        )
     reader = _Reader(system)
     return tuple(reader.equation(s, n) for n, s in enumerate(parse_derived(text), 1))
 
@@ -87,7 +98,9 @@ class _Reader:
         if not is_indexed(target, quantity):
             usual = tuple(i for i in usual if i.kind in ("time", "delay"))
         names = [s.name for s in subscripts]
-        plain = all(s.name and not s.offset and not s.also for s in subscripts)
+        plain = all(
+            s.name and _LETTER.fullmatch(s.name) and not s.offset and not s.also for s in subscripts
+        )
         if len(names) != len(usual) or not plain or len(set(names)) < len(names):
             letters = ",".join(i.symbol.name for i in quantity.canonical_indices())
             raise UserError(
@@ -95,6 +108,14 @@ class _Reader:
                 place=target.at,
                 remedy=f"write {quantity.name}[{letters}]" if letters else f"write {quantity.name}",
             )
+        kinds = [a.kind for a in (quantity.axes if is_indexed(target, quantity) else usual)]
+        for name, kind in zip(names, kinds, strict=True):
+            if (name in TIME_LETTERS) != (kind == "time") and kind != "delay":
+                raise UserError(
+                    f"the letter {name!r} stands on an axis of another kind of {quantity.name!r}",
+                    place=target.at,
+                    remedy="use t, s, r and u for steps, b for sequences, others for units",
+                )
         given = iter(names)
         indices: list[Index] = []
         for axis in quantity.axes:
@@ -130,7 +151,7 @@ class _TermReader:
             node = node.operand
         if isinstance(node, Sum):
             for letter in node.letters:
-                self._add(self._summed(letter, node, conditions))
+                self._add(self._summed(letter, node, conditions), node.at)
             node = node.operand
         at = self._units(node)
         if reduction:
@@ -140,8 +161,16 @@ class _TermReader:
                 node = node.arguments[0]
                 at = self._fresh(node)
             assert isinstance(node, Call)
-            node = node.arguments[0]
-        factor = self.value(node, at)
+            if self._sign < 0:
+                raise UserError(
+                    "a logarithm of a sum of exponentials is subtracted",
+                    place=node.at,
+                    remedy="let it be the right side of an equation of its own",
+                )
+            self._check_arguments(node)
+            factor = self._alone(node.arguments[0], at)
+        else:
+            factor = self.value(node, at)
         bounds, equals = self._conditions(conditions)
         return Term(
             self._sign * factor,
@@ -153,21 +182,58 @@ class _TermReader:
 
     def _units(self, node: Node) -> At:
         """The unit indices at which a term in matrix notation is read."""
-        units = tuple(i.symbol for i in self._left if i.kind == "feature")
-        found = rank(node, self._quantities)
-        if found == 0:
+        units = [i for i in self._left if i.kind == "feature"]
+        found = shape(node, self._quantities)
+        self._check_shapes(node)
+        if not found:
             return ()
-        if found != len(units):
+        if len(found) != len(units):
             raise UserError(
-                f"a term has {found} axes of units, and the left side {len(units)}",
+                f"a term has {len(found)} axes of units, and the left side {len(units)}",
                 place=_place(node),
                 remedy="make both the same",
             )
-        return units
+        if not _is_identity(node):
+            self._same_sizes(node, found, tuple(i.length for i in units))
+        return tuple(i.symbol for i in units)
+
+    def _check_shapes(self, node: Node) -> None:
+        """Refuse sums and elementwise products of different shapes; a number goes with any."""
+        stack = [node]
+        while stack:
+            top = stack.pop()
+            stack.extend(children(top))
+            if isinstance(top, Binary) and top.operator not in ("@", "**"):
+                shapes = [shape(n, self._quantities) for n in (top.left, top.right)]
+                if all(shapes) and not any(map(_is_identity, (top.left, top.right))):
+                    self._same_sizes(top, *shapes)
+            if isinstance(top, Reference) and rank(top, self._quantities) > 2:
+                raise UserError(
+                    f"{top.name!r} has more than two axes of units",
+                    place=top.at,
+                    remedy="write the equation in index notation",
+                )
+
+    def _same_sizes(self, node: Node, left: Shape, right: Shape) -> None:
+        size = self._reader.system.size
+        if len(left) != len(right) or any(
+            size(a) != size(b) for a, b in zip(left, right, strict=True)
+        ):
+            raise UserError(
+                f"a shape of {self._sizes(left)} stands beside one of {self._sizes(right)}",
+                place=_place(node),
+                remedy="make both the same",
+            )
 
     # Indices of sums.
 
-    def _add(self, index: Index) -> sp.Symbol:
+    def _add(self, index: Index, at: str = "") -> sp.Symbol:
+        if index.symbol.name in self._known:
+            raise UserError(
+                f"the index {index.symbol.name!r} of a sum is in use already",
+                place=at,
+                remedy="use another letter",
+            )
         self._sums.append(index)
         self._known[index.symbol.name] = index
         return index.symbol
@@ -280,7 +346,12 @@ class _TermReader:
             case Binary("@"):
                 return self._contraction(node, at)
             case Binary("**", base, exponent):
-                return self._alone(base, at) ** self._alone(exponent, ())
+                power = self._alone(exponent, ())
+                if not power.is_Rational:
+                    raise UserError(
+                        "an exponent is no number", place=node.at, remedy="write x^2 or x^(1/2)"
+                    )
+                return power_of(self._alone(base, at), power, node.at)
             case Binary(operator) if operator in "+-":
                 return sp.Add(*(sign * self._alone(n, at) for sign, n in addends(node)))
             case Binary():
@@ -296,11 +367,11 @@ class _TermReader:
 
     def _alone(self, node: Node, at: At) -> sp.Expr:
         """An expression within a function, a sum or a power: nothing is summed there."""
-        count = len(self._sums)
+        count = len(self._sums) + len(self._ties)
         found = self.value(node, at)
-        if len(self._sums) > count:
+        if len(self._sums) + len(self._ties) > count:
             raise UserError(
-                "a product of matrices within a function, a sum or a power",
+                "a product or a diagonal matrix within a function, a sum or a power",
                 place=_place(node),
                 remedy="name it in an equation of its own",
             )
@@ -311,8 +382,12 @@ class _TermReader:
         found: list[sp.Expr] = []
         for power, operand in factors(node):
             is_product = isinstance(operand, Binary) and operand.operator in ("*", "/")
-            inner = self._factors(operand, at) if is_product else [self.value(operand, at)]
-            found += [value**power for value in inner]
+            if power < 0:
+                found.append(power_of(self._alone(operand, at), sp.Integer(-1), _place(operand)))
+            elif is_product:
+                found += self._factors(operand, at)
+            else:
+                found.append(self.value(operand, at))
         return found
 
     def _contraction(self, node: Binary, at: At) -> sp.Expr:
@@ -340,10 +415,13 @@ class _TermReader:
         return self.value(left, (*at[:split], index)) * self.value(right, (index, *at[split:]))
 
     def _size(self, node: Node) -> str:
-        numbers = (self._reader.system.size(s) for s in shape(node, self._quantities))
-        return f"({', '.join(map(str, numbers))})"
+        return self._sizes(shape(node, self._quantities))
+
+    def _sizes(self, sizes: Shape) -> str:
+        return f"({', '.join(str(self._reader.system.size(s)) for s in sizes)})"
 
     def _call(self, node: Call, at: At) -> sp.Expr:
+        self._check_arguments(node)
         function, arguments = node.function, node.arguments
         match function:
             case "sum":
@@ -356,6 +434,10 @@ class _TermReader:
             case "sqrt":
                 return sp.sqrt(self._alone(arguments[0], at))
             case "min":
+                if arguments[1] != Number("0", _place(arguments[1])):
+                    raise UserError(
+                        "min of something else than zero", place=node.at, remedy="write min(x, 0)"
+                    )
                 return PRIMITIVES["negative_part"].symbolic(self._alone(arguments[0], at))
         name = MEANING.get(function, function)
         if name not in PRIMITIVES:
@@ -364,7 +446,28 @@ class _TermReader:
                 place=node.at,
                 remedy=f"known are {', '.join(PRIMITIVES)}",
             )
-        return PRIMITIVES[name].symbolic(*(self._alone(a, at) for a in arguments))
+        values = [self._alone(a, at) for a in arguments]
+        if len(values) == 1 and values[0].is_number:
+            return constant_call(PRIMITIVES[name], values[0], node.at)
+        return PRIMITIVES[name].symbolic(*values)
+
+    def _check_arguments(self, node: Call) -> None:
+        wanted = ARGUMENTS.get(node.function, 1)
+        if len(node.arguments) != wanted:
+            raise UserError(
+                f"{node.function} has {len(node.arguments)} arguments",
+                place=node.at,
+                remedy=f"it takes {wanted}",
+            )
+        if node.function in ("outer", "diag"):
+            for argument in node.arguments:
+                is_number = isinstance(argument, Number)
+                if rank(argument, self._quantities) != 1 and not is_number:
+                    raise UserError(
+                        f"{node.function} of something that is no vector",
+                        place=node.at,
+                        remedy="give it vectors",
+                    )
 
     def _read(self, node: Reference, at: At) -> sp.Expr:
         if node.subscripts is None and self._is_number(node.name):
@@ -423,9 +526,14 @@ def _is_diagonal(node: Node) -> TypeGuard[Call]:
     return isinstance(node, Call) and node.function == "diag"
 
 
+def _is_identity(node: Node) -> bool:
+    """Whether this is diag(1), an identity as large as what it stands beside."""
+    return _is_diagonal(node) and isinstance(node.arguments[0], Number)
+
+
 def _number(text: str, at: str) -> sp.Expr:
     """A number as the project writes it: those out of the language's range are its own."""
-    if abs(float(text)) > 10**12:
+    if text in OWN_NUMBERS:
         return sp.Float(float(text))
     return exact_number(text, at)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import sympy as sp
+
 from derive.reading.boxes import (
     BigSum,
     Box,
@@ -23,6 +25,7 @@ from derive.reading.boxes import (
     width,
 )
 from derive.reading.index import product
+from derive.reading.index import subscript as affine_subscript
 from derive.reading.lines import Typeset
 from derive.reading.mentions import Mentions
 from derive.reading.names import (
@@ -47,7 +50,7 @@ from derive.syntax import (
     children,
     factors,
 )
-from derive.system import Axis, System
+from derive.system import Axis, B, System
 
 WORDS = {"sigmoid": "sigma"}
 RELATIONS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">", "=": "="}
@@ -82,7 +85,9 @@ class Typesetter(Mentions):
                 return row(Mark("-"), self.factor(operand))
             case Transpose(operand):
                 inner = self.factor(operand)
-                base = Fence(inner) if has_superscript(inner) else inner
+                is_open = has_superscript(inner) or isinstance(inner, Row | Fraction)
+                is_weight = isinstance(operand, Reference) and self.is_delayed(operand.name)
+                base = Fence(inner) if is_open and not is_weight else inner
                 return Script(base, None, Mark("⊤"))
             case Part(operand, start, stop):
                 return self._part(operand, start, stop)
@@ -143,10 +148,11 @@ class Typesetter(Mentions):
         plain = [n for n in above if self._is_constant(n)]
         rest = [n for n in above if n not in plain]
         whole = all(self._is_constant(n) for n in below)
-        under = self.times(below)
+        under = self.times(below, bare=True)
         if rest and (whole or width(self.times(above)) > NARROW):
             ahead = Fraction(self.times(plain) if plain else Digits("1"), under)
-            return row(ahead, Gap(), self.times(rest))
+            vectors = max(map(self.rank, below)) > 0
+            return row(ahead, Mark("⊙") if vectors else Gap(), self.times(rest))
         return Fraction(self.times(above, bare=True) if above else Digits("1"), under)
 
     def _is_constant(self, node: Node) -> bool:
@@ -214,23 +220,23 @@ class Typesetter(Mentions):
     def limits(self, letter: str, node: Node, conditions: Sequence[Comparison]) -> tuple[Box, Box]:
         """From where to where an index runs: over its axis, or as far as the conditions say."""
         low: Box = Digits("0")
-        high = self.subscript(Subscript(self.length_of(letter, node), -1))
+        high = self.subscript(affine_subscript(self.length_of(letter, node) - 1))
         for condition in conditions:
             limit = self.box(condition.operands[1])
             if condition.operators == ("<=",):
                 high = limit
-            elif isinstance(condition.operands[1], Number):
+            elif isinstance(condition.operands[1], Number | Reference):
                 low = limit
             else:
                 low = row(Name("max"), Fence(listed((Digits("0"), limit))))
         return low, high
 
-    def length_of(self, letter: str, node: Node) -> str:
+    def length_of(self, letter: str, node: Node) -> sp.Expr:
         """The length of the axis that a summed index stands on."""
-        if letter == "b":
-            return "B"
+        if letter.rstrip("'") == "b":
+            return B
         axes = sorted(_axes(letter, node, self.system), key=lambda found: found[0])
-        return str(axes[0][1].size) if axes else "N"
+        return axes[0][1].size if axes else sp.Symbol("N", integer=True)
 
     def _where(self, operand: Node, conditions: Sequence[Comparison]) -> Box:
         """A term with conditions: those on a summed index alone are its limits."""
@@ -244,7 +250,9 @@ class Typesetter(Mentions):
             box = row(Mark("-"), box)
         if not rest:
             return box
-        return row(box, Gap(wide=True), Fence(listed(map(self.comparison, rest)), "["))
+        if sign:
+            box = Fence(box)
+        return row(Fence(listed(map(self.comparison, rest)), "["), Gap(), box)
 
     def comparison(self, node: Comparison) -> Box:
         items = [self.box(node.operands[0])]
@@ -257,6 +265,8 @@ class Typesetter(Mentions):
         at: Box = Digits(str(start))
         if stop is not None:
             at = row(Digits(str(start)), Mark(":"), Digits(str(stop)))
+        if isinstance(box, Row | Fraction):
+            return Script(Fence(box), at)
         if isinstance(box, Script):
             below = at if box.below is None else listed((box.below, at))
             return replace(box, below=below)
@@ -265,7 +275,7 @@ class Typesetter(Mentions):
     def call(self, node: Call) -> Box:
         name, arguments = node.function, node.arguments
         if name == "partial":
-            return Fraction(*ratio(*(self.box(a) for a in arguments)))
+            return Fraction(*ratio(*(self.box(a) for a in arguments), explicit=True))
         if name == "delta":
             return Script(Mark("δ"), listed(map(self.box, arguments)))
         if name == "outer":

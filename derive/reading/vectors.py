@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from derive.reading.boxes import Box, Fence, Mark, Row, Script, listed, row
-from derive.reading.names import Derivative, meaning, symbol
+from derive.reading.names import Derivative, meaning
 from derive.reading.rank import is_indexed
 from derive.reading.typeset import Typesetter
 from derive.syntax import Node, Reference
@@ -32,7 +32,7 @@ class VectorTypesetter(Typesetter):
     def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
         quantity = self.quantity(name)
         bold = bool(quantity.features) and len(at) < len(quantity.axes)
-        return symbol(name, self.system).box(below=listed(at) if at else None, bold=bold)
+        return self.symbol(name).box(below=listed(at) if at else None, bold=bold)
 
     def factor(self, node: Node, *, alone: bool = False) -> Box:
         box = super().factor(node, alone=alone)
