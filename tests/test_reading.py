@@ -25,6 +25,7 @@ from derive.reading.matrix import has_matrix_form, matrix_statement
 from derive.reading.notations import NOTATIONS, notation
 from derive.reading.plain import formula_text, statement_text
 from derive.reading.reader import read_equations
+from derive.syntax import Reference
 from derive.system import Equation, T, Term
 from tests.numeric import Example, load_module, relative
 from tests.random_networks import draw, draw_equations
@@ -386,11 +387,70 @@ def test_goldens(name: str, style: str) -> None:
     ],
 )  # fmt: skip
 def test_symbols(name: str, style: str, reference: str, code: str) -> None:
-    from derive.syntax import Reference
-
     system = system_of(name)
     found = NOTATIONS[style].typesetter(system).reference(Reference(reference, None, ""))
     assert latex(found) == code
+
+
+def one_number(name: str) -> str:
+    """The name, the same for what is derived in two ways: both modes of a Jacobian, RTRL."""
+    return re.sub("^loss_by_", "d_", name.replace("_per_", "_by_"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_quantities_are_written_alike(name: str) -> None:
+    for style in NOTATIONS.values():
+        for system in (system_of(name), style.prepared(system_of(name))):
+            typesetter = style.typesetter(system)
+            seen: dict[str, str] = {}
+            for equation in system.equations:
+                target = style.statement(equation, system).target
+                known = seen.setdefault(latex(typesetter.reference(target)), equation.quantity.name)
+                assert one_number(known) == one_number(equation.quantity.name), style.name
+
+
+@pytest.mark.parametrize("style", list(NOTATIONS))
+def test_odd_names_are_told_apart(style: str) -> None:
+    text = """
+    [inputs]
+    x = 2
+    p_x = 2
+    [layers.h]
+    size = 2
+    activation = "tanh"
+    from = { x = [0], p_x = [1], h_2 = [1] }
+    [layers.h_2]
+    size = 2
+    activation = "tanh"
+    from = { h = [0, 2], L = [1] }
+    [layers.L]
+    size = 2
+    activation = "linear"
+    from = { h_2 = [0] }
+    [loss]
+    L = "mse"
+    """
+    system = adjoint(build(loads(text, default_name="odd")))
+    typesetter = NOTATIONS[style].typesetter(system)
+    names = system.forward().quantities
+    found = [latex(typesetter.reference(Reference(name, None, ""))) for name in names]
+    assert len(found) == len(set(found))
+
+
+def test_weights_that_would_have_one_name_are_refused() -> None:
+    text = """
+    [inputs]
+    x = 2
+    x_1 = 2
+    [layers.h]
+    size = 3
+    activation = "tanh"
+    from = { x = [0, 1], x_1 = [0] }
+    [loss]
+    h = "mse"
+    """
+    with pytest.raises(UserError, match="W of layer h for x at 1 and W of layer h for x_1"):
+        build(loads(text, default_name="two"))
 
 
 def test_a_system_shows_itself_in_a_notebook() -> None:
