@@ -292,6 +292,22 @@ def test_compact_equations_have_the_same_gradients(name: str) -> None:
         assert relative(found[parameter], value, floor=1e-3) < 1e-12, parameter
 
 
+def test_inlining_keeps_conditions_and_sums() -> None:
+    system = system_of("elman")
+    text = """
+    n_hidden[t] = b_hidden [t >= 2] + W_hidden_x @ x[t-1]
+    hidden[t] = W_hidden_hidden_1 @ n_hidden[t+1] [t <= T-2]
+    """
+    whole = replace(system, equations=read_equations(text, system), forward_count=-1)
+    (found,) = inlined(whole, ["n_hidden"]).equations
+    (wanted,) = read_equations(
+        "hidden[t] = W_hidden_hidden_1 @ b_hidden [t >= 1, t <= T-2]"
+        " + W_hidden_hidden_1 @ W_hidden_x @ x[t] [t <= T-2]",
+        system,
+    )
+    assert same(found, wanted, system.sizes)
+
+
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + 12))
 def test_random_compact_equations_have_the_same_gradients(seed: int) -> None:
     forward = build(draw(seed))
