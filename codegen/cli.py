@@ -17,8 +17,8 @@ from rich.status import Status
 from rich.table import Table
 
 from codegen.check import ModuleFailureError, Result, check
-from codegen.emit import generate, module_source
-from codegen.extras import EXTRAS, check_extras, extend, possible_extras
+from codegen.emit import generate, source_of
+from codegen.extras import EXTRAS, Extended, check_extras, extend, possible_extras
 from codegen.places import further_sections, places
 from codegen.report import report
 from derive.adjoint import adjoint
@@ -198,7 +198,7 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
       bptt show narx.toml --explain hidden
     """
     with _working("deriving"):
-        found = _document(file, **options)
+        found = _document(_derived(file, options.pop("extras")), **options)
     console = _console()
     width = max(console.width, 60)
 
@@ -252,8 +252,11 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
             remedy="leave out --fragment or --explain",
         )
     with _working("deriving"):
-        found = _document(file, **options)
-        text = fragment(found) if bare else article(found)
+        extended = _derived(file, options.pop("extras"))
+        if bare:
+            text = fragment(_document(extended, **options))
+        else:
+            text = article(_document(extended, source_of(extended), **options))
     _deliver(text, output)
 
 
@@ -276,11 +279,10 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
       bptt report narx.toml -o narx.html
     """
     with _working("deriving and checking"):
-        found = _document(file, **options)
-        system, names = _asked(file, options["extras"])
-        module = module_source(adjoint(system), names)
-        results = check(system, module, names)
-        text = report(found, module, results)
+        extended = _derived(file, options.pop("extras"))
+        module = source_of(extended)
+        results = check(extended.base.forward(), module, extended.names)
+        text = report(_document(extended, module, **options), module, results)
     _deliver(text, output)
     if not all(r.passed for r in results):
         _fail("the module is wrong: the report says where", CHECK_FAILED)
@@ -302,22 +304,26 @@ def markdown_command(file: str, output: str | None, **options: Any) -> None:
       bptt markdown narx.toml --notation matrix -o equations.md
     """
     with _working("deriving"):
-        text = markdown(_document(file, **options))
+        text = markdown(_document(_derived(file, options.pop("extras")), **options))
     _deliver(text, output)
 
 
-def _document(
-    file: str, notation: str, compact: bool, explain: tuple[str, ...], extras: str
-) -> Document:
-    """The document about a network that the options of a command ask for."""
+def _derived(file: str, extras: str) -> Extended:
+    """The system of a file with its adjoint and the extras that are asked for."""
     system, names = _asked(file, extras)
-    extended = extend(adjoint(system), names)
+    return extend(adjoint(system), names)
+
+
+def _document(
+    extended: Extended, module: str = "", *, notation: str, compact: bool, explain: tuple[str, ...]
+) -> Document:
+    """The document that the options of a command ask for; it names the lines of `module`."""
     return document(
         extended.system,
         style=notation,
         more=further_sections(extended),
         explained=explain,
-        places=places(module_source(extended.base, names), extended.system),
+        places=places(module, extended.system),
         compacted=compact,
     )
 

@@ -50,7 +50,7 @@ def generate(system: System, extras: Iterable[str] = ()) -> Generated:
     """A forward system as a module with extras, its test, and its equations as LaTeX."""
     derived = adjoint(system)
     extended = extend(derived, extras)
-    module = _source(extended)
+    module = source_of(extended)
     described = document(
         extended.system, more=further_sections(extended), places=places(module, extended.system)
     )
@@ -67,10 +67,11 @@ def module_source(system: System, extras: Iterable[str] = ()) -> str:
 
     `extras` are names of `codegen.extras.EXTRAS`.
     """
-    return _source(extend(system, extras))
+    return source_of(extend(system, extras))
 
 
-def _source(extended: Extended) -> str:
+def source_of(extended: Extended) -> str:
+    """The source of the generated module for a system with the equations of its extras."""
     system = extended.base
     backward = [e.quantity.name for e in system.equations[system.forward_count :]]
     apart = [n for n in extended.system.definitions if n.startswith(CHUNK)]

@@ -8,7 +8,8 @@ from codegen.extras import Extended
 from derive.reading.document import Section
 from derive.system import System
 
-_NUMBER = re.compile(r"#\s*\((\d+)\)")
+# The comment of a statement that names the equation which it computes.
+NUMBERED = re.compile(r"(#\s*)\((\d+)\)")
 
 
 def places(module: str, system: System) -> dict[str, tuple[int, ...]]:
@@ -16,9 +17,9 @@ def places(module: str, system: System) -> dict[str, tuple[int, ...]]:
     named = {e.number: e.quantity.name for e in system.equations}
     found: dict[str, list[int]] = {}
     for number, line in enumerate(module.splitlines(), 1):
-        match = _NUMBER.search(line)
-        if match and int(match[1]) in named:
-            found.setdefault(named[int(match[1])], []).append(number)
+        match = NUMBERED.search(line)
+        if match and int(match[2]) in named:
+            found.setdefault(named[int(match[2])], []).append(number)
     return {name: tuple(lines) for name, lines in found.items()}
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from codegen.check import Result
+from codegen.places import NUMBERED
 from codegen.templating import page_environment
 from derive.drawing import network_graph, svg
-from derive.reading.article import runs, symbol_box
+from derive.reading.article import runs
 from derive.reading.boxes import Box, Digits, Mark, Name, listed, row
 from derive.reading.document import Cost, Document, Explanation, Section
 from derive.reading.lines import Typeset, broken
@@ -23,7 +24,6 @@ from derive.system import System
 
 # A right side is broken at this many quads: what a page holds beside a left side.
 ROOM = 34.0
-_COMMENT = re.compile(r"(#\s*)\((\d+)\)")
 _REFERENCE = re.compile(r"\((\d+)\)")
 
 
@@ -52,13 +52,9 @@ def report(document: Document, module: str, results: Iterable[Result]) -> str:
 
     `module` is the source of the generated module, `results` are those of `codegen.check.check`.
     """
-    system, typesetter = document.system, document.typesetter
+    system = document.system
     results = tuple(results)
     numbers = {e.number for section in document.sections for e in section.equations}
-    symbols = [
-        (_math(symbol_box(q, typesetter)), q.name, q.role or q.kind, system.shape(q))
-        for q in document.symbols
-    ]
     return (
         page_environment()
         .get_template("report.html.jinja")
@@ -69,7 +65,7 @@ def report(document: Document, module: str, results: Iterable[Result]) -> str:
             legend=document.legend,
             ranges=_math(listed(_ranges(system), ";")),
             sizes=[(_math(length(str(s))), n) for s, n in system.sizes.items()],
-            symbols=[(s, n, what, ", ".join(map(str, shape))) for s, n, what, shape in symbols],
+            symbols=[(_math(s.symbol), s.name, s.about, s.shape) for s in document.symbols],
             sections=[(s.heading, _formulas(s, document)) for s in document.sections],
             explanations=[(e.name, _steps(e)) for e in document.explanations],
             costs=[_cost(c, system) for c in document.costs],
@@ -116,16 +112,15 @@ def _steps(explanation: Explanation) -> list[Step]:
     typesetter = Typesetter(explanation.system)
     found = []
     for step in explanation.steps:
-        words = Markup(_REFERENCE.sub(r'(<a href="#eq-\1">\1</a>)', str(escape(step.words))))
-        if step.subject is not None:
-            words = Markup("For {}. {}").format(_math(typesetter.box(step.subject)), words)
-        if step.conditions:
-            conditions = _math(listed(map(typesetter.comparison, step.conditions)))
-            words = Markup("{} Of the ranges [{}] is left.").format(words, conditions)
+        words = step.sentence(
+            _REFERENCE.sub(r'(<a href="#eq-\1">\1</a>)', str(escape(step.words))),
+            lambda node: _math(typesetter.box(node)),
+            lambda found: f"[{_math(listed(map(typesetter.comparison, found)))}]",
+        )
         formulas = tuple(
             _formula(typesetter.formula(f.left, f.right, f.number)) for f in step.formulas
         )
-        found.append(Step(step.rule.capitalize(), words, formulas))
+        found.append(Step(step.rule.capitalize(), Markup(words), formulas))
     return found
 
 
@@ -159,4 +154,4 @@ def _code(line: str, numbers: set[int]) -> Markup:
             return match[0]
         return f'{match[1]}(<a href="#eq-{match[2]}">{match[2]}</a>)'
 
-    return Markup(_COMMENT.sub(link, str(escape(line)), count=1))
+    return Markup(NUMBERED.sub(link, str(escape(line)), count=1))

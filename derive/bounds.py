@@ -14,6 +14,7 @@ from typing import Literal
 import sympy as sp
 
 AxisKind = Literal["time", "batch", "feature", "delay"]
+STEPS: tuple[AxisKind, ...] = ("time", "delay")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Index:
     low: sp.Expr
     high: sp.Expr
     kind: AxisKind = "feature"
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it runs along steps, or along values outside them."""
+        return self.kind in STEPS
 
     @property
     def length(self) -> sp.Expr:

@@ -41,19 +41,19 @@ def is_layered(system: System) -> bool:
     signals = [q for q in forward.quantities.values() if q.kind == "signal"]
     return all(
         q.layer and (q.name == q.layer or q.internal) and _has_one_step(q) for q in signals
-    ) and all(_is_affine_or_pointwise(forward.definitions[q.name], forward) for q in signals)
+    ) and all(
+        _is_simple(term, equation, forward)
+        for equation in (forward.definitions[q.name] for q in signals)
+        for term in equation.terms
+    )
 
 
 def _has_one_step(quantity: Quantity) -> bool:
     return [a.kind for a in quantity.axes if a.kind != "feature"] == ["time", "batch"]
 
 
-def _is_affine_or_pointwise(equation: Equation, system: System) -> bool:
-    """Sums of weights times signals at some delay, or a function of signals of the same step."""
-    return all(_is_simple(term, equation, system) for term in equation.terms)
-
-
 def _is_simple(term: Term, equation: Equation, system: System) -> bool:
+    """Weights times signals at some delay, or a function of signals of the same step."""
     step = equation.indices[0].symbol
     has_weight = False
     moved = False
@@ -89,7 +89,7 @@ def layered(system: System) -> System:
     found = _with_static(forward, ends, kept, network)
     explicit = loss_adjoint(forward)
     for end in ends:
-        found = _with(found, _held(end, total, explicit, forward))
+        found = _with(found, _held(end, total, explicit))
     for name in kept:
         if f"d_{name}" in total.definitions:
             found = _with(found, _net_derivative(name, ends, found, total))
@@ -142,10 +142,9 @@ def _with_static(
     return found
 
 
-def _held(end: str, total: System, explicit: System, forward: System) -> Equation:
+def _held(end: str, total: System, explicit: System) -> Equation:
     """The derivative of the loss by an end, what passes through its own step left out."""
-    name = f"d_{end}"
-    definition = total.definitions[name]
+    definition = total.definitions[f"d_{end}"]
     quantity = Quantity(
         HELD + end,
         "adjoint",

@@ -17,7 +17,7 @@ from typing import Literal
 
 import sympy as sp
 
-from derive.bounds import AxisKind, Index, limits, minimum
+from derive.bounds import STEPS, AxisKind, Index, limits, minimum
 from derive.errors import InternalError, UserError
 from derive.functions import primitive_of
 
@@ -65,6 +65,11 @@ class Axis:
 
     kind: AxisKind
     size: sp.Expr
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it runs along steps, or along values outside them."""
+        return self.kind in STEPS
 
     def index(self, symbol: sp.Symbol) -> Index:
         return Index(symbol, sp.Integer(0), self.size - 1, self.kind)

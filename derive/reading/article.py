@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterator
 
 from derive.drawing import network_graph, tikz
-from derive.reading.boxes import Box, listed
+from derive.reading.boxes import listed
 from derive.reading.document import Document, Explanation
 from derive.reading.explain import Step
-from derive.reading.latex import aligned, escaped, labelled, latex, referring
-from derive.reading.lines import WIDTH, broken
+from derive.reading.latex import aligned, escaped, labelled, latex, lines, referring
+from derive.reading.lines import WIDTH
 from derive.reading.symbols import length
 from derive.reading.typeset import Typesetter
-from derive.syntax import Number, Reference
-from derive.system import Quantity
+from derive.syntax import Number
 
 PREAMBLE = r"""\documentclass{article}
 \usepackage{amsmath,amssymb}
@@ -34,7 +33,7 @@ def article(document: Document) -> str:
     system = document.system
     parts = [
         PREAMBLE,
-        rf"\title{{{_text(system.name)}}}",
+        rf"\title{{{escaped(system.name)}}}",
         r"\date{}",
         r"\begin{document}",
         r"\maketitle",
@@ -45,7 +44,7 @@ def article(document: Document) -> str:
         *_symbols(document),
     ]
     for section in document.sections:
-        parts += [rf"\section*{{{_text(section.heading)}}}", aligned(document.typeset(section))]
+        parts += [rf"\section*{{{escaped(section.heading)}}}", aligned(document.typeset(section))]
     for explanation in document.explanations:
         parts += _explained(explanation)
     parts += [*_costs(document), *_places(document), r"\end{document}", ""]
@@ -72,15 +71,11 @@ def _introduction(document: Document) -> Iterator[str]:
     )
     sizes = ", ".join(rf"${latex(length(str(s)))} = {n}$" for s, n in system.sizes.items())
     yield rf"Steps {steps}; sequences $b = 0, \ldots, B-1$; sizes {sizes}."
-    yield rf"Notation: {_text(document.legend)}."
+    yield rf"Notation: {escaped(document.legend)}."
     yield (
         "Values before the first step and after the last are given; $k = 0, 1, \\ldots$ counts "
         "them. A term behind a condition in brackets is zero where the condition does not hold."
     )
-
-
-def _text(text: str) -> str:
-    return escaped(text)
 
 
 def _code(text: str) -> str:
@@ -88,22 +83,13 @@ def _code(text: str) -> str:
     return rf"\texttt{{{escaped(text)}}}".replace(r"\_", r"\_\allowbreak{}")
 
 
-def symbol_box(quantity: Quantity, typesetter: Typesetter) -> Box:
-    """A quantity at its customary indices, as the notation writes it."""
-    return typesetter.reference(Reference(quantity.name, None, ""))
-
-
 def _symbols(document: Document) -> Iterator[str]:
-    typesetter, system = document.typesetter, document.system
     yield r"\section*{Symbols}"
     yield r"\begin{longtable}{lp{4.2cm}p{5.2cm}l}"
     yield r"symbol & in code & is & shape \\ \hline \endhead"
-    for quantity in document.symbols:
-        shape = ", ".join(map(str, system.shape(quantity)))
-        yield (
-            rf"${latex(symbol_box(quantity, typesetter))}$ & {_code(quantity.name)} & "
-            rf"{_text(quantity.role or quantity.kind)} & $({shape})$ \\"
-        )
+    for row in document.symbols:
+        symbol, about = latex(row.symbol), escaped(row.about)
+        yield rf"${symbol}$ & {_code(row.name)} & {about} & $({row.shape})$ \\"
     yield r"\end{longtable}"
 
 
@@ -113,7 +99,7 @@ def _explained(explanation: Explanation) -> Iterator[str]:
     typesetter = Typesetter(explanation.system)
     yield r"\begin{enumerate}"
     for step in explanation.steps:
-        yield rf"\item \emph{{{_text(step.rule).capitalize()}.}} {_words(step, typesetter)}"
+        yield rf"\item \emph{{{escaped(step.rule).capitalize()}.}} {_words(step, typesetter)}"
         yield aligned(
             (typesetter.formula(f.left, f.right, f.number) for f in step.formulas), referring
         )
@@ -121,24 +107,22 @@ def _explained(explanation: Explanation) -> Iterator[str]:
 
 
 def _words(step: Step, typesetter: Typesetter) -> str:
-    words = re.sub(r"\((\d+)\)", r"(\\ref{eq:\1})", _text(step.words))
-    if step.subject is not None:
-        words = rf"For ${latex(typesetter.box(step.subject))}$. {words}"
-    if step.conditions:
-        found = latex(listed(map(typesetter.comparison, step.conditions)))
-        words += rf" Of the ranges $[{found}]$ is left."
-    return words
+    return step.sentence(
+        re.sub(r"\((\d+)\)", r"(\\ref{eq:\1})", escaped(step.words)),
+        lambda node: f"${latex(typesetter.box(node))}$",
+        lambda found: f"$[{latex(listed(map(typesetter.comparison, found)))}]$",
+    )
 
 
 def _costs(document: Document) -> Iterator[str]:
     typesetter = Typesetter(document.system)
     yield r"\section*{Cost}"
     for row in document.costs:
-        yield rf"\par {_text(row.about)}:"
+        yield rf"\par {escaped(row.about)}:"
         for node in (row.formula, row.number):
             formula = typesetter.formula(Number("", ""), node)
-            code = r" \\ & \quad {} ".join(latex(line) for line in broken(formula, WIDTH))
-            yield rf"\begin{{align*}} & {code} \end{{align*}}"
+            code = " \\\\ ".join(lines(formula, WIDTH))
+            yield rf"\begin{{align*}} {code} \end{{align*}}"
 
 
 def _places(document: Document) -> Iterator[str]:

@@ -84,9 +84,7 @@ class BigSum:
 
 @dataclass(frozen=True)
 class Gap:
-    """A space: thin between factors, wide before a condition."""
-
-    wide: bool = False
+    """The thin space between factors."""
 
 
 Box = Name | Digits | Mark | Row | Script | Fraction | Fence | Root | Dotted | BigSum | Gap
@@ -155,5 +153,5 @@ def width(box: Box | None, script: bool = False) -> float:
             return width(inner, script) + 0.9
         case BigSum(below, above):
             return max(1.45, SCRIPT * width(below, True), SCRIPT * width(above, True)) + 0.17
-        case Gap(wide):
-            return 1.0 if wide else 0.17
+        case Gap():
+            return 0.17

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import sympy as sp
 
 from derive.cost import cost
 from derive.inline import compact
 from derive.lddn import HELD
+from derive.reading.boxes import Box
 from derive.reading.explain import Formula, Step, derived_by, explain, with_adjoints
 from derive.reading.index import expression
 from derive.reading.lines import Typeset
 from derive.reading.notations import Notation, notation
 from derive.reading.typeset import Typesetter
-from derive.syntax import Node
-from derive.system import Equation, Kind, Quantity, System
+from derive.syntax import Node, Reference
+from derive.system import Equation, Kind, System
 
 # What stands for whatever else: a sequence of headings, each with the kinds of what it lists.
 HEADINGS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
@@ -26,7 +28,9 @@ HEADINGS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("Adjoint equations", ("adjoint",)),
     ("Gradients", ("gradient",)),
 )
-LISTED: tuple[Kind, ...] = ("input", "mask", "target", "weight", "signal", "loss", "parameter")
+LISTED: tuple[Kind, ...] = (
+    *("input", "mask", "target", "weight", "signal", "loss", "parameter", "static"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,16 @@ class Explanation:
     name: str
     steps: tuple[Step, ...]
     system: System
+
+
+@dataclass(frozen=True)
+class SymbolRow:
+    """A quantity in the table of symbols: its symbol, its name in code, what it is, its shape."""
+
+    symbol: Box
+    name: str
+    about: str
+    shape: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,7 @@ class Document:
     original: System | None = None
     remark: str = ""
 
-    @property
+    @cached_property
     def typesetter(self) -> Typesetter:
         return self.notation.typesetter(self.system)
 
@@ -82,12 +96,17 @@ class Document:
         )
 
     @property
-    def symbols(self) -> tuple[Quantity, ...]:
-        """The quantities of the table of symbols."""
+    def symbols(self) -> tuple[SymbolRow, ...]:
+        """The table of symbols."""
         return tuple(
-            q
+            SymbolRow(
+                self.typesetter.reference(Reference(q.name, None, "")),
+                q.name,
+                q.role or q.kind,
+                ", ".join(map(str, self.system.shape(q))),
+            )
             for q in self.system.quantities.values()
-            if q.kind in LISTED or q.kind == "static" or q.name.startswith(HELD)
+            if q.kind in LISTED or q.name.startswith(HELD)
         )
 
     @property

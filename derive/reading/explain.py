@@ -7,7 +7,7 @@ deltas, what the deltas solve, the terms that are left, and their sum.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -55,6 +55,19 @@ class Step:
     conditions: tuple[Comparison, ...] = ()
     subject: Node | None = None
 
+    def sentence(
+        self,
+        words: str,
+        about: Callable[[Node], str],
+        left: Callable[[tuple[Comparison, ...]], str],
+    ) -> str:
+        """The step's words, as a page writes them, with its subject and its conditions."""
+        if self.subject is not None:
+            words = f"For {about(self.subject)}. {words}"
+        if self.conditions:
+            words += f" Of the ranges {left(self.conditions)} is left."
+        return words
+
 
 @dataclass(frozen=True)
 class _Mention:
@@ -83,12 +96,16 @@ class _Mention:
 
 def with_adjoints(system: System) -> System:
     """The system with a quantity for the derivative by everything, to write derivations in."""
-    named = {
+    return replace(system, quantities={**_adjoints(system), **system.quantities})
+
+
+def _adjoints(system: System) -> dict[str, Quantity]:
+    """A quantity for the derivative of the loss by every forward quantity."""
+    return {
         PREFIX + n: replace(q, name=PREFIX + n, kind="adjoint")
         for n, q in system.forward().quantities.items()
         if n != "loss"
     }
-    return replace(system, quantities={**named, **system.quantities})
 
 
 def explain(name: str, system: System) -> tuple[Step, ...]:
@@ -109,10 +126,7 @@ class _Explanation:
         self._values = ForwardValues(forward)
         self._wanted = self._quantity.canonical_indices()
         self._left = tuple(i.symbol for i in self._wanted)
-        self._named = {
-            PREFIX + n: replace(q, name=PREFIX + n, kind="adjoint")
-            for n, q in forward.quantities.items()
-        }
+        self._named = _adjoints(system)
         self._mentions = _mentions(name, forward)
 
     def steps(self) -> tuple[Step, ...]:

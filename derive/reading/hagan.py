@@ -49,7 +49,7 @@ class LayeredTypesetter(VectorTypesetter):
 
     def _timed(self, own: Symbol, quantity: Quantity, at: Sequence[Box]) -> Box:
         """A symbol with its units below it and its steps as an argument."""
-        count = sum(axis.kind in ("time", "delay") for axis in quantity.axes)
+        count = sum(axis.is_step for axis in quantity.axes)
         steps, units = at[:count], at[count:]
         bold = bool(quantity.features) and not units
         box = own.box(below=listed(units) if units else None, bold=bold)

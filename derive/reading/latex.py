@@ -20,6 +20,7 @@ from derive.reading.boxes import (
     Row,
     Script,
     is_tall,
+    width,
 )
 from derive.reading.lines import WIDTH, Typeset, broken, room
 
@@ -77,8 +78,8 @@ def latex(box: Box) -> str:
             return rf"\dot{{{latex(inner)}}}"
         case BigSum(below, above):
             return rf"\sum{_script('_', below)}{_script('^', above)}"
-        case Gap(wide):
-            return r"\quad" if wide else r"\,"
+        case Gap():
+            return r"\,"
 
 
 def _name(name: Name) -> str:
@@ -159,14 +160,19 @@ LABELLED = labelled("eq")
 def aligned(formulas: Iterable[Typeset], numbered: Numbered = LABELLED, most: float = WIDTH) -> str:
     """Formulas in an align environment; `numbered` says how their numbers are given."""
     formulas = tuple(formulas)
-    width = room(formulas, most)
-    blocks = [_block(formula, numbered, width) for formula in formulas]
+    right = room(formulas, most)
+    blocks = [_block(formula, numbered, right) for formula in formulas]
     return "\\begin{align}\n" + " \\\\\n".join(blocks) + "\n\\end{align}"
 
 
-def _block(formula: Typeset, numbered: Numbered, most: float) -> str:
+def lines(formula: Typeset, most: float) -> list[str]:
+    """A formula in lines aligned at its relation; one without a left side at its beginning."""
     first, *others = broken(formula, most)
-    codes = [rf"{latex(formula.left)} &= {latex(first)}"]
-    codes += [rf"&\quad {{}} {latex(line)}" for line in others]
+    left = f"{latex(formula.left)} &=" if width(formula.left) else "&"
+    return [f"{left} {latex(first)}", *(rf"&\quad {{}} {latex(line)}" for line in others)]
+
+
+def _block(formula: Typeset, numbered: Numbered, most: float) -> str:
+    codes = lines(formula, most)
     codes[-1] += f" {numbered(formula.number)}" if formula.number else r" \notag"
     return " \\notag \\\\\n".join(codes)

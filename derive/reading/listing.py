@@ -48,11 +48,12 @@ def explained_text(steps: Iterable[Step], *, width: int = 96) -> str:
     """A derivation, step by step."""
     lines = []
     for number, step in enumerate(steps, 1):
-        words = f"For {node_text(step.subject)}. {step.words}" if step.subject else step.words
-        text = f"{number}. {step.rule[0].upper()}{step.rule[1:]}. {words}"
-        if step.conditions:
-            conditions = ", ".join(map(comparison_text, step.conditions))
-            text += f" Of the ranges [{conditions}] is left."
+        words = step.sentence(
+            step.words,
+            node_text,
+            lambda found: f"[{', '.join(map(comparison_text, found))}]",
+        )
+        text = f"{number}. {step.rule.capitalize()}. {words}"
         lines += textwrap.wrap(text, width, subsequent_indent="   ", break_on_hyphens=False)
         for formula in step.formulas:
             label = f"({formula.number})" if formula.number else ""

@@ -57,8 +57,8 @@ def _code(box: Box) -> str:
         case BigSum(below, above):
             limit = _one(above) if above is not None else "<mrow></mrow>"
             return f"<munderover><mo>∑</mo>{_one(below)}{limit}</munderover>"
-        case Gap(wide):
-            return f'<mspace width="{1 if wide else 0.17}em"></mspace>'
+        case Gap():
+            return '<mspace width="0.17em"></mspace>'
 
 
 def _one(box: Box) -> str:

@@ -12,7 +12,7 @@ product (three indices on one quantity, the blocks of a concatenation) stays in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -100,7 +100,7 @@ class _Matrix:
 
     def statement(self) -> Statement:
         equation = self._equation
-        steps = [i.symbol for i in equation.indices if i.kind in ("time", "delay")]
+        steps = [i.symbol for i in equation.indices if i.is_step]
         subscripts = tuple(subscript(s) for s in steps) or None
         target = Reference(equation.quantity.name, subscripts, "")
         return Statement(target, total(map(self._signed_term, equation.terms)))
@@ -112,6 +112,7 @@ class _Matrix:
         tied = [e for e in term.equals if e.free_symbols & letters]
         if any(e.free_symbols & letters for e in term.bounds) or len(tied) > 1:
             raise _NoMatrixFormError
+        self._ranges = {i.symbol: i for i in (*self._units, *units)}
         rest = replace(term, equals=tuple(e for e in term.equals if e not in tied))
         found = (
             *ranges(replace(rest, sums=outer), self._system.quantities),
@@ -120,7 +121,7 @@ class _Matrix:
         sign, factor = split_sign(term.factor)
         if term.reduction == "logsumexp":
             return 1, self._logsumexp(term, units, found)
-        graph = self._graph(factor, (*self._units, *units))
+        graph = self._graph(factor)
         core = self._tied(graph, tied[0]) if tied else self._product(graph, units)
         if graph.vectors or any(not e.used for e in graph.edges):
             raise _NoMatrixFormError
@@ -131,10 +132,9 @@ class _Matrix:
 
     def _logsumexp(self, term: Term, units: list[Index], found: tuple[Comparison, ...]) -> Node:
         """log(sum(exp(z))) over units; over steps it is what index notation has."""
-        self._ranges = {i.symbol: i for i in units}
+        if self._units:
+            raise _NoMatrixFormError
         if not units:
-            if self._units:
-                raise _NoMatrixFormError
             return conditioned(summed(expression(term.factor, self._read), term), found)
         if len(term.sums) > 1 or found:
             raise _NoMatrixFormError
@@ -144,8 +144,7 @@ class _Matrix:
 
     # The graph of a term.
 
-    def _graph(self, factor: sp.Expr, indices: Iterable[Index]) -> _Graph:
-        self._ranges = {i.symbol: i for i in indices}
+    def _graph(self, factor: sp.Expr) -> _Graph:
         graph = _Graph({}, [], [])
         for argument in _ordered(factor):
             letters = [s for s in self._ranges if argument.has(s)]
@@ -197,7 +196,7 @@ class _Matrix:
         quantity = self._system.quantity_of(read)
         at = self._system.subscripts(read)
         pairs = list(zip(at, quantity.axes, strict=True))
-        steps = tuple(subscript(s) for s, axis in pairs if axis.kind in ("time", "delay"))
+        steps = tuple(subscript(s) for s, axis in pairs if axis.is_step)
         node: Node = Reference(name_of(read), steps or None, "")
         units = [(s, axis) for s, axis in pairs if axis.kind == "feature"]
         for position, (s, axis) in enumerate(units):

@@ -120,7 +120,7 @@ class Mentions:
         of_quantity, by_quantity = self.system.quantities.get(of), self.system.quantities.get(by)
         if not at or of_quantity is None or not of_quantity.axes or by_quantity is None:
             return [], list(at)
-        shown = [a for a in quantity.axes if len(at) == len(quantity.axes) or _has_steps(a)]
+        shown = [a for a in quantity.axes if len(at) == len(quantity.axes) or a.is_step]
         owners = _owners(shown, of_quantity, by_quantity, quantity.kind)
         pairs = list(zip(at, owners, strict=True))
         return [b for b, o in pairs if "of" in o], [b for b, o in pairs if "by" in o]
@@ -164,10 +164,6 @@ def dotted(box: Box) -> Box:
             return Dotted(box)
 
 
-def _has_steps(axis: Axis) -> bool:
-    return axis.kind in ("time", "delay")
-
-
 def _owners(shown: Sequence[Axis], of: Quantity, by: Quantity, kind: str) -> list[tuple[str, ...]]:
     """Of each axis of a derivative, whose it is: of what is differentiated, or by what.
 
@@ -180,7 +176,7 @@ def _owners(shown: Sequence[Axis], of: Quantity, by: Quantity, kind: str) -> lis
     for position, axis in enumerate(shown):
         own = sum(a.kind == axis.kind for a in by.axes)
         if kind == "sensitivity":
-            first = sum(a in shown or _has_steps(a) for a in of.axes)
+            first = sum(a in shown or a.is_step for a in of.axes)
             found.append(("of",) if position < first else ("by",))
         elif axis.kind == "batch":
             found.append(("of", "by") if own else ("of",))

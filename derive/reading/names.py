@@ -18,7 +18,7 @@ from derive.tangent import DOT, PEARLMUTTER
 
 PER = "_per_"
 BY = "_by_"
-Way = Literal["total", "explicit", "initial", "after", "element"]
+Way = Literal["total", "explicit", "initial", "after"]
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,7 @@ def meaning(name: str, system: System) -> Meaning:
     quantity = found_quantity(name, system)
     kind = quantity.kind if quantity is not None else "signal"
     if kind == "sensitivity":
-        of, _, by = _split(name, BY, system)
-        return Derivative(of, by)
+        return Derivative(*_split(name, BY, system))
     if kind in ("tangent", "direction"):
         prefix = DOT if name.startswith(DOT) else PEARLMUTTER
         return Along(prefix, name.removeprefix(prefix))
@@ -106,8 +105,7 @@ def meaning(name: str, system: System) -> Meaning:
                 return Product("G", by, way)
             return Derivative(of, by, "explicit" if prefix == EXPLICIT else way)
     if PER in name:
-        of, _, by = _split(name, PER, system)
-        return Derivative(of, by, "element")
+        return Derivative(*_split(name, PER, system))
     return Plain(name)
 
 
@@ -119,14 +117,14 @@ def found_quantity(name: str, system: System) -> Quantity | None:
     return system.quantities.get(name)
 
 
-def _split(name: str, mark: str, system: System) -> tuple[str, str, str]:
+def _split(name: str, mark: str, system: System) -> tuple[str, str]:
     """A name cut at the mark that has quantities' names on both sides."""
     parts = name.split(mark)
     for n in range(1, len(parts)):
         left, right = mark.join(parts[:n]), mark.join(parts[n:])
         if left in system.quantities and right in system.quantities:
-            return left, mark, right
-    return name.partition(mark)
+            return left, right
+    return parts[0], mark.join(parts[1:])
 
 
 def _outside(name: str, system: System) -> tuple[str, Way]:

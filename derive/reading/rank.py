@@ -1,8 +1,8 @@
-"""The unit axes of an expression: which product of matrix notation is meant."""
+"""The axes of an expression: which product of matrix notation is meant, what an index runs over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import sympy as sp
 
@@ -13,11 +13,13 @@ from derive.syntax import (
     Node,
     Part,
     Reference,
+    Subscript,
     Sum,
     Transpose,
     Where,
+    children,
 )
-from derive.system import Quantity
+from derive.system import Axis, Quantity
 
 Shape = tuple[sp.Expr, ...]
 
@@ -25,6 +27,25 @@ Shape = tuple[sp.Expr, ...]
 def is_indexed(reference: Reference, quantity: Quantity) -> bool:
     """Whether the mention has all its subscripts, those of sequences and units too."""
     return len(reference.subscripts or ()) == len(quantity.axes)
+
+
+def axis_of(
+    letter: str, node: Node, quantity_of: Callable[[Reference], Quantity | None]
+) -> Axis | None:
+    """The axis that an index stands on alone; of several that of the first mention by name."""
+    found: list[tuple[str, Axis]] = []
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        stack.extend(children(top))
+        quantity = quantity_of(top) if isinstance(top, Reference) and top.subscripts else None
+        if isinstance(top, Reference) and quantity is not None:
+            indexed = is_indexed(top, quantity)
+            axes = [axis for axis in quantity.axes if indexed or axis.is_step]
+            for subscript, axis in zip(top.subscripts or (), axes, strict=False):
+                if subscript == Subscript(letter, 0):
+                    found.append((top.name, axis))
+    return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def rank(node: Node, quantities: Mapping[str, Quantity]) -> int:

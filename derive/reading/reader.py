@@ -8,7 +8,7 @@ left out, and products say how units are summed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 import sympy as sp
@@ -19,7 +19,7 @@ from derive.errors import UserError, did_you_mean, shown
 from derive.functions import PRIMITIVES
 from derive.language import parse_derived
 from derive.reading.index import MEANING
-from derive.reading.rank import Shape, is_indexed, rank, shape
+from derive.reading.rank import Shape, axis_of, is_indexed, rank, shape
 from derive.syntax import (
     TIME_LETTERS,
     Binary,
@@ -96,7 +96,7 @@ class _Reader:
         subscripts = target.subscripts or ()
         usual = quantity.canonical_indices()
         if not is_indexed(target, quantity):
-            usual = tuple(i for i in usual if i.kind in ("time", "delay"))
+            usual = tuple(i for i in usual if i.is_step)
         names = [s.name for s in subscripts]
         plain = all(
             s.name and _LETTER.fullmatch(s.name) and not s.offset and not s.also for s in subscripts
@@ -119,7 +119,7 @@ class _Reader:
         given = iter(names)
         indices: list[Index] = []
         for axis in quantity.axes:
-            written = is_indexed(target, quantity) or axis.kind in ("time", "delay")
+            written = is_indexed(target, quantity) or axis.is_step
             taken = [i.symbol for i in indices]
             symbol = index_symbol(str(next(given))) if written else fresh(axis.kind, taken)
             indices.append(axis.index(symbol))
@@ -242,23 +242,11 @@ class _TermReader:
         """The index of a sum: it runs over the axis that it stands on alone."""
         if name == "b":
             return Axis("batch", B).index(index_symbol(name))
-        axes = sorted(self._axes_of(name, node), key=lambda found: found[0])
-        if axes:
-            return axes[0][1].index(index_symbol(name))
+        axis = axis_of(name, node, self._reader.quantity)
+        if axis is not None:
+            return axis.index(index_symbol(name))
         # Read with an offset only: the conditions say how far it runs.
         return Axis("feature", self._high(name, node, conditions) + 1).index(index_symbol(name))
-
-    def _axes_of(self, name: str, node: Node) -> Iterator[tuple[str, Axis]]:
-        """The axes of quantities that a letter stands on alone, each with its mention's name."""
-        stack = [node]
-        while stack:
-            top = stack.pop()
-            stack.extend(children(top))
-            if isinstance(top, Reference) and top.subscripts:
-                quantity = self._reader.quantity(top)
-                for subscript, axis in zip(top.subscripts, quantity.axes, strict=False):
-                    if subscript == Subscript(name, 0):
-                        yield top.name, axis
 
     def _high(self, name: str, node: Node, conditions: Sequence[Comparison]) -> sp.Expr:
         for condition in conditions:
@@ -509,7 +497,7 @@ class _TermReader:
     def _is_number(self, name: str) -> bool:
         """Whether a name alone is an index or a length; a quantity without steps comes first."""
         quantity = self._quantities.get(name)
-        if quantity is not None and not any(a.kind in ("time", "delay") for a in quantity.axes):
+        if quantity is not None and not any(a.is_step for a in quantity.axes):
             return False
         return name in self._known or name in self._reader.lengths
 

@@ -64,7 +64,8 @@ def customary(name: str, system: System) -> Symbol:
         return _loss(name)
     if "_" not in name or is_layer(name, system):
         return Symbol(name)
-    delay = _delay(name, system) if quantity.kind == "parameter" else ""
+    ends_in_number = name.rpartition("_")[2].isdigit()
+    delay = _delay(name, system) if quantity.kind == "parameter" and ends_in_number else ""
     stem = name.removesuffix(f"_{delay}") if delay else name
     head, *rest = re.split(r"_+", stem)
     marks = _marks(rest, system)

@@ -28,10 +28,8 @@ from derive.reading.index import product
 from derive.reading.index import subscript as affine_subscript
 from derive.reading.lines import Typeset
 from derive.reading.mentions import Mentions
-from derive.reading.names import (
-    ratio,
-)
-from derive.reading.rank import is_indexed, rank
+from derive.reading.names import ratio
+from derive.reading.rank import axis_of, rank
 from derive.syntax import (
     Binary,
     Call,
@@ -42,15 +40,13 @@ from derive.syntax import (
     Part,
     Reference,
     Statement,
-    Subscript,
     Sum,
     Transpose,
     Where,
     addends,
-    children,
     factors,
 )
-from derive.system import Axis, B, System
+from derive.system import B
 
 WORDS = {"sigmoid": "sigma"}
 RELATIONS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">", "=": "="}
@@ -235,8 +231,8 @@ class Typesetter(Mentions):
         """The length of the axis that a summed index stands on."""
         if letter.rstrip("'") == "b":
             return B
-        axes = sorted(_axes(letter, node, self.system), key=lambda found: found[0])
-        return axes[0][1].size if axes else sp.Symbol("N", integer=True)
+        axis = axis_of(letter, node, lambda r: self.system.quantities.get(r.name))
+        return sp.Symbol("N", integer=True) if axis is None else axis.size
 
     def _where(self, operand: Node, conditions: Sequence[Comparison]) -> Box:
         """A term with conditions: those on a summed index alone are its limits."""
@@ -305,8 +301,6 @@ class Typesetter(Mentions):
 
 def signed(node: Node) -> list[tuple[int, Node]]:
     """The terms of an expression, with their signs in front."""
-    if isinstance(node, Negative) and not isinstance(node.operand, Binary):
-        return [(-1, node.operand)]
     found = addends(node)
     sign, first = found[0]
     if isinstance(first, Negative):
@@ -356,21 +350,3 @@ def _limits(condition: Comparison, letters: Sequence[str]) -> bool:
     first = condition.operands[0]
     one = len(condition.operands) == 2 and condition.operators[0] in ("<=", ">=")
     return one and isinstance(first, Reference) and first.name in letters
-
-
-def _axes(letter: str, node: Node, system: System) -> Iterator[tuple[str, Axis]]:
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        stack.extend(children(top))
-        quantity = system.quantities.get(top.name) if isinstance(top, Reference) else None
-        if isinstance(top, Reference) and quantity is not None and top.subscripts:
-            full = is_indexed(top, quantity)
-            axes = quantity.axes if full else [a for a in quantity.axes if _has_step(a)]
-            for subscript, axis in zip(top.subscripts, axes, strict=False):
-                if subscript == Subscript(letter, 0):
-                    yield top.name, axis
-
-
-def _has_step(axis: Axis) -> bool:
-    return axis.kind in ("time", "delay")
