@@ -44,13 +44,15 @@ from derive.system import (
 from derive.validation import check_network, named_layers
 
 
-def build(network: Network) -> System:
+def build(network: Network, *, judged: bool = True) -> System:
     """The forward system of a network: its signals' equations, then its losses'.
+
+    With `judged = False` a network needs no loss: any of its signals may be what is derived.
 
     Raises UserError where the description is not a network: unknown sources, shapes that do not
     fit, a loop without a delay, names that collide, an output that no input reaches.
     """
-    check_network(network)
+    check_network(network, judged=judged)
     blocks = _blocks(network)
     sizes = Sizes({})
     times = _clocks(network, blocks)

@@ -19,6 +19,7 @@ from derive.language import parse
 from derive.network import Cell, Connection, Layer
 from derive.syntax import (
     END,
+    Big,
     Binary,
     Call,
     Comparison,
@@ -228,7 +229,7 @@ class _Instance:
                 return node if is_index(node) else self._renamed(node)
             case Negative(operand) | Transpose(operand) | Part(operand):
                 return replace(node, operand=self._expand(operand))
-            case Comparison() | Sum() | Where():
+            case Comparison() | Sum() | Big() | Where():
                 return node
             case Binary(operator, left, right):
                 return Binary(operator, self._expand(left), self._expand(right), node.at)
@@ -355,7 +356,7 @@ def _map_references(node: Node, change: Callable[[Reference], Node]) -> Node:
             return change(node)
         case Negative(operand) | Transpose(operand) | Part(operand):
             return replace(node, operand=_map_references(operand, change))
-        case Comparison() | Sum() | Where():
+        case Comparison() | Sum() | Big() | Where():
             return node
         case Binary(operator, left, right):
             return Binary(

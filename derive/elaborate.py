@@ -21,6 +21,7 @@ from derive.shapes import Shapes
 from derive.shorthands import SHORTHANDS
 from derive.syntax import (
     END,
+    Big,
     Binary,
     Call,
     Comparison,
@@ -191,7 +192,7 @@ class Elaborator:
                 return [self._contraction(node, place)]
             case Binary():
                 return self._arithmetic(node, place)
-            case Comparison() | Sum() | Where():
+            case Comparison() | Sum() | Big() | Where():
                 raise UserError(
                     "a comparison stands where a value should",
                     place=node.at,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cmath
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,10 @@ from derive.system import B, Equation, Quantity, System, T, Term, time_size
 Array = npt.NDArray[Any]
 Environment = dict[sp.Symbol, int]
 Evaluate = Callable[[Environment], complex]
+
+
+# What stands at the element of a quantity: its name, and the element's place.
+Element = tuple[str, tuple[int, ...]]
 
 
 def interpret(
@@ -45,29 +49,59 @@ def interpret(
     before the first step, in chronological order, shape (steps, batch, width), and `after[q]`
     those after the last; zero where absent.
     """
-    sizes = {T: steps, B: batch} | {time_size(n): size for n, size in (lengths or {}).items()}
-    evaluation = _Evaluation(system, arrays, sizes, initial or {}, after or {})
-    with _deep_recursion():
-        return {e.quantity.name: evaluation.array(e) for e in system.equations}
+    return Interpreter(system).values(
+        arrays, steps=steps, batch=batch, lengths=lengths, initial=initial, after=after
+    )
 
 
-class _Evaluation:
-    def __init__(
-        self,
-        system: System,
-        arrays: Mapping[str, Array],
-        sizes: Environment,
-        initial: Mapping[str, Array],
-        after: Mapping[str, Array],
-    ) -> None:
+class Interpreter:
+    """Evaluates one system again and again; what a term is, is looked up once."""
+
+    def __init__(self, system: System) -> None:
         self._system = system
-        self._arrays = arrays
-        self._outside = {"initial": initial, "after": after}
-        self._env: Environment = {**sizes, **dict(system.sizes)}
-        self._memo: dict[tuple[str, tuple[int, ...]], complex] = {}
         self._compiled: dict[str, list[_CompiledTerm]] = {}
+        self._arrays: Mapping[str, Array] = {}
+        self._outside: dict[str, Mapping[str, Array]] = {}
+        self._env: Environment = {}
+        self._extents: dict[sp.Expr, int] = {}
+        self._memo: dict[Element, complex] = {}
+        self._added: Mapping[Element, complex] = {}
 
-    def array(self, equation: Equation) -> Array:
+    def values(
+        self,
+        arrays: Mapping[str, Array],
+        *,
+        steps: int,
+        batch: int,
+        lengths: Mapping[str, int] | None = None,
+        initial: Mapping[str, Array] | None = None,
+        after: Mapping[str, Array] | None = None,
+        added: Mapping[Element, complex] | None = None,
+        held: Mapping[Element, complex] | None = None,
+        of: Collection[str] | None = None,
+    ) -> dict[str, Array]:
+        """As `interpret`; and `added` to the values of some elements, others `held` at a value.
+
+        With `of` these quantities' values alone are computed, and what they need.
+        What reads an element reads it with what was added: the derivative of a result by that
+        number is the total derivative by the element, values held are what it holds fixed.
+        """
+        self._arrays = arrays
+        self._outside = {"initial": initial or {}, "after": after or {}}
+        env = {T: steps, B: batch, **dict(self._system.sizes)}
+        env |= {time_size(n): size for n, size in (lengths or {}).items()}
+        if env != self._env:
+            self._env, self._extents = env, {}
+        self._memo = dict(held or {})
+        self._added = added or {}
+        with _deep_recursion():
+            return {
+                e.quantity.name: self._array(e)
+                for e in self._system.equations
+                if of is None or e.quantity.name in of
+            }
+
+    def _array(self, equation: Equation) -> Array:
         quantity = equation.quantity
         shape = [self._extent(axis.size) for axis in quantity.axes]
         values = np.zeros(shape, dtype=complex)
@@ -78,12 +112,14 @@ class _Evaluation:
         return values if np.any(values.imag) else values.real
 
     def _extent(self, size: sp.Expr) -> int:
-        return int(size.subs(self._env))
+        if size not in self._extents:
+            self._extents[size] = int(size.subs(self._env))
+        return self._extents[size]
 
     def element(self, quantity: Quantity, at: tuple[int, ...]) -> complex:
         key = (quantity.name, at)
         if key not in self._memo:
-            self._memo[key] = self._compute(quantity, at)
+            self._memo[key] = self._compute(quantity, at) + self._added.get(key, 0)
         return self._memo[key]
 
     def _compute(self, quantity: Quantity, at: tuple[int, ...]) -> complex:
@@ -148,7 +184,7 @@ class _Evaluation:
 class _CompiledTerm:
     """A term with its expression and its conditions turned into functions of the indices."""
 
-    def __init__(self, evaluation: _Evaluation, term: Term) -> None:
+    def __init__(self, evaluation: Interpreter, term: Term) -> None:
         self._term = term
         self._factor = evaluation.compile(term.factor)
         self._bounds = [evaluation.compile(e) for e in term.bounds]
@@ -177,7 +213,7 @@ class _CompiledTerm:
                 yield point
 
 
-def _range(evaluation: _Evaluation, index: Index) -> tuple[Evaluate, Evaluate]:
+def _range(evaluation: Interpreter, index: Index) -> tuple[Evaluate, Evaluate]:
     return evaluation.compile(index.low), evaluation.compile(index.high)
 
 

@@ -32,6 +32,8 @@ from dataclasses import dataclass
 
 from derive.errors import UserError, shown
 from derive.syntax import (
+    Big,
+    BigKind,
     Binary,
     Call,
     Comparison,
@@ -56,7 +58,13 @@ MAX_FACTORS = 12
 MAX_TERMS = 200
 MAX_LENGTHS = 8
 COMPARISONS = ("<", "<=", ">", ">=")
-_SUM = re.compile(r"sum_([a-z]\d*)", re.ASCII)
+_BIG = re.compile(r"(sum|prod|rising|falling)_([A-Za-z]\d*)", re.ASCII)
+_KINDS: dict[str, BigKind] = {
+    "sum": "sum",
+    "prod": "product",
+    "rising": "rising",
+    "falling": "falling",
+}
 
 
 @dataclass(frozen=True)
@@ -71,21 +79,27 @@ class _Token:
         return f"line {self.line}, column {self.column}"
 
 
-_TOKEN = re.compile(
-    r"(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<operator>\*\*|<=|>=|[-+*/@^=(),.\[\]:<>])"
-    r"|(?P<space>[ \t\r]+)"
-    r"|(?P<comment>#[^\n]*)"
-    r"|(?P<newline>\n)",
-    re.ASCII,
-)
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(
+        r"(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
+        rf"|(?P<name>{name})"
+        r"|(?P<operator>\*\*|<=|>=|[-+*/@^=(),.\[\]:<>])"
+        r"|(?P<space>[ \t\r]+)"
+        r"|(?P<comment>#[^\n]*)"
+        r"|(?P<newline>\n)",
+        re.ASCII,
+    )
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+_TOKEN = _pattern(r"[A-Za-z_]\w*")
+# Names of claims have holes for labels, and functions a prime: `W_{m}_{l}`, `tanh'(x)`.
+_CLAIM_TOKEN = _pattern(r"(?:[A-Za-z_]|\{\w+\})(?:\w|\{\w+\})*'?")
+
+
+def _tokens(text: str, pattern: re.Pattern[str]) -> Iterator[_Token]:
     position, line, start, depth = 0, 1, 0, 0
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = pattern.match(text, position)
         if match is None:
             raise UserError(
                 f"the character {shown(text[position])} has no meaning in an equation",
@@ -126,13 +140,14 @@ def _joined(tokens: list[_Token]) -> list[_Token]:
 
 
 class _Parser:
-    def __init__(self, text: str, *, derived: bool = False) -> None:
-        self._tokens = list(_tokens(text))
+    def __init__(self, text: str, *, derived: bool = False, claim: bool = False) -> None:
+        self._tokens = list(_tokens(text, _CLAIM_TOKEN if claim else _TOKEN))
         if derived:
             self._tokens = _joined(self._tokens)
         self._position = 0
         self._depth = 0
         self._derived = derived
+        self._claim = claim
 
     @property
     def _next(self) -> _Token:
@@ -211,7 +226,37 @@ class _Parser:
         self._expect("]", "to close the conditions of a term")
         return Where(node, tuple(conditions), conditions[0].at)
 
+    def equality(self) -> tuple[Node, ...]:
+        """Two or more expressions with equals signs between them, and nothing behind."""
+        while self._next.kind == "newline":
+            self._take()
+        sides = [self._sum()]
+        while self._accept("="):
+            sides.append(self._sum())
+        while self._next.kind == "newline":
+            self._take()
+        if self._next.kind != "end":
+            raise self._unexpected("an operator, = or the end was expected")
+        return tuple(sides)
+
+    def conditions(self) -> tuple[Comparison, ...]:
+        """Conditions with commas between them, and nothing behind."""
+        found = [self._condition()]
+        while self._accept(","):
+            found.append(self._condition())
+        while self._next.kind == "newline":
+            self._take()
+        if self._next.kind != "end":
+            raise self._unexpected("a comma or the end was expected")
+        return tuple(found)
+
     def _condition(self) -> Comparison:
+        if self._claim and self._tokens[self._position + 1].text == "in":
+            letter = self._take()
+            self._take()
+            members = self._take()
+            operands = tuple(Reference(token.text, None, token.at) for token in (letter, members))
+            return Comparison(operands, ("in",), letter.at)
         found = self._argument((*COMPARISONS, "="))
         if not isinstance(found, Comparison):
             raise self._unexpected("a condition is a comparison, such as t <= T-2")
@@ -284,7 +329,7 @@ class _Parser:
         if not self._derived or self._next.text != "[":
             return False
         for token in self._tokens[self._position :]:
-            if token.text in (*COMPARISONS, "="):
+            if token.text in (*COMPARISONS, "=") or (self._claim and token.text == "in"):
                 return True
             if token.text == "]" or token.kind in ("newline", "end"):
                 return False
@@ -320,23 +365,29 @@ class _Parser:
 
     def _starts_sum(self) -> bool:
         """Whether `sum_j,k` stands before something: as a name it would stand before no other."""
-        if not _SUM.fullmatch(self._next.text):
+        match = _BIG.fullmatch(self._next.text)
+        if match is None or not (self._claim or match[1] == "sum"):
             return False
         at = self._position + 1
         while self._tokens[at].text == "," and self._tokens[at + 1].kind == "name":
             at += 2
         token = self._tokens[at]
-        return token.kind in ("name", "number") or token.text == "("
+        return token.kind in ("name", "number") or token.text in ("(", "-")
 
-    def _summed(self) -> Sum:
+    def _summed(self) -> Node:
         first = self._take()
-        letters = [first.text.removeprefix("sum_")]
+        kind, _, letter = first.text.partition("_")
+        letters = [letter]
         while self._accept(","):
             letters.append(self._take().text)
         self._enter(first)
         operand = self._product()
         self._depth -= 1
-        return Sum(tuple(letters), operand, first.at)
+        if not self._claim:
+            return Sum(tuple(letters), operand, first.at)
+        for letter in reversed(letters):
+            operand = Big(_KINDS[kind], letter, None, None, "", operand, first.at)
+        return operand
 
     def _enter(self, token: _Token) -> None:
         self._depth += 1
@@ -430,3 +481,21 @@ def parse(text: str) -> tuple[Statement, ...]:
 def parse_derived(text: str) -> tuple[Statement, ...]:
     """Derived equations, one a line, as they are printed. Raises UserError as `parse` does."""
     return _Parser(text, derived=True).statements()
+
+
+def parse_claim(text: str) -> tuple[Node, ...]:
+    """The sides of an equality that somebody claims. Raises UserError as `parse` does.
+
+    To derived equations it adds products over a letter, `rising_j`, `falling_j` and `prod_j`,
+    primes behind functions, holes for labels in names, and `l in NAME` in conditions.
+    """
+    if len(text) > MAX_TEXT:
+        raise UserError(f"a claim of {len(text)} characters", remedy=f"at most {MAX_TEXT} are read")
+    return _Parser(text, derived=True, claim=True).equality()
+
+
+def parse_conditions(text: str) -> tuple[Comparison, ...]:
+    """Conditions such as `t < T, k in U`. Raises UserError as `parse` does."""
+    if len(text) > MAX_TEXT:
+        raise UserError(f"{len(text)} characters of conditions", remedy="use fewer")
+    return _Parser(text, derived=True, claim=True).conditions()

@@ -12,6 +12,7 @@ import sympy as sp
 
 from derive.errors import UserError
 from derive.syntax import (
+    Big,
     Binary,
     Call,
     Comparison,
@@ -212,7 +213,7 @@ class Shapes:
                 return self._elementwise(node.at, [n for _, n in chain], expected)
             case Call():
                 return self._call(node, expected)
-            case Comparison() | Sum() | Where():
+            case Comparison() | Sum() | Big() | Where():
                 return ()
 
     def _part(self, node: Part) -> Shape | None:

@@ -5,8 +5,9 @@ A tree says what is written, not what it means: shapes and indices are the busin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from derive.errors import UserError
 
@@ -14,6 +15,7 @@ OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax", "logsumexp")
 TIME_LETTERS = ("t", "s", "r", "u")
 NUMBER = "t"  # the index that may stand for its own number
 END = "end"
+BigKind = Literal["sum", "product", "rising", "falling"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,24 @@ class Sum:
 
 
 @dataclass(frozen=True)
+class Big:
+    """A sum or a product of matrices over a letter: from `low` to `high`, or over named things.
+
+    Without limits it runs over the axis that the letter stands on; `members` names a set of labels.
+    The factor of the lowest number is on the left of a `rising` product, on the right of a
+    `falling` one; `product` leaves open which.
+    """
+
+    kind: BigKind
+    letter: str
+    low: Node | None
+    high: Node | None
+    members: str
+    operand: Node
+    at: str
+
+
+@dataclass(frozen=True)
 class Where:
     """`operand [conditions]`: zero where one of the conditions does not hold."""
 
@@ -122,7 +142,19 @@ class Call:
     at: str
 
 
-Node = Number | Reference | Negative | Binary | Transpose | Part | Comparison | Sum | Where | Call
+Node = (
+    Number
+    | Reference
+    | Negative
+    | Binary
+    | Transpose
+    | Part
+    | Comparison
+    | Sum
+    | Big
+    | Where
+    | Call
+)
 
 
 @dataclass(frozen=True)
@@ -140,6 +172,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
         case Negative(operand) | Transpose(operand) | Part(operand) | Sum(_, operand):
             return (operand,)
+        case Big(_, _, low, high, _, operand):
+            return (operand, *(n for n in (low, high) if n is not None))
         case Where(operand, conditions):
             return (operand, *conditions)
         case Binary(_, left, right):
@@ -148,6 +182,31 @@ def children(node: Node) -> tuple[Node, ...]:
             return arguments
         case Comparison(operands):
             return operands
+
+
+def with_children(node: Node, new: Sequence[Node]) -> Node:
+    """The node with other operands, in the order of `children`."""
+    match node:
+        case Number() | Reference():
+            return node
+        case Negative() | Transpose() | Part() | Sum():
+            return replace(node, operand=new[0])
+        case Big(low=low, high=high):
+            rest = list(new[1:])
+            return replace(
+                node,
+                operand=new[0],
+                low=low and rest.pop(0),
+                high=high and rest.pop(0),
+            )
+        case Where():
+            return replace(node, operand=new[0], conditions=tuple(new[1:]))  # type: ignore[arg-type]
+        case Binary():
+            return replace(node, left=new[0], right=new[1])
+        case Call():
+            return replace(node, arguments=tuple(new))
+        case Comparison():
+            return replace(node, operands=tuple(new))
 
 
 def index_letter(node: Node) -> Reference | None:

@@ -48,6 +48,15 @@ _CELL = ("equations", "output", "bias", "signals", "about", "inner")
 def load(path: str | Path) -> Network:
     """Read a topology file. Raises UserError, which names the file and the place."""
     path = Path(path)
+    text = read_bounded(path)
+    try:
+        return loads(text, default_name=path.stem)
+    except UserError as error:
+        raise error.located(file=str(path)) from None
+
+
+def read_bounded(path: Path) -> str:
+    """The text of a file that a stranger may have sent. Raises UserError."""
     try:
         if path.exists() and not path.is_file():
             what = "a folder" if path.is_dir() else "no regular file"
@@ -56,7 +65,7 @@ def load(path: str | Path) -> Network:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise UserError(f"more than {MAX_BYTES} bytes", remedy="use a smaller file")
-        return loads(_text(data), default_name=path.stem)
+        return _text(data)
     except UserError as error:
         raise error.located(file=str(path)) from None
     except OSError as error:
@@ -107,7 +116,7 @@ def loads(text: str, *, default_name: str = "network") -> Network:
         raise UserError(
             f"not valid TOML: {_sentence(str(error))}", remedy="mend the text"
         ) from None
-    return _network(data, default_name)
+    return network_of(data, default_name)
 
 
 def _sentence(text: str) -> str:
@@ -115,7 +124,8 @@ def _sentence(text: str) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def _network(data: dict[str, Any], default_name: str) -> Network:
+def network_of(data: dict[str, Any], default_name: str) -> Network:
+    """A network from the tables of a topology file. Raises UserError."""
     _only(data, _TOP, "")
     for table in ("inputs", "signals", "parameters", "loss"):
         # In TOML a key belongs to the table above it.

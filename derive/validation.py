@@ -27,7 +27,8 @@ from derive.network import (
 from derive.system import check_names
 
 
-def check_network(network: Network) -> None:
+def check_network(network: Network, *, judged: bool = True) -> None:
+    """Refuse what is no network; where it is not to be judged, it needs no loss."""
     _check_types(network)
     check_module_name(network.name)
     if not network.inputs:
@@ -38,7 +39,14 @@ def check_network(network: Network) -> None:
         raise UserError(f"{len(network.inputs)} inputs", remedy=f"use at most {MAX_LAYERS}")
     for name in network.inputs:
         check_name(name, "an input", f"inputs.{name}")
-        _check_input(network.input(name), f"inputs.{name}")
+        given = network.input(name)
+        _check_input(given, f"inputs.{name}")
+        if judged and not given.time and not given.batch:
+            raise UserError(
+                "neither steps nor sequences",
+                place=f"inputs.{name}"[:120],
+                remedy="make it a parameter",
+            )
     if bool(network.layers) == bool(network.equations):
         found = "both layers and equations" if network.layers else "neither layers nor equations"
         raise UserError(f"the network has {found}", remedy="describe it by one of the two")
@@ -56,7 +64,8 @@ def check_network(network: Network) -> None:
     total = sum(len(layer.connections) for layer in network.layers)
     if total > MAX_CONNECTIONS:
         raise UserError(f"{total} connections", remedy=f"use at most {MAX_CONNECTIONS}")
-    _check_losses(network)
+    if judged or network.losses:
+        _check_losses(network)
 
 
 def _check_types(network: Network) -> None:
@@ -216,8 +225,6 @@ def _check_input(given: Input, place: str) -> None:
                 place=f"{place}.time"[:120],
                 remedy="use one capital letter, T or S, but not B or N",
             )
-    if not given.time and not given.batch:
-        raise UserError("neither steps nor sequences", place=place, remedy="make it a parameter")
 
 
 def _check_losses(network: Network) -> None:

@@ -69,17 +69,19 @@ class Root:
 
 @dataclass(frozen=True)
 class Dotted:
-    """A symbol with a dot above it."""
+    """A symbol with a dot above it, or with another accent."""
 
     inner: Box
+    accent: Literal["dot", "hat", "tilde", "bar"] = "dot"
 
 
 @dataclass(frozen=True)
 class BigSum:
-    """A summation sign with its limits."""
+    """A summation sign, or one of a product, with its limits."""
 
     below: Box
     above: Box | None = None
+    sign: Literal["∑", "∏"] = "∑"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ MARKS = {
     "×": r"\times",
     "↦": r"\mapsto",
     "∞": r"\infty",
+    "⊗": r"\otimes",
+    "≠": r"\ne",
 }
 FUNCTIONS = frozenset(("tanh", "exp", "log", "sin", "cos", "max", "min"))
 Numbered = Callable[[int], str]
@@ -74,10 +76,11 @@ def latex(box: Box) -> str:
             return rf"{size}l{left}{latex(inner)}{size}r{right}"
         case Root(inner):
             return rf"\sqrt{{{latex(inner)}}}"
-        case Dotted(inner):
-            return rf"\dot{{{latex(inner)}}}"
-        case BigSum(below, above):
-            return rf"\sum{_script('_', below)}{_script('^', above)}"
+        case Dotted(inner, accent):
+            return rf"\{accent}{{{latex(inner)}}}"
+        case BigSum(below, above, sign):
+            command = r"\sum" if sign == "∑" else r"\prod"
+            return rf"{command}{_script('_', below)}{_script('^', above)}"
         case Gap():
             return r"\,"
 

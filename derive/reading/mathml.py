@@ -23,6 +23,7 @@ from derive.reading.boxes import (
 )
 
 OPEN = {kind: (kind, kind) for kind in "|‖"} | {"(": ("(", ")"), "[": ("[", "]"), "{": ("{", "}")}
+ACCENTS = {"dot": "˙", "hat": "^", "tilde": "~", "bar": "¯"}
 
 
 def mathml(box: Box, *, display: bool = False) -> str:
@@ -52,11 +53,11 @@ def _code(box: Box) -> str:
             return f"<mrow><mo{size}>{left}</mo>{_one(inner)}<mo{size}>{right}</mo></mrow>"
         case Root(inner):
             return f"<msqrt>{_code(inner)}</msqrt>"
-        case Dotted(inner):
-            return f'<mover accent="true">{_one(inner)}<mo>˙</mo></mover>'
-        case BigSum(below, above):
+        case Dotted(inner, accent):
+            return f'<mover accent="true">{_one(inner)}<mo>{ACCENTS[accent]}</mo></mover>'
+        case BigSum(below, above, sign):
             limit = _one(above) if above is not None else "<mrow></mrow>"
-            return f"<munderover><mo>∑</mo>{_one(below)}{limit}</munderover>"
+            return f"<munderover><mo>{sign}</mo>{_one(below)}{limit}</munderover>"
         case Gap():
             return '<mspace width="0.17em"></mspace>'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from derive.syntax import (
+    Big,
     Binary,
     Call,
     Comparison,
@@ -61,7 +62,7 @@ def _rank(node: Node) -> int:
             return _RANK[operator]
         case Negative():
             return SUM
-        case Sum() | Where():
+        case Sum() | Big() | Where():
             return PRODUCT
         case _:
             return ATOM
@@ -86,6 +87,8 @@ def _text(node: Node) -> str:
             return comparison_text(node)
         case Sum(letters, operand):
             return f"sum_{','.join(letters)} {_operand(operand)}"
+        case Big():
+            return _big(node)
         case Where(operand, conditions):
             return f"{_operand(operand)} [{', '.join(map(comparison_text, conditions))}]"
         case Call("partial", (of, by)):
@@ -94,6 +97,23 @@ def _text(node: Node) -> str:
             return f"δ({tight(left)}, {tight(right)})"
         case Call(function, arguments):
             return f"{function}({', '.join(map(node_text, arguments))})"
+
+
+def _big(node: Big) -> str:
+    """A sum or product over a letter, its limits behind it as conditions."""
+    limits = []
+    if node.members:
+        limits.append(f"{node.letter} in {node.members}")
+    if node.low is not None:
+        limits.append(f"{tight(node.low)} <= {node.letter}")
+    if node.high is not None:
+        limits.append(f"{node.letter} <= {tight(node.high)}")
+    behind = f" [{', '.join(limits)}]" if limits else ""
+    kind = "prod" if node.kind == "product" else node.kind
+    operand = _operand(node.operand)
+    if behind and isinstance(node.operand, Where | Big | Sum):
+        operand = f"({operand})"
+    return f"{kind}_{node.letter} {operand}{behind}"
 
 
 def _operand(node: Node) -> str:
@@ -116,7 +136,9 @@ def _binary(operator: str, left: Node, right: Node) -> str:
 
 def _hides(node: Node) -> bool:
     """Whether a factor behind this node would be read as a part of it."""
-    return isinstance(node, Sum | Where) or (isinstance(node, Negative) and _hides(node.operand))
+    return isinstance(node, Sum | Big | Where) or (
+        isinstance(node, Negative) and _hides(node.operand)
+    )
 
 
 def comparison_text(node: Comparison) -> str:

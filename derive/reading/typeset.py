@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from derive.errors import InternalError
 from derive.reading.boxes import (
     BigSum,
     Box,
@@ -31,6 +32,7 @@ from derive.reading.mentions import Mentions
 from derive.reading.names import ratio
 from derive.reading.rank import axis_of, rank
 from derive.syntax import (
+    Big,
     Binary,
     Call,
     Comparison,
@@ -91,6 +93,8 @@ class Typesetter(Mentions):
                 return self.comparison(node)
             case Sum():
                 return self.summed(node, ())
+            case Big():
+                raise InternalError("a claim's sum stands in a system's equation")
             case Where(operand, conditions):
                 return self._where(operand, conditions)
             case Call():
