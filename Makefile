@@ -6,7 +6,7 @@ NETWORKS ?= 1000
 SEED ?= 1000
 WORKERS ?= auto
 
-.PHONY: test demo fuzz lint generated goldens documentation bench clean
+.PHONY: test demo fuzz lint generated goldens documentation bench mutants clean
 
 # One thread of linear algebra for each worker: more of them wait for each other.
 test fuzz: export OPENBLAS_NUM_THREADS = 1
@@ -54,6 +54,10 @@ $(VENV)/lint: $(VENV)/test
 # Times the LSTM beside PyTorch and JAX, as far as they are installed in the environment.
 bench: $(VENV)/test
 	$(RUN) -m bench.lstm
+
+# Every slip at every place of every right claim: is it seen, and is it mended?
+mutants: $(VENV)/test
+	$(RUN) -m bench.mutants --repairs 6
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,29 +1,33 @@
-"""The command line: `bptt generate`, `check`, `show`, `latex`, `report` and `markdown`."""
+"""The command line: `bptt generate`, `check`, `show`, `latex`, `report`, `markdown`, `audit`."""
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 
+from codegen.audit_command import audit_command
 from codegen.check import ModuleFailureError, Result, check
 from codegen.emit import generate, source_of
 from codegen.extras import EXTRAS, Extended, check_extras, extend, possible_extras
 from codegen.places import further_sections, places
 from codegen.report import report
+from codegen.terminal import (
+    CHECK_FAILED,
+    console,
+    deliver,
+    fail,
+    read,
+    reports_errors,
+    working,
+    write_all,
+)
 from derive.adjoint import adjoint
 from derive.build import build
-from derive.errors import InternalError, UserError
+from derive.errors import UserError
 from derive.reading.article import article, fragment
 from derive.reading.document import Document, document
 from derive.reading.listing import explained_text, listing, steps_text
@@ -31,36 +35,6 @@ from derive.reading.markdown import markdown
 from derive.reading.notations import NOTATIONS
 from derive.system import System
 from derive.topology import load
-
-CHECK_FAILED, USER_ERROR, OUR_ERROR = 1, 2, 3
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    click.echo(f"bptt: {message}", err=True)
-    sys.exit(status)
-
-
-def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """A user's mistake ends in one sentence and status 2; a bug of ours says that it is one."""
-
-    @wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except UserError as error:
-            _fail(str(error.located(file=kwargs.get("file", ""))), USER_ERROR)
-        except BrokenPipeError:
-            # The reader of a pipe (head, less) has seen enough.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except OSError as error:
-            # A full disk behind standard output, say; anything left in its buffer is lost.
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-            _fail(f"the output cannot be written ({error.strerror})", USER_ERROR)
-        except InternalError as error:
-            _fail(f"this is a bug of bptt, please report it: {error}", OUR_ERROR)
-
-    return guarded
-
 
 FILE = click.argument("file", type=click.Path())
 WITH = click.option(
@@ -125,6 +99,7 @@ def main() -> None:
       bptt generate narx.toml -o out
       bptt check narx.toml
       bptt latex narx.toml -o narx.tex
+      bptt audit claims.toml
     """
 
 
@@ -132,7 +107,7 @@ def main() -> None:
 @FILE
 @click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
 @WITH
-@_reports_errors
+@reports_errors
 def generate_command(file: str, output: str, extras: str) -> None:
     """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
 
@@ -142,7 +117,7 @@ def generate_command(file: str, output: str, extras: str) -> None:
       bptt generate narx.toml -o out --with jacobian,hvp
       python out/test_narx.py
     """
-    with _working("deriving and generating"):
+    with working("deriving and generating"):
         files = generate(*_asked(file, extras)).files()
     for path in write_all(Path(output), files):
         click.echo(path)
@@ -152,7 +127,7 @@ def generate_command(file: str, output: str, extras: str) -> None:
 @FILE
 @click.option("--module", type=click.Path(), help="Check this module instead of a fresh one.")
 @WITH
-@_reports_errors
+@reports_errors
 def check_command(file: str, module: str | None, extras: str) -> None:
     """Compare values and gradients of the generated module with independent numbers.
 
@@ -165,19 +140,19 @@ def check_command(file: str, module: str | None, extras: str) -> None:
       bptt check narx.toml
       bptt check narx.toml --module out/narx.py
     """
-    source = None if module is None else _read(module)
+    source = None if module is None else read(module)
     system, names = _asked(file, extras)
     try:
-        with _working("comparing values and gradients"):
+        with working("comparing values and gradients"):
             results = check(system, source, names)
     except ModuleFailureError as error:
-        _fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
+        fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
     _print_results(results)
     wrong = [r for r in results if not r.passed]
     if wrong:
         listed = ", ".join(f"{r.about} {r.name}" for r in wrong[:8])
         more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-        _fail(f"wrong: {listed}{more}", CHECK_FAILED)
+        fail(f"wrong: {listed}{more}", CHECK_FAILED)
 
 
 @main.command("show")
@@ -187,7 +162,7 @@ def check_command(file: str, module: str | None, extras: str) -> None:
 @EXPLAIN
 @click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
 @WITH
-@_reports_errors
+@reports_errors
 def show_command(file: str, trace: bool, **options: Any) -> None:
     """Print the network in FILE: its shapes, its forward and its adjoint equations.
 
@@ -197,29 +172,29 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
       bptt show narx.toml --notation matrix
       bptt show narx.toml --explain hidden
     """
-    with _working("deriving"):
+    with working("deriving"):
         found = _document(_derived(file, options.pop("extras")), **options)
-    console = _console()
-    width = max(console.width, 60)
+    screen = console()
+    width = max(screen.width, 60)
 
     def printed(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        screen.print(text, highlight=False, markup=False, soft_wrap=True)
 
     if found.explanations:
         for explanation in found.explanations:
-            console.print(f"\n[bold]The derivative by {explanation.name}, step by step[/bold]")
+            screen.print(f"\n[bold]The derivative by {explanation.name}, step by step[/bold]")
             printed(explained_text(explanation.steps, width=width))
         return
     system = found.system
     count = system.parameter_count
-    console.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
-    console.print(_shapes(system))
-    console.print(steps_text(system), highlight=False, markup=False)
+    screen.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
+    screen.print(_shapes(system))
+    screen.print(steps_text(system), highlight=False, markup=False)
     for loss in system.losses:
         printed(f"{loss.signal} (weight {loss.weight:g}): {loss.formula}")
-    console.print("d_x is the derivative of the loss by x", highlight=False)
+    screen.print("d_x is the derivative of the loss by x", highlight=False)
     for section in found.sections:
-        console.print(f"\n[bold]{section.heading}[/bold]")
+        screen.print(f"\n[bold]{section.heading}[/bold]")
         text = listing(section.equations, system, notation=found.notation, width=width, trace=trace)
         printed(text)
 
@@ -232,7 +207,7 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
 @EXPLAIN
 @click.option("--fragment", "bare", is_flag=True, help="The equations alone, for \\input.")
 @WITH
-@_reports_errors
+@reports_errors
 def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> None:
     """Write the network in FILE as a LaTeX article.
 
@@ -251,13 +226,13 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
             place="--explain",
             remedy="leave out --fragment or --explain",
         )
-    with _working("deriving"):
+    with working("deriving"):
         extended = _derived(file, options.pop("extras"))
         if bare:
             text = fragment(_document(extended, **options))
         else:
             text = article(_document(extended, source_of(extended), **options))
-    _deliver(text, output)
+    deliver(text, output)
 
 
 @main.command("report")
@@ -267,7 +242,7 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
 @COMPACT
 @EXPLAIN
 @WITH
-@_reports_errors
+@reports_errors
 def report_command(file: str, output: str | None, **options: Any) -> None:
     """Write the network in FILE as one HTML page.
 
@@ -278,14 +253,14 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
     Example:
       bptt report narx.toml -o narx.html
     """
-    with _working("deriving and checking"):
+    with working("deriving and checking"):
         extended = _derived(file, options.pop("extras"))
         module = source_of(extended)
         results = check(extended.base.forward(), module, extended.names)
         text = report(_document(extended, module, **options), module, results)
-    _deliver(text, output)
+    deliver(text, output)
     if not all(r.passed for r in results):
-        _fail("the module is wrong: the report says where", CHECK_FAILED)
+        fail("the module is wrong: the report says where", CHECK_FAILED)
 
 
 @main.command("markdown")
@@ -295,7 +270,7 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
 @COMPACT
 @EXPLAIN
 @WITH
-@_reports_errors
+@reports_errors
 def markdown_command(file: str, output: str | None, **options: Any) -> None:
     """Write the equations of the network in FILE as Markdown, formulas between dollar signs.
 
@@ -303,9 +278,9 @@ def markdown_command(file: str, output: str | None, **options: Any) -> None:
     Example:
       bptt markdown narx.toml --notation matrix -o equations.md
     """
-    with _working("deriving"):
+    with working("deriving"):
         text = markdown(_document(_derived(file, options.pop("extras")), **options))
-    _deliver(text, output)
+    deliver(text, output)
 
 
 def _derived(file: str, extras: str) -> Extended:
@@ -328,63 +303,6 @@ def _document(
     )
 
 
-def _deliver(text: str, output: str | None) -> None:
-    """Write a text to a file, or else to standard output."""
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        path = Path(output)
-        for written in write_all(path.parent, {path.name: text}):
-            click.echo(written)
-
-
-def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
-    """Write files, each one whole or not at all; all are ready before the first is in place."""
-    ready: list[tuple[str, Path]] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            with tempfile.NamedTemporaryFile(
-                "w", dir=folder, prefix=".bptt-", delete=False, encoding="utf-8", newline="\n"
-            ) as stream:
-                ready.append((stream.name, folder / name))
-                stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        for _, path in ready:
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, f"{path.name} in it is a folder")
-        for temporary, path in ready:
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-    except OSError as error:
-        for temporary, _ in ready:
-            Path(temporary).unlink(missing_ok=True)
-        raise UserError(
-            f"cannot be written ({error.strerror})", file=str(folder), remedy="name another folder"
-        ) from None
-    return [path for _, path in ready]
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise UserError(
-            f"cannot be read ({reason})", file=path, remedy="name a generated module"
-        ) from None
-
-
-def _working(what: str) -> Status:
-    """A sign of life on standard error, where that is a terminal."""
-    return Console(stderr=True).status(what)
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout and sys.stdout.isatty() else 100)
-
-
 def _shapes(system: System) -> Table:
     table = Table("name", "is", "shape", box=None, pad_edge=False, header_style="italic")
     for quantity in system.of_kind("input", "mask", "parameter", "signal", "target", "weight"):
@@ -399,10 +317,13 @@ def _print_results(results: Iterable[Result]) -> None:
     for result in results:
         verdict = "ok" if result.passed else "[bold red]WRONG[/bold red]"
         table.add_row(verdict, result.about, result.name, f"{result.error:.1e}", result.method)
-    console = _console()
-    console.print(table)
+    screen = console()
+    screen.print(table)
     worst = max(results, key=lambda r: r.error / r.tolerance)
-    console.print(
+    screen.print(
         f"worst: {worst.about} {worst.name}, {worst.error:.1e} (tolerance {worst.tolerance:.0e})",
         highlight=False,
     )
+
+
+main.add_command(audit_command)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from codegen.cli import write_all
+from codegen.terminal import write_all
 from derive import System, adjoint, build, load
 from derive.inline import compact
 from derive.reading.document import document

@@ -1,0 +1,1 @@
+"""Is the formula in the book right? Claims, two judges, the diagnosis and the repair."""

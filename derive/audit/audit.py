@@ -1,0 +1,130 @@
+"""An audit: every claim judged, what fails diagnosed and mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from derive.audit.claim import Claim, Context
+from derive.audit.edits import terms
+from derive.audit.evaluate import Evaluator
+from derive.audit.indices import LETTERS
+from derive.audit.judge import Counterexample, Judge
+from derive.audit.matrices import ShapeError
+from derive.audit.repair import Repair, repair
+from derive.audit.setting import instances
+from derive.audit.verdict import Finding, Verdict, judge
+from derive.errors import UserError
+from derive.interpret import Array
+from derive.reading.plain import node_text
+from derive.syntax import Node
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A term of a claim, its value at the counterexample, and what stands there in the repair."""
+
+    claimed: tuple[Node, ...]
+    right: tuple[Node, ...]
+    claimed_value: float
+    right_value: float
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A claim with its verdict; of one that fails also what is wrong and what mends it."""
+
+    claim: Claim
+    verdict: Verdict | None
+    repair: Repair | None = None
+    gap: Gap | None = None
+    error: str = ""
+
+    @property
+    def status(self) -> str:
+        return self.verdict.status if self.verdict is not None else "unreadable"
+
+    @property
+    def finding(self) -> Finding:
+        assert self.verdict is not None
+        return self.verdict.main
+
+
+class Court:
+    """Judges claims; those about one network share its instances."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+        self._judges: dict[int, tuple[Context, Judge]] = {}
+
+    def judge_of(self, context: Context) -> Judge:
+        """The numeric judge for a network. Raises UserError where no instance can be drawn."""
+        if id(context) not in self._judges:
+            drawn = instances(context.setting, seed=self._seed)
+            self._judges[id(context)] = (context, Judge(context, drawn))
+        return self._judges[id(context)][1]
+
+    def audit(self, claim: Claim, *, mend: bool = True) -> Audited:
+        """The verdict on one claim, with its repair if it fails.
+
+        What cannot be evaluated is no verdict: the result then says why.
+        """
+        try:
+            court = self.judge_of(claim.context)
+            verdict = judge(claim, court)
+        except UserError as error:
+            return Audited(claim, None, error=str(error.located(place=f"claim {claim.name!r}")))
+        except RecursionError:
+            deep = UserError("nested too deeply, or defined in a circle", remedy="unfold it")
+            return Audited(claim, None, error=str(deep.located(place=f"claim {claim.name!r}")))
+        if verdict.status != "fails" or not mend:
+            return Audited(claim, verdict)
+        found = repair(claim, verdict.main.reading, verdict.main.outcome, court)
+        return Audited(claim, verdict, found, _gap(verdict, found, court))
+
+
+def audit(
+    claims: Iterable[Claim], *, said: Callable[[Claim], None] = lambda claim: None
+) -> Iterator[Audited]:
+    """The audits of some claims, one by one; `said` is called before each."""
+    court = Court()
+    for claim in claims:
+        said(claim)
+        yield court.audit(claim)
+
+
+def _gap(verdict: Verdict, found: Repair | None, court: Judge) -> Gap | None:
+    """Which terms the repair changes, and what they are worth at the counterexample."""
+    example = verdict.main.outcome.counterexample
+    if found is None or example is None or found.is_derived:
+        return None
+    reading = verdict.main.reading
+    pair = next(((a, b) for a, b in zip(reading.sides, found.sides, strict=True) if a != b), None)
+    if pair is None:
+        return None
+    old, new = ([t for t, _ in terms(side)] for side in pair)
+    texts = [set(map(node_text, nodes)) for nodes in (old, new)]
+    only_old = tuple(n for n in old if node_text(n) not in texts[1])
+    only_new = tuple(n for n in new if node_text(n) not in texts[0])
+    evaluator = Evaluator(court.context, court.truths[example.instance], reading.layout)
+    try:
+        before, after = (_total(nodes, evaluator, example) for nodes in (only_old, only_new))
+        before, after = np.broadcast_arrays(before, after)
+    except (ShapeError, UserError, ValueError):
+        return None
+    worst = np.unravel_index(int(np.argmax(np.abs(before - after))), before.shape)
+    return Gap(only_old, only_new, float(before[worst]), float(after[worst]))
+
+
+def _total(nodes: Sequence[Node], evaluator: Evaluator, example: Counterexample) -> Array:
+    letters: dict[str, Array | str] = {
+        name: at if isinstance(at, str) else np.full((1,) * LETTERS, at)
+        for name, at in example.letters.items()
+    }
+    total = np.zeros((1, 1))
+    for node in nodes:
+        value = evaluator.value(node, letters, 0).array
+        total = total + np.real(value.reshape(value.shape[-2:]))
+    return np.asarray(total)

@@ -1,0 +1,321 @@
+"""A gradient that somebody wrote by hand, against numbers that nobody derived.
+
+The function takes dicts of arrays, (T, B, width), as a generated module does, and gives a dict of
+gradients, or the loss and such a dict. What is wrong is explained by the kinds of error: the
+derived equations are spoilt one by one until they compute what the function does.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from derive.adjoint import adjoint
+from derive.audit import edits as slips
+from derive.audit.edits import Edit, Words
+from derive.audit.setting import Setting, draw
+from derive.audit.truth import STEP, Truth
+from derive.build import build
+from derive.errors import InternalError, UserError, shown
+from derive.interpret import Array, Interpreter
+from derive.network import Network
+from derive.reading.index import index_statement
+from derive.reading.plain import formula_text
+from derive.reading.reader import read_equations
+from derive.system import Equation, System
+
+TOLERANCE = 1e-6
+SAME = 1e-7
+MAX_SPOILT = 400
+MAX_DELAY = 20
+Gradients = Mapping[str, Array]
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One gradient: how far it is from the truth, and what explains that."""
+
+    name: str
+    error: float
+    found: str = ""
+    explanation: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return not self.found and self.error <= TOLERANCE
+
+
+@dataclass(frozen=True)
+class _Case:
+    """An instance with its true gradients, and the arguments that the function is given."""
+
+    system: System
+    steps: int
+    batch: int
+    arrays: Mapping[str, Array]
+    initial: Mapping[str, Array]
+    truth: Gradients
+
+    def arguments(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        """Parameters, inputs and targets."""
+        kinds: tuple[tuple[str, ...], ...] = (("parameter",), ("input", "mask"), ("target",))
+        return tuple(  # type: ignore[return-value]
+            {
+                q.name.removeprefix("target_") if kind == ("target",) else q.name: np.array(
+                    self.arrays[q.name]
+                )
+                for q in self.system.of_kind(*kind)  # type: ignore[arg-type]
+            }
+            for kind in kinds
+        )
+
+
+def compare_by_hand(network: Network, function: Function) -> list[Compared]:
+    """What the function gives, for every parameter. Raises UserError where it cannot be called."""
+    reach = build(network).reach.values()
+    longest = max((max(r.before, r.after) for r in reach), default=0)
+    if longest > MAX_DELAY:
+        raise UserError(f"a delay of {longest} steps", remedy=f"at most {MAX_DELAY} are compared")
+    # Gradients go back through the longest delay twice.
+    steps = 2 * longest + 1
+    cases = [_case(network, max(steps, 3), 2, 1), _case(network, max(steps + 1, 4), 3, 2)]
+    given = [_called(function, case) for case in cases]
+    found = [_compared(name, cases, given) for name in cases[0].truth]
+    wrong = [c.name for c in found if not c.is_right]
+    surplus = [n for n in given[0] if n not in cases[0].truth]
+    if wrong:
+        far = [c.name for c in found if not c.found and not c.is_right]
+        explained = _explained(cases, given, far)
+        found = [replace(c, explanation=explained.get(c.name, "")) for c in found]
+    for name in surplus:
+        found.append(Compared(str(name), 0.0, found="there is no such parameter"))
+    return found
+
+
+def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
+    setting = Setting(network, judged=True)
+    sizes = {letter: 2 + n % 3 for n, letter in enumerate(setting.letters)}
+    instance = draw(setting, sizes, steps, seed, batch=batch)
+    system = instance.system
+    # Where the function need not know of values before the first step they are zero.
+    initial = {n: np.zeros_like(a) for n, a in instance.initial.items()}
+    instance = replace(instance, initial=initial, after={})
+    arrays = dict(instance.arrays)
+    for quantity in system.of_kind("target"):
+        if any(loss.kind == "cross_entropy" for loss in system.losses):
+            classes = np.zeros_like(arrays[quantity.name])
+            rng = np.random.default_rng(seed)
+            chosen = rng.integers(classes.shape[-1], size=classes.shape[:-1])
+            np.put_along_axis(classes, chosen[..., None], 1.0, -1)
+            arrays[quantity.name] = classes
+    for quantity in system.of_kind("mask", "weight"):
+        arrays[quantity.name] = np.ones_like(arrays[quantity.name])
+    instance = replace(instance, arrays=arrays)
+    truth = Truth(instance)
+    gradients = {}
+    for quantity in system.of_kind("parameter"):
+        gradient = np.zeros(instance.extents(quantity))
+        for element in truth.elements(quantity.name):
+            values = instance.values({element: STEP * 1j}, of=("loss",))
+            gradient[element[1]] = np.imag(values["loss"]) / STEP
+        gradients[quantity.name] = gradient
+    return _Case(system, steps, batch, arrays, initial, gradients)
+
+
+def _called(function: Function, case: _Case) -> dict[str, Array]:
+    """The gradients that the function gives. Raises UserError where it fails."""
+    arguments: Sequence[Any] = case.arguments()
+    try:
+        count = len(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        count = 3
+    shapes = ", ".join(f"{n} {a.shape}" for group in arguments for n, a in group.items())
+    try:
+        result = function(*arguments[: min(count, 3)])
+    except Exception as error:
+        raise UserError(
+            f"the function stops with {type(error).__name__}: {str(error)[:200]}",
+            remedy=f"it is given parameters, inputs and targets: {shapes[:300]}",
+        ) from None
+    if isinstance(result, tuple) and len(result) == 2:
+        result = result[1]
+    if not isinstance(result, Mapping):
+        raise UserError(
+            f"the function gives {shown(type(result).__name__)}",
+            remedy="let it give a dict of gradients, or the loss and such a dict",
+        )
+    found = {}
+    for name, value in result.items():
+        try:
+            found[str(name)] = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"the gradient {shown(name)} is no array of numbers", remedy="give arrays"
+            ) from None
+    # dW and d_W are what W is called here.
+    names = {q.name for q in case.system.of_kind("parameter")}
+    for name in list(found):
+        for prefix in ("d_", "d", "grad_"):
+            bare = name.removeprefix(prefix)
+            if name not in names and bare != name and bare in names and bare not in found:
+                found[bare] = found.pop(name)
+    return found
+
+
+def _compared(name: str, cases: Sequence[_Case], given: Sequence[Gradients]) -> Compared:
+    worst = 0.0
+    for case, gradients in zip(cases, given, strict=True):
+        right = case.truth[name]
+        if name not in gradients:
+            return Compared(name, np.inf, found="it is missing")
+        own = gradients[name]
+        if own.shape != right.shape:
+            found = f"its shape is {own.shape}, where that of the parameter is {right.shape}"
+            return Compared(name, np.inf, found=found)
+        worst = max(worst, _relative(own, right))
+    return Compared(name, worst)
+
+
+def _relative(found: Array, right: Array) -> float:
+    if not np.all(np.isfinite(found)):
+        return np.inf
+    scale = max(float(np.max(np.abs(right), initial=0.0)), 1e-8)
+    return float(np.max(np.abs(found - right), initial=0.0)) / scale
+
+
+# What explains a wrong gradient.
+
+
+def _explained(
+    cases: Sequence[_Case], given: Sequence[Gradients], wrong: Sequence[str]
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in wrong:
+        factor = _factor(name, cases, given)
+        if factor:
+            found[name] = factor
+    rest = [n for n in wrong if n not in found]
+    if rest:
+        found |= _by_spoiling(cases, given, rest)
+    return found
+
+
+def _factor(name: str, cases: Sequence[_Case], given: Sequence[Gradients]) -> str:
+    """A constant factor, or a transpose."""
+    for words, factor in _FACTORS.items():
+        if all(
+            _relative(g[name], factor(c.steps, c.batch) * c.truth[name]) < SAME
+            for c, g in zip(cases, given, strict=True)
+        ):
+            return f"is {words} what it should be"
+    for case, gradients in zip(cases, given, strict=True):
+        right = case.truth[name]
+        if right.ndim != 2 or right.shape[0] != right.shape[1]:
+            return ""
+        if _relative(gradients[name].T, right) > SAME:
+            return ""
+    return "is the transpose of what it should be"
+
+
+_FACTORS: dict[str, Callable[[int, int], float]] = {
+    "-1 times": lambda t, b: -1.0,
+    "2 times": lambda t, b: 2.0,
+    "1/2 of": lambda t, b: 0.5,
+    "T times": lambda t, b: t,
+    "1/T of": lambda t, b: 1 / t,
+    "B times": lambda t, b: b,
+    "1/B of": lambda t, b: 1 / b,
+    "B T times": lambda t, b: b * t,
+    "1/(B T) of": lambda t, b: 1 / (b * t),
+    "zero, and not": lambda t, b: 0.0,
+}
+
+
+def _by_spoiling(
+    cases: Sequence[_Case], given: Sequence[Gradients], wrong: Sequence[str]
+) -> dict[str, str]:
+    """The first slip in the derived equations that gives the same wrong numbers."""
+    systems = [adjoint(case.system) for case in cases]
+    found: dict[str, str] = {}
+    for edit, equation, others in itertools.islice(_spoilt(systems, wrong), MAX_SPOILT):
+        if equation.quantity.kind == "gradient" and len(found) == len(wrong):
+            continue
+        explained = [
+            n
+            for n in wrong
+            if all(_agrees(n, c, g, s) for c, g, s in zip(cases, given, others, strict=True))
+        ]
+        where = f"({equation.number}), {equation.quantity.name},"
+        words = f"agrees if in {where} {slips.misread(edit)}"
+        if len(explained) == len(wrong):
+            # One slip for all that is wrong is likelier than one for each.
+            return dict.fromkeys(wrong, words)
+        for name in explained:
+            found.setdefault(name, words)
+    return found
+
+
+def _agrees(name: str, case: _Case, gradients: Gradients, system: System) -> bool:
+    try:
+        values = Interpreter(system).values(
+            case.arrays,
+            steps=case.steps,
+            batch=case.batch,
+            initial=case.initial,
+            of=(f"d_{name}",),
+        )
+    except (InternalError, RecursionError, ArithmeticError, ValueError, KeyError, IndexError):
+        return False
+    return _relative(gradients[name], values[f"d_{name}"]) < SAME
+
+
+def _spoilt(
+    systems: Sequence[System], wrong: Sequence[str]
+) -> Iterator[tuple[Edit, Equation, list[System]]]:
+    """Every slip in every derived equation, those of the wrong gradients first."""
+    system = systems[0]
+    words = _words(system)
+    forward = len(system.forward().equations)
+    own = {f"d_{n}" for n in wrong}
+    equations = [e for e in system.equations[forward:] if e.quantity.name in own]
+    equations += [e for e in system.equations[forward:] if e.quantity.kind == "adjoint"]
+    for equation in equations:
+        statement = index_statement(equation, system.quantities)
+        choices = sorted(
+            slips.edits(statement.expression, words), key=lambda p: slips.usualness(p[0])
+        )
+        for edit, tree in choices:
+            text = formula_text(statement.target, tree)
+            spoilt = [_replaced(s, equation, text) for s in systems]
+            if all(s is not None for s in spoilt):
+                yield edit, equation, [s for s in spoilt if s is not None]
+
+
+def _replaced(system: System, equation: Equation, text: str) -> System | None:
+    try:
+        (new,) = read_equations(text, system)
+    except (UserError, InternalError, ValueError, AssertionError, IndexError):
+        return None
+    equations = tuple(
+        replace(new, number=e.number) if e.quantity.name == equation.quantity.name else e
+        for e in system.equations
+    )
+    return replace(system, equations=equations)
+
+
+def _words(system: System) -> Words:
+    """Names of one shape stand for each other."""
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for quantity in system.quantities.values():
+        sizes = tuple(str(system.shape(quantity)[n]) for n in range(len(quantity.axes)))
+        if quantity.kind in ("signal", "input", "parameter", "adjoint"):
+            groups.setdefault((quantity.kind == "parameter", sizes), []).append(quantity.name)
+    alike = {n: tuple(o for o in names if o != n) for names in groups.values() for n in names}
+    steps = {q.name: sum(a.is_step for a in q.axes) for q in system.quantities.values()}
+    return Words(steps, alike)

@@ -1,0 +1,403 @@
+"""Claims files: TOML to claims. The text is data from strangers: parsed, never evaluated."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from derive.audit.claim import LAYOUTS, Claim, Context, Definition, Source
+from derive.audit.indices import labels_of
+from derive.audit.readings import walk
+from derive.audit.setting import DRAWS, Setting, lengths_of
+from derive.audit.symbols import FUNCTIONS, Pattern, Spelling, Vocabulary, spelling_of
+from derive.audit.tex import read_latex
+from derive.audit.tex_symbols import read_mention
+from derive.audit.text import read_text
+from derive.errors import UserError, did_you_mean, shown
+from derive.functions import PRIMITIVES
+from derive.language import parse_conditions
+from derive.network import Network
+from derive.syntax import Comparison, Node, Reference
+from derive.topology import load, read_bounded
+
+_TOP = (
+    *("source", "network", "draw", "states", "definitions", "sets", "symbols", "functions"),
+    *("first_step", "vectors", "layout", "derivatives", "claims", "about"),
+)
+_CLAIM = (
+    *("name", "equation", "text", "latex", "where", "layout", "derivatives", "about"),
+    *("expected", "correction"),
+)
+_SOURCE = ("book", "edition", "address")
+VERDICTS = ("holds", "fails", "ambiguous")
+MAX_CLAIMS = 200
+_NAME = re.compile(r"[A-Za-z][\w.-]*\Z", re.ASCII)
+_LABEL = re.compile(r"(?:[A-Za-z]\w{0,40}|\d{1,3})\Z", re.ASCII)
+# Functions of more than one argument.
+SEVERAL = ("clip", "huber", "within", "every")
+RESERVED = (*PRIMITIVES, *FUNCTIONS, "total", "explicit", "derivative", "argmin")
+_LETTER = re.compile(r"[A-Za-z]\w{0,15}\Z", re.ASCII)
+
+
+def load_claims(path: str | Path, unread: list[UserError] | None = None) -> tuple[Claim, ...]:
+    """The claims of a file. Raises UserError, which names the file and the place.
+
+    With a list `unread` the errors of single claims are put there, and the others are read.
+    """
+    path = Path(path)
+    text = read_bounded(path)
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise UserError(
+            f"not valid TOML: {' '.join(str(error).split())[:200]}",
+            file=str(path),
+            remedy="mend the text there",
+        ) from None
+    try:
+        return read_claims(data, path.parent, unread)
+    except UserError as error:
+        raise error.located(file=str(path)) from None
+
+
+def is_claims_file(data: Mapping[str, Any]) -> bool:
+    return "claims" in data
+
+
+def read_claims(
+    data: Mapping[str, Any], folder: Path, unread: list[UserError] | None = None
+) -> tuple[Claim, ...]:
+    """The claims of a file's tables. Raises UserError."""
+    _only(data, _TOP, "")
+    if not isinstance(data.get("claims"), list) or not data["claims"]:
+        raise UserError("the file has no claims", remedy="add [[claims]] with a latex or a text")
+    if len(data["claims"]) > MAX_CLAIMS:
+        raise UserError(f"{len(data['claims'])} claims", remedy=f"use at most {MAX_CLAIMS} a file")
+    source = _table(data, "source")
+    _only(source, _SOURCE, "source")
+    setting = _setting(data, folder)
+    reading = _Reading(data, setting)
+    found: list[Claim] = []
+    for number, entry in enumerate(data["claims"], 1):
+        place = f"claims {number}"
+        if not isinstance(entry, dict):
+            raise UserError("a claim is no table", place=place, remedy="write [[claims]]")
+        if isinstance(entry.get("name"), str):
+            place = f"claim {shown(entry['name'])}"
+        try:
+            claim = reading.claim(entry, number, place, source)
+        except UserError as error:
+            if unread is None:
+                raise
+            unread.append(error)
+            continue
+        if claim.name in {c.name for c in found}:
+            raise UserError("two claims have this name", place=place, remedy="rename one")
+        found.append(claim)
+    return tuple(found)
+
+
+def _setting(data: Mapping[str, Any], folder: Path) -> Setting:
+    network = data.get("network")
+    draws = {n: _one_of(v, DRAWS, f"draw.{n}") for n, v in _table(data, "draw").items()}
+    states = _strings(data.get("states", []), "states")
+    if isinstance(network, str):
+        try:
+            found: Network | dict[str, Any] = load(folder / network)
+        except UserError as error:
+            raise error.located(place="network") from None
+        return Setting(found, draws, states, judged=True)
+    if not isinstance(network, dict):
+        raise UserError(
+            "the file does not say which network its claims are about",
+            place="network",
+            remedy='add network = "file.toml", or [network] with inputs and equations',
+        )
+    return Setting(network, draws, states, judged="loss" in network)
+
+
+class _Reading:
+    """Reads the claims of one file: what its symbols mean is said once."""
+
+    def __init__(self, data: Mapping[str, Any], setting: Setting) -> None:
+        self._data = data
+        self._setting = setting
+        for letter in setting.letters:
+            if isinstance(setting.network, dict) and not _LETTER.match(letter):
+                raise UserError(
+                    f"{shown(letter)} is no letter for a size",
+                    place="network",
+                    remedy='write a name such as "n", or a number',
+                )
+        try:
+            system = setting.system({n: 2 + k % 4 for k, n in enumerate(setting.letters)})
+        except UserError as error:
+            raise error.located(place="network") from None
+        self._axes = {
+            q.name: (
+                sum(a.kind == "time" for a in q.axes),
+                sum(a.kind == "feature" for a in q.axes),
+            )
+            for q in system.quantities.values()
+        }
+        self._sets = {n: _members(v, f"sets.{n}") for n, v in _table(data, "sets").items()}
+        definitions = _table(data, "definitions")
+        self._targets = [_target(key) for key in definitions]
+        taken = {*self._axes, *setting.letters, *lengths_of(system), "I", *RESERVED}
+        for target in self._targets:
+            if target.name in taken:
+                raise UserError(
+                    f"{target.name!r} has a meaning already",
+                    place=f"definitions.{target.name}",
+                    remedy="define another name",
+                )
+        for name in setting.states:
+            if name not in self._axes:
+                raise UserError(
+                    f"there is no signal {shown(name)}", place="states", remedy="name signals"
+                )
+        self._vocabulary = self._vocabulary_of(data)
+        first = data.get("first_step", 1)
+        if type(first) is not int or first not in (0, 1):
+            raise UserError(f"{shown(first)} is no first step", remedy="use 0 or 1")
+        self._context = Context(
+            setting,
+            self._axes,
+            tuple(
+                Definition(target, self._body(str(body), f"definitions.{target.name}"))
+                for target, body in zip(self._targets, definitions.values(), strict=True)
+            ),
+            self._sets,
+            self._families(),
+            tuple(spelling_of(p) for p in self._vocabulary.patterns if "{" in p.meaning.name),
+            first,
+            _one_of(data.get("vectors", "columns"), ("columns", "rows"), "vectors") == "rows",
+        )
+        _check_circles(self._context.definitions)
+
+    def _families(self) -> tuple[Reference, ...]:
+        """The names with labels, other than those of sets."""
+        stems = {name.partition("_")[0] for name in self._sets}
+        meant = (*(p.meaning for p in self._vocabulary.patterns), *self._targets)
+        found = {r.name: r for r in meant if "_{" in r.name}
+        return tuple(r for r in found.values() if r.name.partition("_")[0] not in stems)
+
+    def _vocabulary_of(self, data: Mapping[str, Any]) -> Vocabulary:
+        functions = _table(data, "functions")
+        for key, value in functions.items():
+            if not isinstance(value, str) or value not in PRIMITIVES or value in SEVERAL:
+                raise UserError(
+                    f"there is no function {shown(value)}{did_you_mean(str(value), PRIMITIVES)}",
+                    place=f"functions.{key}",
+                    remedy=f"use one of {', '.join(PRIMITIVES)}",
+                )
+        patterns, renamed = [], {}
+        for key, value in _table(data, "symbols").items():
+            place = f"symbols.{shown(key)}"
+            if not isinstance(value, str):
+                raise UserError(f"{shown(value)} is no name", place=place, remedy='write "W_hh"')
+            try:
+                mention = read_mention(key)
+                if "[" in value or "{" in value or any(mention.counts):
+                    meaning = _meaning(value)
+                    letters = {s.name for s in meaning.subscripts or ()}
+                    if {e.word for e in mention.apart.below} <= letters:
+                        mention = mention.apart
+                    patterns.append(Pattern(mention, meaning))
+                else:
+                    renamed[mention.base] = value
+            except UserError as error:
+                raise error.located(place=place) from None
+        return Vocabulary(
+            self._axes,
+            {t.name: len(t.subscripts or ()) for t in self._targets},
+            tuple(patterns),
+            {read_mention(k).base: str(v) for k, v in functions.items()},
+            renamed,
+        )
+
+    def claim(
+        self, entry: Mapping[str, Any], number: int, place: str, source: Mapping[str, Any]
+    ) -> Claim:
+        _only(entry, _CLAIM, place)
+        for key in _CLAIM:
+            if key in entry and not isinstance(entry[key], str):
+                raise UserError(
+                    f"{shown(entry[key])} is no text", place=f"{place}.{key}", remedy="use quotes"
+                )
+        name = entry.get("name", f"claim_{number}")
+        if not _NAME.match(name):
+            raise UserError(
+                f"{shown(name)} is no name for a claim",
+                place=place,
+                remedy="use letters and digits",
+            )
+        if ("text" in entry) == ("latex" in entry):
+            raise UserError(
+                "a claim is either a text or latex", place=place, remedy="give one of the two"
+            )
+        is_latex = "latex" in entry
+        text = entry["latex" if is_latex else "text"]
+        spellings: dict[str, Spelling] = {}
+        sides = self._sides(text, is_latex, f"{place}.{'latex' if is_latex else 'text'}", spellings)
+        if len(sides) < 2:
+            raise UserError("nothing is claimed to be equal", place=place, remedy="write a = b")
+        # The equation language says how derivatives lie; a source in LaTeX may not.
+        usual = None if is_latex else LAYOUTS[0]
+        layout = entry.get("layout", self._data.get("layout", usual))
+        derivatives = entry.get("derivatives", self._data.get("derivatives"))
+        correction: tuple[Node, ...] = ()
+        if "correction" in entry:
+            correction = self._sides(
+                entry["correction"], "\\" in entry["correction"], f"{place}.correction", {}
+            )
+        return Claim(
+            name=name,
+            sides=sides,
+            context=self._context,
+            where=self._where(entry.get("where", ""), f"{place}.where"),
+            layout=None if layout is None else _one_of(layout, LAYOUTS, f"{place}.layout"),  # type: ignore[arg-type]
+            derivatives=None  # type: ignore[arg-type]
+            if derivatives is None
+            else _one_of(derivatives, ("total", "explicit"), f"{place}.derivatives"),
+            source=Source(
+                str(source.get("book", "")),
+                str(entry.get("equation", "")),
+                str(source.get("address", "")),
+                str(source.get("edition", "")),
+            ),
+            text=text,
+            is_latex=is_latex,
+            about=entry.get("about", ""),
+            expected=_one_of(entry["expected"], VERDICTS, f"{place}.expected")
+            if "expected" in entry
+            else "",
+            correction=correction,
+            spellings=spellings,
+            functions=self._vocabulary.functions,
+        )
+
+    def _sides(
+        self, text: str, is_latex: bool, place: str, spellings: dict[str, Spelling]
+    ) -> tuple[Node, ...]:
+        try:
+            if not is_latex:
+                return read_text(text)
+            read = read_latex(text, self._vocabulary)
+        except UserError as error:
+            raise error.located(place=place) from None
+        spellings.update(read.spellings)
+        return read.sides
+
+    def _body(self, text: str, place: str) -> Node:
+        sides = self._sides(text, "\\" in text, place, {})
+        if len(sides) != 1:
+            raise UserError("a definition has one right side", place=place, remedy="leave = out")
+        return sides[0]
+
+    @staticmethod
+    def _where(text: str, place: str) -> tuple[Comparison, ...]:
+        try:
+            return parse_conditions(text) if text.strip() else ()
+        except UserError as error:
+            raise error.located(place=place) from None
+
+
+def _target(text: str) -> Reference:
+    """The left side of a definition: `delta[t]`, `S_{u}_{m}[t]`."""
+    try:
+        reference = _meaning(text)
+        names = [s.name for s in reference.subscripts or ()]
+        if len(set(names)) < len(names) or any(
+            s.name is None or s.offset or s.also for s in reference.subscripts or ()
+        ):
+            raise UserError("a definition has letters as its subscripts", remedy="write delta[t]")
+    except UserError as error:
+        raise error.located(place=f"definitions.{shown(text)}") from None
+    return reference
+
+
+def _check_circles(definitions: Sequence[Definition]) -> None:
+    """Refuse a definition that needs itself."""
+    needs = {
+        d.target.name: {
+            other.target.name
+            for n in walk(d.body)
+            if isinstance(n, Reference)
+            for other in definitions
+            if labels_of(other.target.name, n.name) is not None
+        }
+        for d in definitions
+    }
+    for name in needs:
+        reached: set[str] = set()
+        stack = list(needs[name])
+        while stack:
+            top = stack.pop()
+            if top not in reached:
+                reached.add(top)
+                stack.extend(needs[top])
+        if name in reached:
+            raise UserError(
+                f"{name!r} is defined in a circle",
+                place=f"definitions.{name}",
+                remedy="let a recursion be an equation of the network",
+            )
+
+
+def _members(value: Any, place: str) -> tuple[str, ...]:
+    """The labels of a set: names, or small numbers."""
+    members = value if isinstance(value, list) else None
+    if members is None or not all(
+        (isinstance(m, str) and _LABEL.match(m)) or (type(m) is int and 0 <= m < 1000)
+        for m in members
+    ):
+        raise UserError(
+            f"{shown(value)} is no list of labels", place=place, remedy='write ["1", "4"]'
+        )
+    return tuple(map(str, members))
+
+
+def _meaning(text: str) -> Reference:
+    sides = read_text(text)
+    if len(sides) != 1 or not isinstance(sides[0], Reference):
+        raise UserError(f"{shown(text)} is no quantity", remedy='write "h[t]" or "W_{m}_{l}"')
+    return sides[0]
+
+
+def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key, {})
+    if not isinstance(value, dict):
+        raise UserError(f"{shown(value)} is no table", place=key, remedy=f"write [{key}]")
+    return value
+
+
+def _strings(value: Any, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise UserError(f"{shown(value)} is no list of names", place=place, remedy='write ["h"]')
+    return tuple(value)
+
+
+def _one_of(value: Any, known: Iterable[str], place: str) -> str:
+    known = tuple(known)
+    if not isinstance(value, str) or value not in known:
+        raise UserError(
+            f"{shown(value)} is not known{did_you_mean(str(value), known)}",
+            place=place,
+            remedy=f"use one of {', '.join(known)}",
+        )
+    return str(value)
+
+
+def _only(table: Mapping[str, Any], known: Iterable[str], place: str) -> None:
+    known = tuple(known)
+    for key in table:
+        if key not in known:
+            raise UserError(
+                f"the key {shown(key)} is not known{did_you_mean(key, known)}",
+                place=place,
+                remedy=f"known are {', '.join(known)}",
+            )

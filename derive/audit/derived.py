@@ -1,0 +1,197 @@
+"""The derived formula in a claim's notation: what to write where no small edit mends a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from derive.adjoint import adjoint
+from derive.audit.claim import Claim, Definition
+from derive.audit.edits import folded
+from derive.audit.proof import derived_equation, expanded
+from derive.audit.readings import rewritten, walk
+from derive.audit.text import limited
+from derive.errors import InternalError, UserError
+from derive.reading.index import index_statement
+from derive.reading.matrix import matrix_statement
+from derive.reading.rank import rank
+from derive.syntax import (
+    Big,
+    Binary,
+    Call,
+    Comparison,
+    Node,
+    Number,
+    Reference,
+    Statement,
+    Subscript,
+    Sum,
+    Transpose,
+)
+from derive.system import System
+
+PREFIX = "d_"
+BATCH = "b"
+
+
+def derived_sides(claim: Claim, sides: Sequence[Node], system: System) -> list[tuple[Node, ...]]:
+    """The derived right side of `derivative = ...`, in matrix and in index notation.
+
+    Derivatives that the claim mentions are mentioned, all others put where they are read. None
+    where the claim is about something else than the derivative of a number.
+    """
+    try:
+        target = expanded(claim.context, system, sides[0])
+        mentioned = {
+            f"{PREFIX}{n.arguments[1].name}"
+            for side in sides[1:]
+            for n in walk(expanded(claim.context, system, side))
+            if isinstance(n, Call) and n.function == "total" and _is_plain(n)
+            if isinstance(n.arguments[1], Reference)
+        }
+    except Exception:  # a definition that cannot be put in
+        return []
+    if not (isinstance(target, Call) and target.function == "total" and _is_plain(target)):
+        return []
+    of, by = target.arguments
+    if not isinstance(of, Reference) or not isinstance(by, Reference):
+        return []
+    if of.name not in system.quantities or system.quantities[of.name].axes:
+        return []
+    found = []
+    system_with = adjoint(system, of.name)
+    name = f"{PREFIX}{by.name}"
+    if name not in system_with.definitions:
+        return []
+    for known in (mentioned, {n for n in system_with.definitions if n.startswith(PREFIX)}):
+        try:
+            equation = derived_equation(system, system_with, name, known)
+        except (InternalError, UserError):
+            continue
+        for statement in (
+            matrix_statement(equation, system_with),
+            index_statement(equation, system_with.quantities),
+        ):
+            made = _Translation(claim, system_with, of).sides(statement, sides[0])
+            if made is not None:
+                found.append(made)
+    return found
+
+
+def _is_plain(node: Call) -> bool:
+    """Whether a derivative holds nothing fixed."""
+    return len(node.arguments) == 2
+
+
+class _Translation:
+    """A derived statement as a claim: its derivatives, its steps, its limits."""
+
+    def __init__(self, claim: Claim, system: System, of: Reference) -> None:
+        self._claim = claim
+        self._system = system
+        self._of = of
+        self._first = claim.context.first
+
+    def sides(self, statement: Statement, left: Node) -> tuple[Node, ...] | None:
+        target = self._claimed(statement.target)
+        assert isinstance(target, Call | Reference)
+        try:
+            right = limited(rewritten(statement.expression, self._node))
+        except UserError:
+            return None
+        return (self._left(left, statement.target, target), right)
+
+    def _left(self, left: Node, statement: Reference, target: Node) -> Node:
+        """The claim's own left side where it has the same subscripts, else the derived one."""
+        mentions = [n for n in walk(left) if isinstance(n, Reference) and n.subscripts]
+        own = mentions[-1].subscripts if mentions else None
+        return left if (own or None) == (statement.subscripts or None) else target
+
+    def _node(self, node: Node) -> Node:
+        match node:
+            case Reference():
+                return self._claimed(node)
+            case Sum(letters, operand):
+                for letter in reversed([n for n in letters if n != BATCH]):
+                    operand = Big("sum", letter, None, None, "", operand, node.at)
+                return operand
+            case Comparison():
+                return self._condition(node)
+            case Binary("@", left, right):
+                # A vector on the left of a product stands as a row.
+                known = {**self._system.quantities}
+                if rank(self._raw(left), known) == 1 and not isinstance(left, Transpose):
+                    return replace(node, left=Transpose(left, ""))
+                return replace(node, left=left, right=right)
+            case Call("outer", (left, right)):
+                return Binary("@", left, Transpose(right, ""), node.at)
+            case _:
+                return node
+
+    def _raw(self, node: Node) -> Node:
+        """The tree with derivatives as quantities, whose axes are known."""
+
+        def back(at: Node) -> Node:
+            if isinstance(at, Call) and at.function == "total":
+                by = at.arguments[1]
+                assert isinstance(by, Reference)
+                return replace(by, name=f"{PREFIX}{by.name}")
+            return at
+
+        return rewritten(node, back)
+
+    def _claimed(self, node: Reference) -> Node:
+        given = [s for s in node.subscripts or () if s.name != BATCH]
+        subscripts = tuple(self._subscript(s) for s in given)
+        node = replace(node, subscripts=subscripts or None)
+        by = node.name.removeprefix(PREFIX)
+        if by == node.name or by not in self._system.quantities:
+            return node
+        inner = replace(node, name=by)
+        derivative = Call("total", (self._of, inner), "")
+        for definition in self._claim.context.definitions:
+            if _is_derivative_by(definition, self._of.name, by):
+                return replace(node, name=definition.target.name)
+        return derivative
+
+    def _subscript(self, subscript: Subscript) -> Subscript:
+        if subscript.name is None or subscript.name in ("T", "S", "end"):
+            return replace(subscript, offset=subscript.offset + self._first)
+        return subscript
+
+    def _condition(self, node: Comparison) -> Comparison:
+        """`t <= T-2`, counted from 0, as `t <= T-1`, counted from 1."""
+        if len(node.operands) != 2 or not self._first:
+            return node
+        gap = self._letters(node.operands[0]) - self._letters(node.operands[1])
+        right = node.operands[1]
+        for _ in range(abs(gap)):
+            right = folded(Binary("+" if gap > 0 else "-", right, Number("1", ""), ""))
+        return replace(node, operands=(node.operands[0], right))
+
+    def _letters(self, node: Node) -> int:
+        """How many indices a side of a condition has, with their signs."""
+        match node:
+            case Binary("+", left, right):
+                return self._letters(left) + self._letters(right)
+            case Binary("-", left, right):
+                return self._letters(left) - self._letters(right)
+            case Reference(name, None):
+                return 0 if name in ("T", "S") or name[0].isupper() else 1
+            case _:
+                return 0
+
+
+def _is_derivative_by(definition: Definition, of: str, by: str) -> bool:
+    """Whether a definition is the derivative by a quantity, at the step that it has itself."""
+    body = definition.body
+    return (
+        isinstance(body, Call)
+        and body.function == "total"
+        and len(body.arguments) == 2
+        and isinstance(body.arguments[0], Reference)
+        and isinstance(body.arguments[1], Reference)
+        and body.arguments[0].name == of
+        and body.arguments[1].name == by
+        and body.arguments[1].subscripts == definition.target.subscripts
+    )

@@ -1,0 +1,318 @@
+"""What a repair may put in: factors and terms made of the network's quantities."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from derive.audit.claim import Context
+from derive.audit.edits import Words
+from derive.audit.readings import walk
+from derive.audit.setting import Instance
+from derive.syntax import (
+    Big,
+    Binary,
+    Call,
+    Comparison,
+    Node,
+    Number,
+    Reference,
+    Subscript,
+    Transpose,
+)
+from derive.system import name_of
+
+MAX_TERMS = 4_000
+
+
+def words_of(
+    context: Context, instance: Instance, sides: Sequence[Node], where: Sequence[Comparison]
+) -> Words:
+    """The names, labels and letters that edits of a claim may use."""
+    system = instance.system
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for quantity in system.quantities.values():
+        if quantity.internal or quantity.kind == "loss":
+            continue
+        is_parameter = quantity.kind == "parameter"
+        shape = tuple(
+            n
+            for n, a in zip(instance.extents(quantity), quantity.axes, strict=True)
+            if a.kind != "batch"
+        )
+        groups.setdefault((is_parameter, shape), []).append(quantity.name)
+    for definition in context.definitions:
+        if "{" not in definition.target.name:
+            key = ("definition", len(definition.target.subscripts or ()))
+            groups.setdefault(key, []).append(definition.target.name)
+    alike = {
+        name: tuple(n for n in names if n != name) for names in groups.values() for name in names
+    }
+    labels = [
+        c.operands[0].name
+        for c in where
+        if c.operators == ("in",) and isinstance(c.operands[0], Reference)
+    ]
+    labels += [n.letter for s in sides for n in walk(s) if isinstance(n, Big) and n.members]
+    steps = {n: axes[0] for n, axes in context.axes.items()}
+    units = [
+        s.name
+        for side in sides
+        for n in walk(side)
+        if isinstance(n, Reference)
+        for position, s in enumerate(n.subscripts or ())
+        if s.name is not None and position >= steps.get(n.name, 1)
+    ]
+    return Words(
+        steps,
+        alike,
+        _activations(instance),
+        tuple(dict.fromkeys(labels)),
+        tuple(dict.fromkeys((*units, *_steps(sides, steps)))),
+        _delays(sides),
+        _families(context, sides),
+    )
+
+
+def _delays(sides: Sequence[Node]) -> tuple[str, ...]:
+    """The letters that the claim adds to steps, or takes off."""
+    mentioned = [n for side in sides for n in walk(side) if isinstance(n, Reference)]
+    subscripts = [s for n in mentioned for s in n.subscripts or ()]
+    holes = [hole for n in mentioned for hole in re.findall(r"\{(\w+)\}", n.name)]
+    found = [name for s in subscripts for _, name in s.also]
+    # A delay may be left out everywhere but in the name of its weight.
+    return tuple(dict.fromkeys((*found, *(h for h in holes if h == "d"))))
+
+
+def _families(context: Context, sides: Sequence[Node]) -> tuple[str, ...]:
+    """The sets with as many labels as those that the claim sums over."""
+    stems = {
+        n.members.partition("{")[0]: n.members.count("{")
+        for side in sides
+        for n in walk(side)
+        if isinstance(n, Big) and "{" in n.members
+    }
+    found = []
+    for name in context.sets:
+        stem, _, rest = name.partition("_")
+        if rest and any(rest.count("_") + 1 == count for count in stems.values()):
+            found.append(f"{stem}_")
+    return tuple(dict.fromkeys(found))
+
+
+def _activations(instance: Instance) -> dict[str, tuple[str, str]]:
+    """The signals that are the value of a function of another."""
+    found = {}
+    for equation in instance.system.equations:
+        if len(equation.terms) != 1 or not equation.terms[0].is_pointwise:
+            continue
+        factor = equation.terms[0].factor
+        reads = equation.terms[0].reads()
+        if factor.is_Function and len(reads) == 1 and factor.args == (reads[0],):
+            found[equation.quantity.name] = (type(factor).__name__, name_of(reads[0]))
+    return found
+
+
+def _steps(sides: Sequence[Node], steps: Mapping[str, int]) -> list[str]:
+    """The letters that stand on steps."""
+    found = [
+        s.name
+        for side in sides
+        for n in walk(side)
+        if isinstance(n, Reference)
+        for position, s in enumerate(n.subscripts or ())
+        if s.name is not None and s.name != "T" and position < steps.get(n.name, 1)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def mentions(
+    context: Context, instance: Instance, sides: Sequence[Node], words: Words
+) -> tuple[list[Node], list[Node]]:
+    """Parameters, and signals at steps nearby."""
+    letters = _steps(sides, words.steps)
+    fixed: list[Node] = []
+    moving: list[Node] = []
+    for quantity in instance.system.quantities.values():
+        if quantity.internal or quantity.kind in ("loss",):
+            continue
+        steps = context.axes[quantity.name][0]
+        if steps == 0:
+            is_fixed = quantity.kind == "parameter"
+            (fixed if is_fixed else moving).append(Reference(quantity.name, None, ""))
+        elif steps == 1:
+            for letter in letters:
+                for offset in (0, -1, 1):
+                    subscript = (Subscript(letter, offset),)
+                    moving.append(Reference(quantity.name, subscript, ""))
+        # In index notation elements: w[k,l], z[t,j].
+        units = [Subscript(n, 0) for n in words.letters if n not in letters]
+        count = context.axes[quantity.name][1]
+        for at in itertools.permutations(units, count) if count else ():
+            if steps == 0:
+                fixed.append(Reference(quantity.name, at, ""))
+            elif steps == 1:
+                ends = [(Subscript(letter, 0), *at) for letter in letters]
+                moving += [Reference(quantity.name, end, "") for end in ends]
+    return fixed, moving
+
+
+def derivatives(context: Context, sides: Sequence[Node], words: Words) -> list[Node]:
+    """Derivatives that the claim could mention: those of the definitions, and of its own kind."""
+    letters = _steps(sides, words.steps)
+    found: list[Node] = []
+    for definition in context.definitions:
+        own = definition.target.subscripts or ()
+        if "{" in definition.target.name or len(own) > 1:
+            continue
+        if not own:
+            found.append(definition.target)
+        for letter in letters if own else ():
+            found += [
+                Reference(definition.target.name, (Subscript(letter, o),), "") for o in (0, 1, -1)
+            ]
+    losses = {
+        n.arguments[0]
+        for side in sides
+        for n in walk(side)
+        if isinstance(n, Call)
+        and n.function == "total"
+        and isinstance(n.arguments[0], Reference)
+        and not n.arguments[0].subscripts
+    }
+    names = [n for n, (steps, units) in context.axes.items() if steps == 1 and n in words.alike]
+    found += _jacobians(names, letters)
+    for loss in {getattr(n, "name", ""): n for n in losses}.values():
+        for name in names:
+            for letter in letters:
+                found += [
+                    Call("total", (loss, Reference(name, (Subscript(letter, o),), "")), "")
+                    for o in (0, 1, -1)
+                ]
+    return found
+
+
+def _jacobians(names: Sequence[str], letters: Sequence[str]) -> Iterator[Node]:
+    """How a signal depends on itself, between any two steps that the claim speaks of."""
+    steps = [Subscript(letter, offset) for letter in (*letters, "T") for offset in (0, -1, 1)]
+    for name in names:
+        for later, earlier in itertools.permutations(steps, 2):
+            ends = (Reference(name, (s,), "") for s in (later, earlier))
+            yield Call("total", tuple(ends), "")
+
+
+def families(context: Context, sides: Sequence[Node], words: Words) -> Iterator[Node]:
+    """Mentions of families, with the labels, steps and indices that the claim speaks of."""
+    letters = _steps(sides, words.steps)
+    steps = [Subscript(t, 0) for t in letters]
+    moved = itertools.product(letters, words.delays, (-1, 1))
+    steps += [Subscript(t, 0, ((sign, d),)) for t, d, sign in moved]
+    units = [n for n in words.letters if n not in letters]
+    for template in context.families:
+        holes = re.findall(r"\{(\w+)\}", template.name)
+        # A delay stands for delays alone.
+        choices = [
+            [n for n in words.labels if (n in words.delays) == (hole in words.delays)]
+            for hole in holes
+        ]
+        for labels in itertools.product(*choices):
+            if len(set(labels)) < len(labels):
+                continue
+            name = template.name
+            for hole, label in zip(holes, labels, strict=True):
+                name = name.replace(f"{{{hole}}}", f"{{={label}}}")
+            name = name.replace("{=", "{")
+            if template.subscripts is None:
+                yield Reference(name, None, "")
+                continue
+            for step in steps:
+                for at in itertools.permutations(units, len(template.subscripts) - 1):
+                    subscripts = (step, *(Subscript(n, 0) for n in at))
+                    yield Reference(name, subscripts, "")
+
+
+def factors(fixed: Iterable[Node], moving: Iterable[Node], ahead: Iterable[Node]) -> Iterator[Node]:
+    """Factors that may be missing."""
+    one, two = Number("1", ""), Number("2", "")
+    for node in fixed:
+        yield node
+        yield Transpose(node, "")
+        yield Binary("/", one, node, "")
+        yield Binary("/", one, Binary("*", two, node, ""), "")
+    for node in moving:
+        square = Binary("**", node, Number("2", ""), "")
+        rest = Binary("-", one, node, "")
+        yield from (node, rest, Binary("-", one, square, ""), Binary("*", node, rest, ""))
+        yield Transpose(node, "")
+        for inner in (node, Binary("-", one, square, ""), Binary("*", node, rest, "")):
+            yield Call("diag", (inner,), "")
+        tanh = Binary("**", Call("tanh", (node,), ""), Number("2", ""), "")
+        yield Binary("-", one, tanh, "")
+        yield Call("tanh", (node,), "")
+        yield Call("exp", (node,), "")
+    for node in ahead:
+        yield node
+        yield Transpose(node, "")
+    yield Reference("I", None, "")
+
+
+def missing_terms(
+    fixed: Sequence[Node], moving: Sequence[Node], ahead: Sequence[Node]
+) -> Iterator[Node]:
+    """Terms that may be missing: a derivative through a weight, and through an activation."""
+    one = Number("1", "")
+    for delta in ahead:
+        yield delta
+        if isinstance(delta, Reference) and delta.subscripts is None:
+            yield from _of_numbers(delta, fixed)
+        for weight in fixed:
+            yield Binary("*", weight, delta, "")
+            for side in (weight, Transpose(weight, "")):
+                yield Binary("@", side, delta, "")
+                yield Binary("@", delta, side, "")
+        for signal in moving:
+            yield Binary("*", delta, signal, "")
+            yield Binary("@", delta, Transpose(signal, ""), "")
+    yield from _through_jacobians(ahead)
+    for delta in ahead:
+        for signal in moving:
+            square = Binary("**", signal, Number("2", ""), "")
+            slope = Binary("-", one, square, "")
+            logistic = Binary("*", signal, Binary("-", one, signal, ""), "")
+            for inner in (slope, logistic):
+                product = Binary("*", inner, delta, "")
+                yield product
+                for weight in fixed:
+                    yield Binary("@", Transpose(weight, ""), product, "")
+            for other in moving:
+                yield Binary("*", Binary("*", delta, signal, ""), other, "")
+    for weight in fixed:
+        yield weight
+    for signal in moving:
+        yield from (signal, Call("diag", (signal,), ""))
+        yield Binary("@", signal, Transpose(signal, ""), "")
+        for weight in fixed:
+            yield Binary("@", weight, signal, "")
+
+
+def _through_jacobians(ahead: Sequence[Node]) -> Iterator[Node]:
+    """`total(x[s], x[t]).T @ total(L, x[s])`."""
+    calls = [n for n in ahead if isinstance(n, Call)]
+    for jacobian in calls:
+        of = jacobian.arguments[0]
+        for gradient in calls:
+            if isinstance(of, Reference) and of.subscripts and gradient.arguments[1] == of:
+                yield Binary("@", Transpose(jacobian, ""), gradient, "")
+
+
+def _of_numbers(defined: Node, fixed: Sequence[Node]) -> Iterator[Node]:
+    """A number or a matrix that the source defines, by or times a parameter."""
+    two = Number("2", "")
+    inverse = Call("trace", (Call("inv", (defined,), ""),), "")
+    for parameter in fixed:
+        twice = Binary("*", two, parameter, "")
+        for factor in (parameter, twice):
+            yield Binary("/", defined, factor, "")
+            yield Binary("*", factor, defined, "")
+            yield Binary("*", factor, inverse, "")
