@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from codegen.templating import environment, page_environment
 from derive.audit.audit import Audited
@@ -61,17 +61,43 @@ def typeset(setter: ClaimSetter, sides: Sequence[Node]) -> Typeset:
     return Typeset(0, left, terms)
 
 
-def _row(audited: Audited, formula: Any) -> Row:
+@dataclass(frozen=True)
+class _Writer:
+    """How a page writes formulas: set apart, and within sentences."""
+
+    display: Callable[[Typeset], Sequence[str]]
+    inline: Callable[[Box], str]
+    escape: Callable[[str], str]
+
+    def sentence(self, setter: ClaimSetter, say: Callable[[Callable[[Node], str]], str]) -> str:
+        """A sentence with formulas in it; `say` makes it with what stands for each."""
+        boxes: list[Box] = []
+
+        def mark(node: Node) -> str:
+            boxes.append(setter.box(node))
+            return f"\x00{len(boxes) - 1}\x00"
+
+        pieces = say(mark).split("\x00")
+        return "".join(
+            self.inline(boxes[int(piece)]) if n % 2 else self.escape(piece)
+            for n, piece in enumerate(pieces)
+        )
+
+
+def _row(audited: Audited, writer: _Writer) -> Row:
     claim = audited.claim
     setter = ClaimSetter(claim)
+    formula = writer.display
+    gap = audited.gap
     found = audited.repair
     verdict = audited.verdict
     wrong: list[str] = []
     readings: list[tuple[str, str]] = []
     if verdict is not None and audited.status == "fails":
-        wrong.append(f"{misfit(audited.finding.outcome)}.")
-        if audited.gap is not None:
-            wrong.append(f"{gap_sentence(audited.gap)}.")
+        why = misfit(audited.finding.outcome)
+        wrong.append(writer.escape(f"{why[0].upper()}{why[1:]}."))
+        if gap is not None:
+            wrong.append(writer.sentence(setter, lambda mark: f"T{gap_sentence(gap, mark)[1:]}."))
     if verdict is not None and (audited.status == "ambiguous" or len(verdict.findings) > 1):
         readings = [
             ("; ".join(f.reading.choices) or "as it stands", _reading(f.outcome))
@@ -87,12 +113,21 @@ def _row(audited: Audited, formula: Any) -> Row:
         network=_network(claim),
         claimed=formula(typeset(setter, claim.sides)),
         sentence=verdict_sentence(audited),
-        wrong=[text[0].upper() + text[1:] for text in wrong],
-        repair=list(repair_lines(audited)) if audited.status == "fails" else (),
+        wrong=wrong,
+        repair=_mended(audited, setter, writer) if audited.status == "fails" else (),
         repaired=formula(typeset(setter, found.sides)) if found is not None else (),
         repaired_how=repaired_how(audited) if found is not None else "",
         readings=readings if audited.status == "ambiguous" else (),
     )
+
+
+def _mended(audited: Audited, setter: ClaimSetter, writer: _Writer) -> list[str]:
+    """What mends a claim, line by line."""
+    count = sum(1 for _ in repair_lines(audited))
+    return [
+        writer.sentence(setter, lambda mark, n=n: list(repair_lines(audited, mark))[n])  # type: ignore[misc]
+        for n in range(count)
+    ]
 
 
 def _network(claim: Claim) -> str:
@@ -119,7 +154,8 @@ def _latex(formula: Typeset) -> list[str]:
 
 def html_page(audits: Iterable[Audited]) -> str:
     """One page without scripts: the table, then every claim with what is said of it."""
-    rows = [_row(a, _mathml) for a in audits]
+    writer = _Writer(_mathml, mathml, lambda text: str(escape(text)).replace("-&gt;", "→"))
+    rows = [_row(a, writer) for a in audits]
     return (
         page_environment().get_template("audit.html.jinja").render(rows=rows, counts=_counts(rows))
     )
@@ -127,7 +163,7 @@ def html_page(audits: Iterable[Audited]) -> str:
 
 def latex_page(audits: Iterable[Audited]) -> str:
     """An article of the same content."""
-    rows = [_row(a, _latex) for a in audits]
+    rows = [_row(a, _Writer(_latex, lambda box: f"${latex(box)}$", _tex)) for a in audits]
     template = environment().get_template("audit.tex.jinja")
     return template.render(rows=rows, counts=_counts(rows), escaped=_tex)
 
@@ -146,7 +182,7 @@ def _tex(text: str) -> str:
 def _counts(rows: Sequence[Row]) -> str:
     order = ("holds", "fails", "ambiguous", "unreadable")
     counts = [(sum(r.status == s for r in rows), s) for s in order]
-    return ", ".join(f"{n} {s}" for n, s in counts if n)
+    return ", ".join(f"{s}: {n}" for n, s in counts if n)
 
 
 def json_page(audits: Iterable[Audited]) -> str:

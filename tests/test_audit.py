@@ -218,6 +218,14 @@ def test_any_two_sizes_differ_somewhere() -> None:
     assert audited(one, mend=False).status == "fails"
 
 
+def test_a_size_takes_many_values() -> None:
+    """What holds for two units alone is not true."""
+    text = "[network]\nequations = 's[t] = sum(x[t])'\n[network.inputs]\nx = 'n'\n"
+    (one,) = claims_of(f'{text}[[claims]]\ntext = "(n-1)*(n-2) = 0"\n')
+    assert {i.sizes["n"] for i in instances(one.context.setting)} == {1, 2, 3, 4, 5}
+    assert audited(one, mend=False).status == "fails"
+
+
 def test_initial_values_can_be_zero() -> None:
     """As in books that have no values before the first step."""
     claim = "total(L, W) = sum_t delta[t] @ h[t-1].T [2 <= t, t <= T]"

@@ -8,7 +8,7 @@ parameter, a sign, a constant factor, values before and after an activation, tot
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from derive.audit.readings import walk
@@ -432,17 +432,17 @@ def usualness(edit: Edit) -> tuple[float, int]:
     return rank, size([edit.old])
 
 
-def described(edit: Edit) -> str:
-    """An edit that mends, in words: `a term is too much: W.T @ d[t]`."""
+def described(edit: Edit, shown: Callable[[Node], str] = node_text) -> str:
+    """An edit that mends, in words: `a term is too much: W.T @ d[t]`; `shown` writes formulas."""
     if edit.kind in (DROPPED_TERM, DROPPED_FACTOR):
         lost = _lost(edit.old, edit.new)
         if lost is not None:
-            return f"{edit.kind}: {node_text(lost)}"
+            return f"{edit.kind}: {shown(lost)}"
     if edit.kind in (MISSING_TERM, MISSING_FACTOR):
         added = _lost(edit.new, edit.old)
         if added is not None:
-            return f"{edit.kind}: {node_text(added)}"
-    return f"{edit.kind}: {node_text(edit.old)} -> {node_text(edit.new)}"
+            return f"{edit.kind}: {shown(added)}"
+    return f"{edit.kind}: {shown(edit.old)} -> {shown(edit.new)}"
 
 
 def misread(edit: Edit) -> str:

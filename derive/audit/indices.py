@@ -208,6 +208,10 @@ class Indices:
             return np.full((1,) * LETTERS, last if self._context.first else last + 1)
         if name in self._truth.instance.sizes:
             return np.full((1,) * LETTERS, self._truth.instance.sizes[name])
+        if name.startswith("N_"):
+            # What derived equations call the size of a quantity.
+            counts = {s.name: n for s, n in self._system.sizes.items()}
+            return np.full((1,) * LETTERS, counts[name]) if name in counts else None
         return None
 
     def concrete(self, name: str, letters: Letters) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from derive.audit.claim import Context, Layout
 from derive.audit.evaluate import Evaluator
-from derive.audit.indices import LETTERS, MAX_VISITS, Letters, along_axis
+from derive.audit.indices import LETTERS, MAX_VISITS, Letters, along_axis, letters_in
 from derive.audit.matrices import ShapeError, Value
 from derive.audit.setting import Instance
 from derive.audit.truth import Truth
@@ -182,6 +182,18 @@ class Judge:
                 whole = np.nan_to_num(np.abs(left.array) + np.abs(right.array))
                 scale += float(np.where(mask, whole, 0.0).sum())
         return apart / scale if math.isfinite(apart) else math.inf
+
+    def shape(self, node: Node, number: int) -> tuple[int, int] | None:
+        """Rows and columns of a tree at an instance; None where labels decide, or nothing fits."""
+        truth = self.truths[number]
+        first = np.full((1,) * LETTERS, self.context.first)
+        try:
+            with np.errstate(all="ignore"):
+                letters = dict.fromkeys(letters_in(node), first)
+                value = self._evaluator(truth).value(node, letters, 0)
+        except (ShapeError, UserError, ArithmeticError, np.linalg.LinAlgError):
+            return None
+        return None if value.identity else value.shape
 
     def assignments(self, where: Sequence[Comparison], truth: Truth) -> Iterator[dict[str, str]]:
         """The labels that the claim's letters take, one by one."""

@@ -98,10 +98,8 @@ class Mentions(Indices):
                 number = number + self._truth.instance.pad
                 size += 2 * self._truth.instance.pad
             elif number.min() < 0 or number.max() >= size:
-                raise UserError(
-                    f"a subscript of {quantity.name!r} leaves its {size} units",
-                    place=node.at,
-                    remedy="use letters over the units",
+                raise ShapeError(
+                    f"an index of {node_text(node)} leaves the {size} units that it has"
                 )
             found.append(number)
         return found

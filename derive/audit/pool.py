@@ -182,7 +182,8 @@ def derivatives(context: Context, sides: Sequence[Node], words: Words) -> list[N
         and not n.arguments[0].subscripts
     }
     names = [n for n, (steps, units) in context.axes.items() if steps == 1 and n in words.alike]
-    found += _jacobians(names, letters)
+    if any(_is_jacobian(n) for side in sides for n in walk(side)):
+        found += _jacobians(names, letters)
     for loss in {getattr(n, "name", ""): n for n in losses}.values():
         for name in names:
             for letter in letters:
@@ -191,6 +192,13 @@ def derivatives(context: Context, sides: Sequence[Node], words: Words) -> list[N
                     for o in (0, 1, -1)
                 ]
     return found
+
+
+def _is_jacobian(node: Node) -> bool:
+    """Whether this is the derivative of something with steps."""
+    is_call = isinstance(node, Call) and node.function in ("total", "explicit")
+    of = node.arguments[0] if is_call and isinstance(node, Call) else None
+    return isinstance(of, Reference) and bool(of.subscripts)
 
 
 def _jacobians(names: Sequence[str], letters: Sequence[str]) -> Iterator[Node]:

@@ -20,7 +20,7 @@ from derive.reading.plain import node_text
 from derive.syntax import Binary, Call, Node, Number, Reference, Transpose
 
 # Nodes that are evaluated at most, some 10 µs each.
-BUDGET = 400_000
+BUDGET = 450_000
 WITH_FACTORS = 5
 TOGETHER = (slips.PARENTHESES, slips.DROPPED_FACTOR, slips.ACTIVATION)
 SMALL = 1e-9
@@ -70,6 +70,7 @@ class _Search:
         self._tried = 0
         self._start = court.visits
         self._seen: set[str] = set()
+        self._shapes: dict[Node, tuple[int, int] | None] = {}
         self._tautology = self._repeats(reading.sides)
         fixed, moving = pool.mentions(claim.context, self._instance, reading.sides, self._words)
         ahead = pool.derivatives(claim.context, reading.sides, self._words)
@@ -213,9 +214,9 @@ class _Search:
         found = self._with_factor(start, BUDGET // 4)
         if found is not None:
             return found
-        last = self._spent() + BUDGET // 4
+        last = self._spent() + BUDGET // 2
         for position, side in self._open_sides(start):
-            for edit, changed in _with_terms(side, self._terms):
+            for edit, changed in self._with_terms(side):
                 found = self._try(start, position, edit, changed)
                 if found is not None or self._spent() > last:
                     return found
@@ -224,7 +225,7 @@ class _Search:
     def _with_factor(self, base: _Candidate, most: int) -> Repair | None:
         last = self._spent() + most
         for position, side in self._open_sides(base):
-            for edit, changed in _with_factors(side, self._factors):
+            for edit, changed in self._with_factors(side):
                 found = self._try(base, position, edit, changed)
                 if found is not None or self._spent() > last:
                     return found
@@ -234,6 +235,40 @@ class _Search:
     def _open_sides(base: _Candidate) -> list[tuple[int, Node]]:
         """The sides that are more than the name of what the claim is about."""
         return list(enumerate(base.sides))[1 if _is_name(base.sides[0]) else 0 :]
+
+    def _with_factors(self, side: Node) -> Iterator[tuple[Edit, Node]]:
+        """A factor put before or behind a node, or multiplied elementwise, where it fits."""
+        for node, rebuilt in slips.places(side):
+            if isinstance(node, Number):
+                continue
+            shape = self._shape(node)
+            for factor in self._factors:
+                own = self._shape(factor)
+                for operator, left, right in (
+                    ("@", factor, node),
+                    ("@", node, factor),
+                    ("*", factor, node),
+                ):
+                    shapes = (own, shape) if left is factor else (shape, own)
+                    if _fits(operator, *shapes):
+                        changed = Binary(operator, left, right, "")
+                        yield Edit(slips.MISSING_FACTOR, node, changed), rebuilt(changed)
+
+    def _with_terms(self, side: Node) -> Iterator[tuple[Edit, Node]]:
+        """A term added to a node, or taken off, where it fits."""
+        for operator in ("+", "-"):
+            for node, rebuilt in slips.places(side):
+                shape = self._shape(node)
+                for term in self._terms:
+                    if _fits("+", shape, self._shape(term)):
+                        changed = Binary(operator, node, term, "")
+                        yield Edit(slips.MISSING_TERM, node, changed), rebuilt(changed)
+
+    def _shape(self, node: Node) -> tuple[int, int] | None:
+        if node not in self._shapes:
+            # Where sizes are all different: what fits there fits everywhere.
+            self._shapes[node] = self._court.shape(node, len(self._court.truths) - 1)
+        return self._shapes[node]
 
     def _try(self, start: _Candidate, position: int, edit: Edit, changed: Node) -> Repair | None:
         sides = (*start.sides[:position], changed, *start.sides[position + 1 :])
@@ -250,24 +285,8 @@ def _is_name(node: Node) -> bool:
     return isinstance(node, Call) and node.function in ("total", "explicit")
 
 
-def _with_factors(side: Node, new: Sequence[Node]) -> Iterator[tuple[Edit, Node]]:
-    """A factor put before or behind a node, or multiplied elementwise."""
-    for node, rebuilt in slips.places(side):
-        if isinstance(node, Number):
-            continue
-        for factor in new:
-            for changed in (
-                Binary("@", factor, node, ""),
-                Binary("@", node, factor, ""),
-                Binary("*", factor, node, ""),
-            ):
-                yield Edit(slips.MISSING_FACTOR, node, changed), rebuilt(changed)
-
-
-def _with_terms(side: Node, new: Sequence[Node]) -> Iterator[tuple[Edit, Node]]:
-    """A term added to a node, or taken off."""
-    for operator in ("+", "-"):
-        for node, rebuilt in slips.places(side):
-            for term in new:
-                changed = Binary(operator, node, term, "")
-                yield Edit(slips.MISSING_TERM, node, changed), rebuilt(changed)
+def _fits(operator: str, left: tuple[int, int] | None, right: tuple[int, int] | None) -> bool:
+    """Whether two shapes conform, as far as they are known."""
+    if left is None or right is None or (1, 1) in (left, right):
+        return True
+    return left[1] == right[0] if operator == "@" else left == right

@@ -292,7 +292,7 @@ def instances(setting: Setting, *, seed: int = 0, count: int = 6) -> tuple[Insta
 
 
 def _sizes(setting: Setting, number: int, apart: bool) -> dict[str, int]:
-    """All one; or from two on, each another, their order turned from instance to instance.
+    """All one; or from two on, each another, and others from instance to instance.
 
     Of more than four letters any two are different in some instance.
     """
@@ -301,8 +301,7 @@ def _sizes(setting: Setting, number: int, apart: bool) -> dict[str, int]:
         return dict.fromkeys(letters, 1)
     if len(letters) > 4:
         return {a: 2 + (n // 4 ** (number % 4) + n) % 4 for n, a in enumerate(letters)}
-    turned = letters[number % len(letters) :] + letters[: number % len(letters)] if letters else ()
-    return {letter: 2 + position for position, letter in enumerate(turned)}
+    return {a: 2 + (n + number - 2) % 4 for n, a in enumerate(letters)}
 
 
 def padded(instance: Instance, name: str, values: Array) -> Array:

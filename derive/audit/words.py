@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from derive.audit.judge import Counterexample, Outcome
 from derive.audit.verdict import Finding
 from derive.interpret import Array
 from derive.reading.plain import node_text
+from derive.syntax import Node
 
 
 def verdict_sentence(audited: Audited) -> str:
@@ -65,17 +66,17 @@ def number(value: Array | float | complex) -> str:
     return f"{value.real:.4g}"
 
 
-def gap_sentence(gap: Gap) -> str:
-    """Which term differs, and by how much."""
-    claimed = " and ".join(node_text(n) for n in gap.claimed) or "nothing"
-    right = " and ".join(node_text(n) for n in gap.right) or "nothing"
+def gap_sentence(gap: Gap, shown: Callable[[Node], str] = node_text) -> str:
+    """Which term differs, and by how much; `shown` writes formulas."""
+    claimed = " and ".join(map(shown, gap.claimed)) or "nothing"
+    right = " and ".join(map(shown, gap.right)) or "nothing"
     return (
         f"there {claimed} is {number(gap.claimed_value)}, "
         f"where {right} is {number(gap.right_value)}"
     )
 
 
-def repair_lines(audited: Audited) -> Iterator[str]:
+def repair_lines(audited: Audited, shown: Callable[[Node], str] = node_text) -> Iterator[str]:
     """The edits that make the claim hold, or the derived formula, or neither."""
     found = audited.repair
     if found is None:
@@ -84,7 +85,7 @@ def repair_lines(audited: Audited) -> Iterator[str]:
     if found.is_derived:
         yield "no small edit makes it hold; derived is"
     for edit in found.edits:
-        yield described(edit)
+        yield described(edit, shown)
 
 
 def repaired_how(audited: Audited) -> str:
