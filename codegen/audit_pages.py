@@ -123,11 +123,8 @@ def _row(audited: Audited, writer: _Writer) -> Row:
 
 def _mended(audited: Audited, setter: ClaimSetter, writer: _Writer) -> list[str]:
     """What mends a claim, line by line."""
-    count = sum(1 for _ in repair_lines(audited))
-    return [
-        writer.sentence(setter, lambda mark, n=n: list(repair_lines(audited, mark))[n])  # type: ignore[misc]
-        for n in range(count)
-    ]
+    text = writer.sentence(setter, lambda mark: "\n".join(repair_lines(audited, mark)))
+    return text.split("\n")
 
 
 def _network(claim: Claim) -> str:

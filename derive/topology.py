@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ def _sentence(text: str) -> str:
 
 def network_of(data: dict[str, Any], default_name: str) -> Network:
     """A network from the tables of a topology file. Raises UserError."""
-    _only(data, _TOP, "")
+    only(data, _TOP, "")
     for table in ("inputs", "signals", "parameters", "loss"):
         # In TOML a key belongs to the table above it.
         if isinstance(data.get(table), dict) and isinstance(data[table].get("equations"), str):
@@ -135,19 +135,19 @@ def network_of(data: dict[str, Any], default_name: str) -> Network:
                 place=table,
                 remedy="put it above the first [table]",
             )
-    inputs = _table(data, "inputs", "")
-    signals = _table(data, "signals", "")
-    parameters = _table(data, "parameters", "")
-    losses = _table(data, "loss", "")
-    layers = _table(data, "layers", "")
-    cells = _table(data, "cells", "")
+    inputs = table_of(data, "inputs", "")
+    signals = table_of(data, "signals", "")
+    parameters = table_of(data, "parameters", "")
+    losses = table_of(data, "loss", "")
+    layers = table_of(data, "layers", "")
+    cells = table_of(data, "cells", "")
     return Network(
         name=_string(data, "name", "", default_name),
         inputs={n: _input(v, f"inputs.{_key(n)}") for n, v in inputs.items()},
         layers=tuple(_layer(n, _as_table(v, f"layers.{_key(n)}")) for n, v in layers.items()),
         losses=tuple(_loss(n, v) for n, v in losses.items()),
-        outputs=_strings(data, "outputs", ""),
-        extras=_strings(data, "with", ""),
+        outputs=strings_of(data, "outputs", ""),
+        extras=strings_of(data, "with", ""),
         cells={n: _cell(n, _as_table(v, f"cells.{_key(n)}")) for n, v in cells.items()},
         equations=_string(data, "equations", "", ""),
         signals={n: _width(v, f"signals.{_key(n)}") for n, v in signals.items()},
@@ -158,7 +158,7 @@ def network_of(data: dict[str, Any], default_name: str) -> Network:
 def _input(value: Any, place: str) -> int | Input:
     if not isinstance(value, dict):
         return check_size(value, place)
-    _only(value, _INPUT, place)
+    only(value, _INPUT, place)
     mask = _flag(value, "mask", place, False)
     time = value.get("time", "T")
     if isinstance(time, str):
@@ -185,7 +185,7 @@ def _width(value: Any, place: str) -> int | tuple[int, ...]:
 def _layer(name: str, table: dict[str, Any]) -> Layer:
     place = f"layers.{_key(name)}"
     check_name(name, "a layer", place)
-    _only(table, _LAYER, place)
+    only(table, _LAYER, place)
     if "size" not in table:
         raise UserError("the layer has no size", place=place, remedy="add size = 10")
     cell = _string(table, "cell", place, "")
@@ -203,7 +203,7 @@ def _layer(name: str, table: dict[str, Any]) -> Layer:
     return Layer(
         name=name,
         size=check_size(table["size"], f"{place}.size"),
-        connections=_connections(_table(table, "from", place), f"{place}.from"),
+        connections=_connections(table_of(table, "from", place), f"{place}.from"),
         activation=_string(table, "activation", place, "tanh"),
         cell=cell or None,
         bias=_flag(table, "bias", place, True),
@@ -220,7 +220,7 @@ def _connections(table: dict[str, Any], place: str) -> tuple[Connection, ...]:
     for source, value in table.items():
         at = f"{place}.{_key(source)}"
         entry = value if isinstance(value, dict) else {"delays": value}
-        _only(entry, _CONNECTION, at)
+        only(entry, _CONNECTION, at)
         if "at" in entry and "delays" in entry:
             raise UserError("both at and delays", place=at, remedy="keep one of the two")
         step = _string(entry, "at", at, "") or None
@@ -252,7 +252,7 @@ def _weights(entry: dict[str, Any], count: int, place: str) -> list[str | None]:
         return [_string(entry, "weight", place, "")] * count
     if "weights" not in entry:
         return [None] * count
-    weights = list(_strings(entry, "weights", place))
+    weights = list(strings_of(entry, "weights", place))
     if len(weights) != count:
         raise UserError(
             f"{len(weights)} weights for {count} delays", place=place, remedy="name one for each"
@@ -266,7 +266,7 @@ def _loss(output: str, value: Any) -> LossSpec:
         return LossSpec(output, value)
     if not isinstance(value, dict):
         raise UserError(f"{shown(value)} is not a loss", place=place, remedy='write "mse"')
-    _only(value, _LOSS, place)
+    only(value, _LOSS, place)
     if "kind" not in value:
         raise UserError("the loss has no kind", place=place, remedy='add kind = "mse"')
     kind = _string(value, "kind", place, "")
@@ -284,20 +284,20 @@ def _loss(output: str, value: Any) -> LossSpec:
 
 def _cell(name: str, table: dict[str, Any]) -> Cell:
     place = f"cells.{_key(name)}"
-    _only(table, _CELL, place)
+    only(table, _CELL, place)
     if "equations" not in table:
         raise UserError(
             "the cell has no equations", place=place, remedy="add equations = '''...'''"
         )
-    signals = _table(table, "signals", place)
+    signals = table_of(table, "signals", place)
     return Cell(
         name=name,
         equations=_string(table, "equations", place, ""),
         output=_string(table, "output", place, "h"),
-        bias=_strings(table, "bias", place),
+        bias=strings_of(table, "bias", place),
         signals={n: check_size(v, f"{place}.signals.{_key(n)}") for n, v in signals.items()},
         about=_string(table, "about", place, ""),
-        inner=_strings(table, "inner", place),
+        inner=strings_of(table, "inner", place),
     )
 
 
@@ -316,7 +316,8 @@ def _key(name: str) -> str:
     return name if len(name) <= 64 and name.isidentifier() else shown(name)
 
 
-def _only(table: dict[str, Any], known: Iterable[str], place: str) -> None:
+def only(table: Mapping[str, Any], known: Iterable[str], place: str) -> None:
+    """Refuse keys that are not known."""
     known = tuple(known)
     for key in table:
         if key not in known:
@@ -339,12 +340,13 @@ def _as_table(value: Any, place: str) -> dict[str, Any]:
     return value
 
 
-def _table(table: dict[str, Any], key: str, place: str) -> dict[str, Any]:
+def table_of(table: Mapping[str, Any], key: str, place: str) -> dict[str, Any]:
+    """A table within a table; empty where there is none."""
     return _as_table(table.get(key, {}), _join(place, key))
 
 
 def _typed(
-    table: dict[str, Any], key: str, place: str, check: Callable[[Any], bool], what: str
+    table: Mapping[str, Any], key: str, place: str, check: Callable[[Any], bool], what: str
 ) -> Any:
     value = table[key]
     if not check(value):
@@ -360,7 +362,8 @@ def _string(table: dict[str, Any], key: str, place: str, default: str) -> str:
     return str(_typed(table, key, place, lambda v: isinstance(v, str), "a text in quotes"))
 
 
-def _strings(table: dict[str, Any], key: str, place: str) -> tuple[str, ...]:
+def strings_of(table: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
+    """A list of texts within a table; empty where there is none."""
     if key not in table:
         return ()
     value = _typed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from derive import adjoint
 from derive.audit import proof
 from derive.audit.audit import Court
 from derive.audit.claim import Claim
-from derive.audit.claims_file import load_claims
+from derive.audit.claims_file import load_claims, read_claims
 from derive.audit.judge import Judge
 from derive.audit.proof import proves
 from derive.audit.readings import readings
@@ -341,3 +342,21 @@ def test_audits_are_the_same_every_time() -> None:
 def test_the_catalogue_is_data_of_the_project() -> None:
     assert all(isinstance(path, Path) and path.exists() for path in CATALOGUE.values())
     assert len(CATALOGUE) >= 14
+
+
+def test_claims_about_a_topology_file() -> None:
+    """A network of layers with a batch, its sizes replaced by small ones."""
+    folder = Path(__file__).parent.parent / "generated"
+    text = """
+network = "narx.toml"
+[[claims]]
+text = "total(loss, hidden[t]) = W_position_hidden.T @ total(loss, position[t])"
+[[claims]]
+text = "total(loss, b_hidden) = sum_t total(loss, n_hidden[t])"
+[[claims]]
+text = "total(loss, W_hidden_position_1) = sum_t total(loss, n_hidden[t]) @ position[t-2].T"
+"""
+    found = [audited(claim) for claim in read_claims(tomllib.loads(text), folder)]
+    assert [a.status for a in found] == ["holds", "holds", "fails"]
+    assert found[2].repair is not None
+    assert "position[t-1]" in node_text(found[2].repair.sides[1])

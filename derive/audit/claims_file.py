@@ -21,7 +21,7 @@ from derive.functions import PRIMITIVES
 from derive.language import parse_conditions
 from derive.network import Network
 from derive.syntax import Comparison, Node, Reference
-from derive.topology import load, read_bounded
+from derive.topology import load, only, read_bounded, strings_of, table_of
 
 _TOP = (
     *("source", "network", "draw", "states", "definitions", "sets", "symbols", "functions"),
@@ -71,13 +71,13 @@ def read_claims(
     data: Mapping[str, Any], folder: Path, unread: list[UserError] | None = None
 ) -> tuple[Claim, ...]:
     """The claims of a file's tables. Raises UserError."""
-    _only(data, _TOP, "")
+    only(data, _TOP, "")
     if not isinstance(data.get("claims"), list) or not data["claims"]:
         raise UserError("the file has no claims", remedy="add [[claims]] with a latex or a text")
     if len(data["claims"]) > MAX_CLAIMS:
         raise UserError(f"{len(data['claims'])} claims", remedy=f"use at most {MAX_CLAIMS} a file")
-    source = _table(data, "source")
-    _only(source, _SOURCE, "source")
+    source = table_of(data, "source", "")
+    only(source, _SOURCE, "source")
     setting = _setting(data, folder)
     reading = _Reading(data, setting)
     found: list[Claim] = []
@@ -102,8 +102,8 @@ def read_claims(
 
 def _setting(data: Mapping[str, Any], folder: Path) -> Setting:
     network = data.get("network")
-    draws = {n: _one_of(v, DRAWS, f"draw.{n}") for n, v in _table(data, "draw").items()}
-    states = _strings(data.get("states", []), "states")
+    draws = {n: _one_of(v, DRAWS, f"draw.{n}") for n, v in table_of(data, "draw", "").items()}
+    states = strings_of(data, "states", "")
     if isinstance(network, str):
         try:
             found: Network | dict[str, Any] = load(folder / network)
@@ -143,8 +143,8 @@ class _Reading:
             )
             for q in system.quantities.values()
         }
-        self._sets = {n: _members(v, f"sets.{n}") for n, v in _table(data, "sets").items()}
-        definitions = _table(data, "definitions")
+        self._sets = {n: _members(v, f"sets.{n}") for n, v in table_of(data, "sets", "").items()}
+        definitions = table_of(data, "definitions", "")
         self._targets = [_target(key) for key in definitions]
         taken = {*self._axes, *setting.letters, *lengths_of(system), "I", *RESERVED}
         for target in self._targets:
@@ -186,7 +186,7 @@ class _Reading:
         return tuple(r for r in found.values() if r.name.partition("_")[0] not in stems)
 
     def _vocabulary_of(self, data: Mapping[str, Any]) -> Vocabulary:
-        functions = _table(data, "functions")
+        functions = table_of(data, "functions", "")
         for key, value in functions.items():
             if not isinstance(value, str) or value not in PRIMITIVES or value in SEVERAL:
                 raise UserError(
@@ -195,7 +195,7 @@ class _Reading:
                     remedy=f"use one of {', '.join(PRIMITIVES)}",
                 )
         patterns, renamed = [], {}
-        for key, value in _table(data, "symbols").items():
+        for key, value in table_of(data, "symbols", "").items():
             place = f"symbols.{shown(key)}"
             if not isinstance(value, str):
                 raise UserError(f"{shown(value)} is no name", place=place, remedy='write "W_hh"')
@@ -222,7 +222,7 @@ class _Reading:
     def claim(
         self, entry: Mapping[str, Any], number: int, place: str, source: Mapping[str, Any]
     ) -> Claim:
-        _only(entry, _CLAIM, place)
+        only(entry, _CLAIM, place)
         for key in _CLAIM:
             if key in entry and not isinstance(entry[key], str):
                 raise UserError(
@@ -368,19 +368,6 @@ def _meaning(text: str) -> Reference:
     return sides[0]
 
 
-def _table(data: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = data.get(key, {})
-    if not isinstance(value, dict):
-        raise UserError(f"{shown(value)} is no table", place=key, remedy=f"write [{key}]")
-    return value
-
-
-def _strings(value: Any, place: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise UserError(f"{shown(value)} is no list of names", place=place, remedy='write ["h"]')
-    return tuple(value)
-
-
 def _one_of(value: Any, known: Iterable[str], place: str) -> str:
     known = tuple(known)
     if not isinstance(value, str) or value not in known:
@@ -390,14 +377,3 @@ def _one_of(value: Any, known: Iterable[str], place: str) -> str:
             remedy=f"use one of {', '.join(known)}",
         )
     return str(value)
-
-
-def _only(table: Mapping[str, Any], known: Iterable[str], place: str) -> None:
-    known = tuple(known)
-    for key in table:
-        if key not in known:
-            raise UserError(
-                f"the key {shown(key)} is not known{did_you_mean(key, known)}",
-                place=place,
-                remedy=f"known are {', '.join(known)}",
-            )

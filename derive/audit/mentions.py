@@ -45,14 +45,12 @@ class Mentions(Indices):
         name = self.concrete(node.name, letters)
         quantity = self._system.quantities.get(name)
         if quantity is not None:
-            read = lambda: self._matrix(  # noqa: E731
-                self._read(quantity, node, letters, self._truth.value(name))
-            )
-            return self._remembered(node, letters, read)
+            return self._remembered(node, letters, lambda: self._of_network(name, node, letters))
         definition = self.definition(name)
         if definition is not None:
-            compute = lambda: self._defined(definition, name, node, letters, depth)  # noqa: E731
-            return self._remembered(node, letters, compute)
+            return self._remembered(
+                node, letters, lambda: self._defined(definition, name, node, letters, depth)
+            )
         if node.subscripts is None:
             index = self._index(name, letters)
             if index is not None:
@@ -65,6 +63,11 @@ class Mentions(Indices):
             place=node.at,
             remedy="name one of the network's, or define it",
         )
+
+    def _of_network(self, name: str, node: Reference, letters: Letters) -> Value:
+        """What a quantity of the network holds at a mention."""
+        quantity = self._system.quantities[name]
+        return self._matrix(self._read(quantity, node, letters, self._truth.value(name)))
 
     def _defined(
         self, definition: Definition, name: str, node: Reference, letters: Letters, depth: int
