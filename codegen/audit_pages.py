@@ -229,6 +229,8 @@ def _object(audited: Audited) -> dict[str, Any]:
             }
         if audited.gap is not None:
             found["difference"] = gap_sentence(audited.gap)
+        if audited.condition is not None:
+            found["holds_where"] = node_text(audited.condition)
         found["repair"] = _repair_object(audited)
     return found
 

@@ -360,3 +360,15 @@ text = "total(loss, W_hidden_position_1) = sum_t total(loss, n_hidden[t]) @ posi
     assert [a.status for a in found] == ["holds", "holds", "fails"]
     assert found[2].repair is not None
     assert "position[t-1]" in node_text(found[2].repair.sides[1])
+
+
+def test_a_condition_that_was_forgotten_is_said() -> None:
+    result = audited(elman("total(h[t], h[k]) = falling_i diag(1 - h[i]^2) @ W [k < i, i <= t]"))
+    assert result.status == "fails"
+    assert result.condition is not None
+    assert node_text(result.condition) == "k <= t"
+
+
+def test_norms() -> None:
+    assert audited(elman(r"L = \sum_t \|o_t - y_t\|_2^2")).status == "holds"
+    assert audited(elman(r"L = \sum_t \lVert o_t - y_t \rVert^2")).status == "holds"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from derive.audit.verdict import Finding, Verdict, judge
 from derive.errors import UserError
 from derive.interpret import Array
 from derive.reading.plain import node_text
-from derive.syntax import Node
+from derive.syntax import Comparison, Node, Number, Reference
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,16 @@ class Gap:
 
 @dataclass(frozen=True)
 class Audited:
-    """A claim with its verdict; of one that fails also what is wrong and what mends it."""
+    """A claim with its verdict; of one that fails also what is wrong and what mends it.
+
+    `condition` is what its source forgot to say: with it the claim holds.
+    """
 
     claim: Claim
     verdict: Verdict | None
     repair: Repair | None = None
     gap: Gap | None = None
+    condition: Comparison | None = None
     error: str = ""
 
     @property
@@ -81,6 +86,9 @@ class Court:
             return Audited(claim, None, error=str(deep.located(place=f"claim {claim.name!r}")))
         if verdict.status != "fails" or not mend:
             return Audited(claim, verdict)
+        condition = _forgotten(claim, verdict.main, court)
+        if condition is not None:
+            return Audited(claim, verdict, condition=condition)
         found = repair(claim, verdict.main.reading, verdict.main.outcome, court)
         return Audited(claim, verdict, found, _gap(verdict, found, court))
 
@@ -93,6 +101,25 @@ def audit(
     for claim in claims:
         said(claim)
         yield court.audit(claim)
+
+
+def _forgotten(claim: Claim, finding: Finding, court: Judge) -> Comparison | None:
+    """A condition on its steps under which a claim holds, for the author who did not say it."""
+    if finding.outcome.shapes:
+        return None
+    letters = court.free_steps(finding.reading.sides)
+    last, first = Reference("T", None, ""), Number(str(claim.context.first), "")
+    letter_nodes = [Reference(n, None, "") for n in letters]
+    tried = [Comparison((a, b), ("<=",), "") for a, b in itertools.permutations(letter_nodes, 2)]
+    tried += [Comparison((a, b), ("<",), "") for a, b in itertools.permutations(letter_nodes, 2)]
+    tried += [Comparison((a, last), ("<",), "") for a in letter_nodes]
+    tried += [Comparison((a, first), (">",), "") for a in letter_nodes]
+    for condition in tried:
+        where = (*claim.where, condition)
+        outcome = court.compare(finding.reading.sides, where, finding.reading.layout)
+        if outcome.holds and outcome.instances > 1:
+            return condition
+    return None
 
 
 def _gap(verdict: Verdict, found: Repair | None, court: Judge) -> Gap | None:

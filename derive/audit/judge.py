@@ -183,6 +183,13 @@ class Judge:
                 scale += float(np.where(mask, whole, 0.0).sum())
         return apart / scale if math.isfinite(apart) else math.inf
 
+    def free_steps(self, sides: Sequence[Node]) -> list[str]:
+        """The free letters that stand on steps, in the order of their first mention."""
+        evaluator = self._evaluator(self.truths[-1])
+        steps, _ = evaluator.letter_kinds(sides)
+        names = dict.fromkeys(n for side in sides for n in free_letters(side, evaluator))
+        return [n for n in names if n in steps]
+
     def shape(self, node: Node, number: int) -> tuple[int, int] | None:
         """Rows and columns of a tree at an instance; None where labels decide, or nothing fits."""
         truth = self.truths[number]

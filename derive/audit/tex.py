@@ -188,7 +188,18 @@ class _Parser(SymbolReader):
         closing = {r"\lVert": r"\rVert"}.get(sign, sign)
         inner = self.sum()
         self.expect(closing)
+        if sign != "|" and self.next == "_":
+            # The Euclidean norm may say that it is.
+            self.take()
+            self._two()
         return self._scripted(Call("abs" if sign == "|" else "norm", (inner,), at))
+
+    def _two(self) -> None:
+        in_braces = self.accept("{") is not None
+        if self.accept("2") is None:
+            raise self.refuse("the norm that is read is the Euclidean one, \\|x\\|_2")
+        if in_braces:
+            self.expect("}")
 
     def _fraction(self) -> Node:
         at = self.at

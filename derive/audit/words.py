@@ -79,6 +79,9 @@ def gap_sentence(gap: Gap, shown: Callable[[Node], str] = node_text) -> str:
 def repair_lines(audited: Audited, shown: Callable[[Node], str] = node_text) -> Iterator[str]:
     """The edits that make the claim hold, or the derived formula, or neither."""
     found = audited.repair
+    if audited.condition is not None:
+        yield f"it holds where {shown(audited.condition)}"
+        return
     if found is None:
         yield "no small edit makes it hold, and no formula of this kind is derived"
         return
