@@ -20,7 +20,7 @@ from derive.reading.plain import node_text
 from derive.syntax import Binary, Call, Node, Number, Reference, Transpose
 
 # Nodes that are evaluated at most, some 10 µs each.
-BUDGET = 450_000
+BUDGET = 380_000
 WITH_FACTORS = 5
 TOGETHER = (slips.PARENTHESES, slips.DROPPED_FACTOR, slips.ACTIVATION)
 SMALL = 1e-9
