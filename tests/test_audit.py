@@ -120,6 +120,7 @@ def test_rows_and_layouts() -> None:
 SLIPS = [
     ("total(L, h[t]) = W.T @ delta[t] + V.T @ total(L, o[t])", "t < T", "delta[t+1]"),
     ("total(L, h[t]) = W @ delta[t+1] + V.T @ total(L, o[t])", "t < T", "W.T @"),
+    ("total(h[t], h[t-1]) = diag(1 - h[t]^2) @ W.T", "t > 1", ") @ W"),
     ("total(L, h[t]) = U.T @ delta[t+1] + V.T @ total(L, o[t])", "t < T", "W.T @"),
     ("total(L, h[t]) = W.T @ delta[t+1] - V.T @ total(L, o[t])", "t < T", "+ V.T"),
     ("total(L, h[t]) = V.T @ total(L, o[t])", "t < T", "+ W.T @ delta[t+1]"),
@@ -140,7 +141,9 @@ def test_a_slip_is_found_and_mended(claim: str, where: str, mended: str) -> None
     assert result.status == "fails"
     assert result.repair is not None
     assert not result.repair.is_derived
-    assert mended in " = ".join(map(node_text, result.repair.sides))
+    text = " = ".join(map(node_text, result.repair.sides))
+    assert mended in text
+    assert ".T.T" not in text
     assert result.gap is not None or result.finding.outcome.shapes
 
 

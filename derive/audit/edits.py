@@ -92,6 +92,9 @@ def edits(node: Node, words: Words) -> Iterator[tuple[Edit, Node]]:
             # Limits are shifted where they stand.
             continue
         for edit, changed in edits(child, words):
+            if isinstance(node, Transpose) and isinstance(changed, Transpose):
+                # A transpose taken off is an edit of its own.
+                continue
             below[position] = changed
             yield edit, with_children(node, below)
             below[position] = child
