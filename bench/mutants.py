@@ -18,10 +18,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codegen.audit_command import catalogue
 from derive.audit import edits as slips
 from derive.audit.claim import Claim
-from derive.audit.claims_file import load_claims
+from derive.audit.claims_file import catalogue, load_claims
 from derive.audit.edits import Edit
 from derive.audit.judge import Judge, Outcome
 from derive.audit.pool import words_of

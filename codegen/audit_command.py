@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.resources import files
-from pathlib import Path
 
 import click
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from codegen.audit_callable import audit_callable
 from codegen.audit_pages import html_page, json_page, latex_page
 from codegen.terminal import (
     CHECK_FAILED,
@@ -23,7 +22,7 @@ from codegen.terminal import (
 )
 from derive.audit.audit import Audited, audit
 from derive.audit.claim import Claim
-from derive.audit.claims_file import load_claims
+from derive.audit.claims_file import catalogue, load_claims
 from derive.audit.edits import described
 from derive.audit.typeset import ClaimSetter
 from derive.audit.words import (
@@ -38,12 +37,6 @@ from derive.reading.latex import latex
 from derive.reading.plain import node_text
 
 COLOURS = {"holds": "green", "fails": "bold red", "ambiguous": "yellow", "unreadable": "yellow"}
-
-
-def catalogue() -> list[Path]:
-    """The claims files that are shipped."""
-    folder = Path(str(files("derive.audit") / "catalogue"))
-    return sorted(folder.glob("*.toml"))
 
 
 @click.command("audit")
@@ -78,8 +71,6 @@ def audit_command(
       bptt audit narx.toml --callable mine:gradients
     """
     if function is not None:
-        from codegen.audit_callable import audit_callable
-
         if file is None:
             raise UserError("no file is given", remedy="name a topology file")
         audit_callable(file, function)

@@ -151,6 +151,11 @@ class Primitive:
     scalar: Callable[..., Number]
     analytic: bool = True
 
+    @property
+    def is_unary(self) -> bool:
+        """Whether it takes one argument."""
+        return 1 in self.symbolic.nargs
+
 
 def _sigmoid(x: Number) -> Number:
     if x.real >= 0:

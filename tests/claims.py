@@ -5,10 +5,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from codegen.audit_command import catalogue
 from derive.audit.audit import Audited, Court
 from derive.audit.claim import Claim
-from derive.audit.claims_file import read_claims
+from derive.audit.claims_file import catalogue, read_claims
 
 ELMAN = """
 [network]

@@ -18,11 +18,11 @@ import numpy as np
 from derive.adjoint import adjoint
 from derive.audit import edits as slips
 from derive.audit.edits import Edit, Words
-from derive.audit.setting import Setting, draw
-from derive.audit.truth import STEP, Truth
+from derive.audit.setting import Instance, Setting, draw
+from derive.audit.truth import Truth
 from derive.build import build
 from derive.errors import InternalError, UserError, shown
-from derive.interpret import Array, Interpreter
+from derive.interpret import Array
 from derive.network import Network
 from derive.reading.index import index_statement
 from derive.reading.plain import formula_text
@@ -55,11 +55,7 @@ class Compared:
 class _Case:
     """An instance with its true gradients, and the arguments that the function is given."""
 
-    system: System
-    steps: int
-    batch: int
-    arrays: Mapping[str, Array]
-    initial: Mapping[str, Array]
+    instance: Instance
     truth: Gradients
 
     def arguments(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
@@ -68,9 +64,9 @@ class _Case:
         return tuple(  # type: ignore[return-value]
             {
                 q.name.removeprefix("target_") if kind == ("target",) else q.name: np.array(
-                    self.arrays[q.name]
+                    self.instance.arrays[q.name]
                 )
-                for q in self.system.of_kind(*kind)  # type: ignore[arg-type]
+                for q in self.instance.system.of_kind(*kind)  # type: ignore[arg-type]
             }
             for kind in kinds
         )
@@ -99,7 +95,9 @@ def compare_by_hand(network: Network, function: Function) -> list[Compared]:
 
 
 def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
-    setting = Setting(network, judged=True)
+    judges_classes = any(loss.kind == "cross_entropy" for loss in network.losses)
+    targets = [f"target_{loss.output}" for loss in network.losses if judges_classes]
+    setting = Setting(network, dict.fromkeys(targets, "one hot"), judged=True)
     sizes = {letter: 2 + n % 3 for n, letter in enumerate(setting.letters)}
     instance = draw(setting, sizes, steps, seed, batch=batch)
     system = instance.system
@@ -107,25 +105,13 @@ def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
     initial = {n: np.zeros_like(a) for n, a in instance.initial.items()}
     instance = replace(instance, initial=initial, after={})
     arrays = dict(instance.arrays)
-    for quantity in system.of_kind("target"):
-        if any(loss.kind == "cross_entropy" for loss in system.losses):
-            classes = np.zeros_like(arrays[quantity.name])
-            rng = np.random.default_rng(seed)
-            chosen = rng.integers(classes.shape[-1], size=classes.shape[:-1])
-            np.put_along_axis(classes, chosen[..., None], 1.0, -1)
-            arrays[quantity.name] = classes
     for quantity in system.of_kind("mask", "weight"):
         arrays[quantity.name] = np.ones_like(arrays[quantity.name])
     instance = replace(instance, arrays=arrays)
     truth = Truth(instance)
-    gradients = {}
-    for quantity in system.of_kind("parameter"):
-        gradient = np.zeros(instance.extents(quantity))
-        for element in truth.elements(quantity.name):
-            values = instance.values({element: STEP * 1j}, of=("loss",))
-            gradient[element[1]] = np.imag(values["loss"]) / STEP
-        gradients[quantity.name] = gradient
-    return _Case(system, steps, batch, arrays, initial, gradients)
+    return _Case(
+        instance, {q.name: truth.total("loss", q.name) for q in system.of_kind("parameter")}
+    )
 
 
 def _called(function: Function, case: _Case) -> dict[str, Array]:
@@ -159,7 +145,7 @@ def _called(function: Function, case: _Case) -> dict[str, Array]:
                 f"the gradient {shown(name)} is no array of numbers", remedy="give arrays"
             ) from None
     # dW and d_W are what W is called here.
-    names = {q.name for q in case.system.of_kind("parameter")}
+    names = {q.name for q in case.instance.system.of_kind("parameter")}
     for name in list(found):
         for prefix in ("d_", "d", "grad_"):
             bare = name.removeprefix(prefix)
@@ -210,7 +196,7 @@ def _factor(name: str, cases: Sequence[_Case], given: Sequence[Gradients]) -> st
     """A constant factor, or a transpose."""
     for words, factor in _FACTORS.items():
         if all(
-            _relative(g[name], factor(c.steps, c.batch) * c.truth[name]) < SAME
+            _relative(g[name], factor(c.instance.steps, c.instance.batch) * c.truth[name]) < SAME
             for c, g in zip(cases, given, strict=True)
         ):
             return f"is {words} what it should be"
@@ -241,7 +227,7 @@ def _by_spoiling(
     cases: Sequence[_Case], given: Sequence[Gradients], wrong: Sequence[str]
 ) -> dict[str, str]:
     """The first slip in the derived equations that gives the same wrong numbers."""
-    systems = [adjoint(case.system) for case in cases]
+    systems = [adjoint(case.instance.system) for case in cases]
     found: dict[str, str] = {}
     for edit, equation, others in itertools.islice(_spoilt(systems, wrong), MAX_SPOILT):
         if equation.quantity.kind == "gradient" and len(found) == len(wrong):
@@ -263,13 +249,7 @@ def _by_spoiling(
 
 def _agrees(name: str, case: _Case, gradients: Gradients, system: System) -> bool:
     try:
-        values = Interpreter(system).values(
-            case.arrays,
-            steps=case.steps,
-            batch=case.batch,
-            initial=case.initial,
-            of=(f"d_{name}",),
-        )
+        values = replace(case.instance, system=system).values(of=(f"d_{name}",))
     except (InternalError, RecursionError, ArithmeticError, ValueError, KeyError, IndexError):
         return False
     return _relative(gradients[name], values[f"d_{name}"]) < SAME

@@ -36,8 +36,7 @@ VERDICTS = ("holds", "fails", "ambiguous")
 MAX_CLAIMS = 200
 _NAME = re.compile(r"[A-Za-z][\w.-]*\Z", re.ASCII)
 _LABEL = re.compile(r"(?:[A-Za-z]\w{0,40}|\d{1,3})\Z", re.ASCII)
-# Functions of more than one argument.
-SEVERAL = ("clip", "huber", "within", "every")
+UNARY = tuple(name for name, primitive in PRIMITIVES.items() if primitive.is_unary)
 RESERVED = (*PRIMITIVES, *FUNCTIONS, "total", "explicit", "derivative", "argmin")
 _LETTER = re.compile(r"[A-Za-z]\w{0,15}\Z", re.ASCII)
 
@@ -63,8 +62,9 @@ def load_claims(path: str | Path, unread: list[UserError] | None = None) -> tupl
         raise error.located(file=str(path)) from None
 
 
-def is_claims_file(data: Mapping[str, Any]) -> bool:
-    return "claims" in data
+def catalogue() -> list[Path]:
+    """The claims files that are shipped."""
+    return sorted((Path(__file__).parent / "catalogue").glob("*.toml"))
 
 
 def read_claims(
@@ -188,11 +188,11 @@ class _Reading:
     def _vocabulary_of(self, data: Mapping[str, Any]) -> Vocabulary:
         functions = table_of(data, "functions", "")
         for key, value in functions.items():
-            if not isinstance(value, str) or value not in PRIMITIVES or value in SEVERAL:
+            if not isinstance(value, str) or value not in UNARY:
                 raise UserError(
-                    f"there is no function {shown(value)}{did_you_mean(str(value), PRIMITIVES)}",
+                    f"there is no function {shown(value)}{did_you_mean(str(value), UNARY)}",
                     place=f"functions.{key}",
-                    remedy=f"use one of {', '.join(PRIMITIVES)}",
+                    remedy=f"use one of {', '.join(UNARY)}",
                 )
         patterns, renamed = [], {}
         for key, value in table_of(data, "symbols", "").items():

@@ -18,7 +18,7 @@ from derive.audit.truth import Truth
 from derive.errors import UserError
 from derive.interpret import Array
 from derive.reading.plain import node_text
-from derive.syntax import Big, Call, Comparison, Node, Reference, children
+from derive.syntax import Big, Comparison, Node, Reference, children
 from derive.system import System
 
 # Relative; where differences took the place of complex steps, rougher.
@@ -41,10 +41,6 @@ class Counterexample:
     right: Array
     sides: tuple[int, int] = (0, 1)
     instance: int = 0
-
-    @property
-    def difference(self) -> float:
-        return float(np.max(np.abs(self.left - self.right)))
 
 
 @dataclass(frozen=True)
@@ -91,8 +87,6 @@ class Judge:
         sides: Sequence[Node],
         where: Sequence[Comparison] = (),
         layout: Layout = "jacobian",
-        *,
-        only: Sequence[int] = (),
     ) -> Outcome:
         """Whether the sides are equal wherever the conditions hold, in a layout.
 
@@ -100,7 +94,7 @@ class Judge:
         """
         try:
             with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
-                return self._compared(sides, where, layout, only)
+                return self._compared(sides, where, layout)
         except (FloatingPointError, ZeroDivisionError, OverflowError) as error:
             raise UserError(
                 f"a side is no number at some instance ({error})",
@@ -114,16 +108,12 @@ class Judge:
         sides: Sequence[Node],
         where: Sequence[Comparison],
         layout: Layout,
-        only: Sequence[int],
     ) -> Outcome:
-        if not only:
-            shapes = self._shapes(sides, where, layout)
-            if shapes:
-                return Outcome(shapes=shapes)
+        shapes = self._shapes(sides, where, layout)
+        if shapes:
+            return Outcome(shapes=shapes)
         digits, points, seen = 16.0, 0, 0
         for number, truth in enumerate(self.truths):
-            if only and number not in only:
-                continue
             compared = 0
             for labels in self.assignments(where, truth):
                 try:
@@ -301,8 +291,6 @@ def free_letters(node: Node, evaluator: Evaluator) -> list[str]:
             return [n for c in children(node) for n in free_letters(c, evaluator) if n != letter]
         case Comparison(operators=("in",)):
             return []
-        case Call():
-            return [n for c in node.arguments for n in free_letters(c, evaluator)]
         case _:
             return [n for c in children(node) for n in free_letters(c, evaluator)]
 

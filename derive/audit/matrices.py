@@ -230,7 +230,7 @@ def apply(node: Call, values: list[Value]) -> Value:
         return Value(_ONE[name](node, value))
     stem, is_derivative = name.removesuffix("'"), name.endswith("'")
     stem = MEANING.get(stem, stem)
-    if stem not in PRIMITIVES or 1 not in PRIMITIVES[stem].symbolic.nargs:
+    if stem not in PRIMITIVES or not PRIMITIVES[stem].is_unary:
         if stem in PRIMITIVES:
             raise UserError(
                 f"{name} takes more than one argument", place=node.at, remedy="write it out"

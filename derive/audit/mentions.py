@@ -287,15 +287,13 @@ class Mentions(Indices):
 
     def _of_definition(self, of: Reference, by: Reference, letters: Letters, depth: int) -> Value:
         """The derivative of a number that the source defines."""
-        numbers = list(self._truth.elements(self.concrete(by.name, letters)))
         quantity = self._system.quantities[self.concrete(by.name, letters)]
         if quantity.time_axis is not None or by.subscripts:
             raise UserError(
                 f"{by.name!r} has steps", place=by.at, remedy="derive by a parameter as a whole"
             )
-        changes = []
-        for element in numbers:
-            changes.append(self._slope(of, element, letters, depth))
+        elements = self._truth.elements(quantity.name)
+        changes = [self._slope(of, element, letters, depth) for element in elements]
         shape = self._truth.instance.extents(quantity)
         array = np.stack(changes, axis=-1).reshape((*changes[0].shape, *shape))
         return self._laid_out(array, 0, False)

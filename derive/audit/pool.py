@@ -36,11 +36,7 @@ def words_of(
         if quantity.internal or quantity.kind == "loss":
             continue
         is_parameter = quantity.kind == "parameter"
-        shape = tuple(
-            n
-            for n, a in zip(instance.extents(quantity), quantity.axes, strict=True)
-            if a.kind != "batch"
-        )
+        _, shape = instance.shapes[quantity.name]
         groups.setdefault((is_parameter, shape), []).append(quantity.name)
     for definition in context.definitions:
         if "{" not in definition.target.name:

@@ -304,7 +304,7 @@ class _Parser(SymbolReader):
             inner = self.chain()
             self.expect("}")
             return inner
-        return self._quantity(self._bare_symbol())
+        return self._quantity(self.symbol())
 
     # Sums and products.
 
@@ -326,21 +326,11 @@ class _Parser(SymbolReader):
         if not letter:
             raise self.refuse("say over what: \\sum_{t}")
         operand = self.term()
-        members = next((o.operands[1] for o in low if o.operators == ("in",)), None)
-        node: Node = Big(
-            kind,
-            letter,
-            start,
-            high,
-            members.name if isinstance(members, Reference) else "",
-            operand,
-            at,
-        )
-        rest = tuple(c for c in low if c.operators != ("in",))
-        if not rest:
+        node = Big(kind, letter, start, high, "", operand, at)
+        if not low:
             return node
-        found = limited(Where(node, rest, at))
-        if isinstance(found, Big) and kind == "product" and rest[0].operators[0].startswith(">"):
+        found = limited(Where(node, tuple(low), at))
+        if isinstance(found, Big) and kind == "product" and low[0].operators[0].startswith(">"):
             # t >= i > k counts down, and so do the factors.
             return replace(found, kind="falling")
         return found
@@ -357,10 +347,7 @@ class _Parser(SymbolReader):
         at, text = self.at, self.next or ""
         if text[:1].isdigit():
             return Number(self.take(), at)
-        return self._index_reference(self._letter(), at)
-
-    def _index_reference(self, name: str, at: str) -> Reference:
-        return Reference(self._vocabulary.renamed.get(name, name), None, at)
+        return Reference(self._letter(), None, at)
 
     def _letter(self) -> str:
         text = self.take()
@@ -404,7 +391,7 @@ class _Parser(SymbolReader):
 
     def _set_name(self) -> str:
         """`U`, `DL_{m,l}`, `L^b_m`: its letters are the holes of a name."""
-        mention = self._bare_symbol()
+        mention = self.symbol()
         for pattern in self._vocabulary.patterns:
             found = pattern.matches(mention)
             if found is not None:
@@ -479,7 +466,7 @@ class _Parser(SymbolReader):
             if found is not None:
                 return found
         self._position = start
-        mention = self._bare_symbol()
+        mention = self.symbol()
         return self._scripted(self._quantity(mention))
 
     def _application(self, function: str, at: str) -> Node | None:

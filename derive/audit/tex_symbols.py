@@ -115,9 +115,6 @@ class SymbolReader(Cursor):
         with_steps = replace(mention, behind=tuple(behind))
         return self._vocabulary.meaning(with_steps) is not None
 
-    def _bare_symbol(self) -> Mention:
-        return self.symbol()
-
     def _is_operation(self, base: str, entries: Sequence[Entry] | None) -> bool:
         """Whether what stands above is a transpose, an inverse or a power."""
         if not entries or len(entries) != 1 or entries[0].enclosed:

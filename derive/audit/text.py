@@ -32,7 +32,6 @@ def limited(node: Node) -> Node:
     operand = node.operand
     rest = []
     for condition in node.conditions:
-        taken = None
         for one in _pairs(condition):
             taken = _with_limit(operand, one)
             if taken is None:
