@@ -28,6 +28,7 @@ from codegen.terminal import (
 from derive.adjoint import adjoint
 from derive.build import build
 from derive.errors import UserError
+from derive.open_loop import opened
 from derive.reading.article import article, fragment
 from derive.reading.document import Document, document
 from derive.reading.listing import explained_text, listing, steps_text
@@ -44,8 +45,14 @@ WITH = click.option(
     metavar="NAMES",
     help=f"More to derive, with commas: {', '.join(EXTRAS)}; or all.",
 )
-
-
+OPEN = click.option(
+    "--open",
+    "measured",
+    multiple=True,
+    metavar="NAME",
+    help="Open the loop through this signal: in place of itself the network gets measured values "
+    "of it, the input measured_NAME. May be repeated.",
+)
 NOTATION = click.option(
     "--notation",
     default="index",
@@ -68,13 +75,15 @@ OUTPUT = click.option(
 )
 
 
-def _asked(file: str, names: str) -> tuple[System, tuple[str, ...]]:
+def _asked(file: str, names: str, measured: tuple[str, ...]) -> tuple[System, tuple[str, ...]]:
     """The system of a file, and the extras that the file or the option asks for.
 
-    `all` are those that the network can have.
+    `all` are those that the network can have. Loops through `measured` signals are opened.
     """
     network = load(file)
     system = build(network)
+    if measured:
+        system = opened(system, measured)
     if names == "all":
         found = possible_extras(adjoint(system))
         without = [name for name in EXTRAS if name not in found]
@@ -107,18 +116,20 @@ def main() -> None:
 @FILE
 @click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
 @WITH
+@OPEN
 @reports_errors
-def generate_command(file: str, output: str, extras: str) -> None:
+def generate_command(file: str, output: str, extras: str, measured: tuple[str, ...]) -> None:
     """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
 
     \b
     Example:
       bptt generate narx.toml -o out
       bptt generate narx.toml -o out --with jacobian,hvp
+      bptt generate narx.toml -o out --open position
       python out/test_narx.py
     """
     with working("deriving and generating"):
-        files = generate(*_asked(file, extras)).files()
+        files = generate(*_asked(file, extras, measured)).files()
     for path in write_all(Path(output), files):
         click.echo(path)
 
@@ -127,8 +138,9 @@ def generate_command(file: str, output: str, extras: str) -> None:
 @FILE
 @click.option("--module", type=click.Path(), help="Check this module instead of a fresh one.")
 @WITH
+@OPEN
 @reports_errors
-def check_command(file: str, module: str | None, extras: str) -> None:
+def check_command(file: str, module: str | None, extras: str, measured: tuple[str, ...]) -> None:
     """Compare values and gradients of the generated module with independent numbers.
 
     Every signal is compared with the reference interpreter, every gradient with complex-step
@@ -141,7 +153,7 @@ def check_command(file: str, module: str | None, extras: str) -> None:
       bptt check narx.toml --module out/narx.py
     """
     source = None if module is None else read(module)
-    system, names = _asked(file, extras)
+    system, names = _asked(file, extras, measured)
     try:
         with working("comparing values and gradients"):
             results = check(system, source, names)
@@ -162,6 +174,7 @@ def check_command(file: str, module: str | None, extras: str) -> None:
 @EXPLAIN
 @click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
 @WITH
+@OPEN
 @reports_errors
 def show_command(file: str, trace: bool, **options: Any) -> None:
     """Print the network in FILE: its shapes, its forward and its adjoint equations.
@@ -173,7 +186,7 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
       bptt show narx.toml --explain hidden
     """
     with working("deriving"):
-        found = _document(_derived(file, options.pop("extras")), **options)
+        found = _document(_derived(file, options), **options)
     screen = console()
     width = max(screen.width, 60)
 
@@ -207,6 +220,7 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
 @EXPLAIN
 @click.option("--fragment", "bare", is_flag=True, help="The equations alone, for \\input.")
 @WITH
+@OPEN
 @reports_errors
 def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> None:
     """Write the network in FILE as a LaTeX article.
@@ -227,7 +241,7 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
             remedy="leave out --fragment or --explain",
         )
     with working("deriving"):
-        extended = _derived(file, options.pop("extras"))
+        extended = _derived(file, options)
         if bare:
             text = fragment(_document(extended, **options))
         else:
@@ -242,6 +256,7 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
 @COMPACT
 @EXPLAIN
 @WITH
+@OPEN
 @reports_errors
 def report_command(file: str, output: str | None, **options: Any) -> None:
     """Write the network in FILE as one HTML page.
@@ -254,7 +269,7 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
       bptt report narx.toml -o narx.html
     """
     with working("deriving and checking"):
-        extended = _derived(file, options.pop("extras"))
+        extended = _derived(file, options)
         module = source_of(extended)
         results = check(extended.base.forward(), module, extended.names)
         text = report(_document(extended, module, **options), module, results)
@@ -270,6 +285,7 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
 @COMPACT
 @EXPLAIN
 @WITH
+@OPEN
 @reports_errors
 def markdown_command(file: str, output: str | None, **options: Any) -> None:
     """Write the equations of the network in FILE as Markdown, formulas between dollar signs.
@@ -279,13 +295,13 @@ def markdown_command(file: str, output: str | None, **options: Any) -> None:
       bptt markdown narx.toml --notation matrix -o equations.md
     """
     with working("deriving"):
-        text = markdown(_document(_derived(file, options.pop("extras")), **options))
+        text = markdown(_document(_derived(file, options), **options))
     deliver(text, output)
 
 
-def _derived(file: str, extras: str) -> Extended:
-    """The system of a file with its adjoint and the extras that are asked for."""
-    system, names = _asked(file, extras)
+def _derived(file: str, options: dict[str, Any]) -> Extended:
+    """The system of a file with its adjoint, opened and extended as the options ask; takes them."""
+    system, names = _asked(file, options.pop("extras"), options.pop("measured"))
     return extend(adjoint(system), names)
 
 

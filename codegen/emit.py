@@ -25,7 +25,7 @@ from derive.dependence import network_side
 from derive.reading.article import article
 from derive.reading.document import document
 from derive.reading.listing import listing, steps_text
-from derive.system import Quantity, System
+from derive.system import Loss, Quantity, System, name_of
 from derive.tangent import DOT
 
 
@@ -114,6 +114,9 @@ def source_of(extended: Extended) -> str:
             weighted=[
                 entry(q, system, q.name.removeprefix("weight_")) for q in system.of_kind("weight")
             ],
+            losses=[_loss_entry(loss) for loss in system.losses],
+            after=[f'"{b.key}": "{b.quantity}"' for b in boundaries if b.side == "after"],
+            layers=[(n, [tuple_text(g) for g in groups]) for n, groups in _layers(system)],
             judging=tuple_text(
                 x.weights for x in system.losses if system.quantities.get(x.weights)
             ),
@@ -244,6 +247,32 @@ def _biases(system: System) -> set[str]:
             is_alone = len(term.reads()) == 1 and not term.sums and term.factor in term.reads()
             (added if is_alone else used).update(mentioned)
     return added - used
+
+
+def _loss_entry(loss: Loss) -> str:
+    mask = "" if loss.steps == "weighted" else loss.weights
+    values = f'"kind": "{loss.kind}", "weight": {loss.weight:g}, "steps": "{loss.steps}"'
+    named = f'"{mask}"' if mask else "None"
+    return f'"{loss.output}": {{{values}, "mask": {named}}}'
+
+
+def _layers(system: System) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Layers with the parameters of their net inputs; one that is shared belongs to the first."""
+    names = {q.name for q in system.of_kind("parameter")}
+    seen: set[str] = set()
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for equation in system.forward():
+        mentioned = {name_of(r): None for term in equation.terms for r in term.reads()}
+        group = tuple(name for name in mentioned if name in names - seen)
+        if group:
+            seen.update(group)
+            found.setdefault(_layer_of(equation.quantity), []).append(group)
+    return list(found.items())
+
+
+def _layer_of(quantity: Quantity) -> str:
+    """The layer of a signal; outside layers a signal is its own, its net input included."""
+    return quantity.layer or quantity.name.removeprefix("n_" if quantity.internal else "")
 
 
 def _loss_formula(system: System) -> list[str]:

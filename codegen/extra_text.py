@@ -49,10 +49,9 @@ def _extra_values(extended: Extended, *, counts: bool) -> dict[str, dict[str, ob
             ],
             "direction_extensions": _direction_extensions(base),
         },
+        "carry": _counting("T", counts),
         "step": {
-            "taken": ['first = state.pop("first_step", 0)'] if counts else [],
-            "placed": ['arrays["first_step"] = first'] if counts else [],
-            "passed": ['after["first_step"] = first + 1'] if counts else [],
+            **_counting("1", counts),
             "rows": [row(q, base) for q in signals],
             "one_step": ", steps=1" if has_free_steps(base) else "",
         },
@@ -81,6 +80,16 @@ def _extra_values(extended: Extended, *, counts: bool) -> dict[str, dict[str, ob
     if any(part.name == "_chunk_loss" for part in extended.parts):
         found["chunks"] = _chunk_values(base)
     return found
+
+
+def _counting(steps: str, counts: bool) -> dict[str, object]:
+    """Statements that keep the number of the first step in the state, `steps` steps at a time."""
+    texts = {
+        "taken": 'first = state.pop("first_step", 0)',
+        "placed": 'arrays["first_step"] = first',
+        "passed": f'after["first_step"] = first + {steps}',
+    }
+    return {name: [text] if counts else [] for name, text in texts.items()}
 
 
 def _wrapped(text: str) -> list[str]:

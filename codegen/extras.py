@@ -30,6 +30,7 @@ EXTRAS = {
     "truncated": "truncated backpropagation through time",
     "checkpoints": "full backpropagation in memory that grows as the root of the steps",
     "step": "one step at a time",
+    "carry": "loss and gradients of a chunk of a long sequence, and the state after it",
 }
 PER = "_per_"
 
@@ -234,7 +235,7 @@ def online_function(system: System) -> Function:
     return function
 
 
-def _step(old: Extended) -> Extended:
+def _forward_in_time(old: Extended) -> Extended:
     chunked(old.system)  # refuses what does not run forward in time
     return old
 
@@ -259,5 +260,6 @@ _STEPS: dict[str, Callable[[Extended], Extended]] = {
     "rtrl": _rtrl,
     "truncated": _chunks,
     "checkpoints": _chunks,
-    "step": _step,
+    "step": _forward_in_time,
+    "carry": _forward_in_time,
 }

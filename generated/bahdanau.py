@@ -137,12 +137,43 @@ MASKS = ("valid",)
 CLASSES = ("y",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "y": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "forth": (1, "B", 3),
     "back": (1, "B", 3),
     "h": (1, "B", 5),
+}
+AFTER = {"back": "back"}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "forth": (
+        ("W_f", "U_f", "b_f"),
+    ),
+    "back": (
+        ("W_b", "U_b", "b_b"),
+    ),
+    "e": (
+        ("Q", "K_f", "K_b"),
+        ("v",),
+    ),
+    "z": (
+        ("W_z", "U_z", "C_z", "b_z"),
+    ),
+    "g": (
+        ("W_g", "U_g", "C_g", "b_g"),
+    ),
+    "y": (
+        ("W_y", "C_y", "b_y"),
+    ),
 }
 
 

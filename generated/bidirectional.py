@@ -77,11 +77,32 @@ MASKS = ()
 CLASSES = ("label",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "label": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "past": (1, "B", 5),
     "future": (1, "B", 5),
+}
+AFTER = {"future": "future"}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "past": (
+        ("W_past_x", "U_past", "b_past"),
+    ),
+    "future": (
+        ("W_future_x", "U_future", "b_future"),
+    ),
+    "label": (
+        ("W_label_past", "W_label_future", "b_label"),
+    ),
 }
 
 

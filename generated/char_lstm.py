@@ -170,13 +170,40 @@ MASKS = ()
 CLASSES = ("next",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "next": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "lower": (1, "B", 64),
     "c_lower": (1, "B", 64),
     "upper": (1, "B", 64),
     "c_upper": (1, "B", 64),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "lower": (
+        ("W_i_lower_character", "U_i_lower", "b_i_lower"),
+        ("W_f_lower_character", "U_f_lower", "b_f_lower"),
+        ("W_g_lower_character", "U_g_lower", "b_g_lower"),
+        ("W_o_lower_character", "U_o_lower", "b_o_lower"),
+    ),
+    "upper": (
+        ("W_i_upper_lower", "U_i_upper", "b_i_upper"),
+        ("W_f_upper_lower", "U_f_upper", "b_f_upper"),
+        ("W_g_upper_lower", "U_g_upper", "b_g_upper"),
+        ("W_o_upper_lower", "U_o_upper", "b_o_upper"),
+    ),
+    "next": (
+        ("W_next_upper", "b_next"),
+    ),
 }
 
 

@@ -102,12 +102,36 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "y": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "fast": (1, "B", 3),
     "medium": (1, "B", 3),
     "slow": (1, "B", 3),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "fast": (
+        ("A", "B_f", "C", "D", "b_f"),
+    ),
+    "medium": (
+        ("E", "F", "G", "b_m"),
+    ),
+    "slow": (
+        ("H", "I", "b_s"),
+    ),
+    "y": (
+        ("W", "b_y"),
+    ),
 }
 
 

@@ -403,12 +403,34 @@ MASKS = ()
 CLASSES = ("label",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "position": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+    "label": {"kind": "cross_entropy", "weight": 0.5, "steps": "last", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "x": (2, "B", 2),
     "hidden": (1, "B", 3),
     "position": (3, "B", 1),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "hidden": (
+        ("W_hidden_x", "W_hidden_x_2", "W_hidden_hidden_1", "W_hidden_position_1", "W_hidden_position_3", "b_hidden"),
+    ),
+    "position": (
+        ("W_position_hidden", "b_position"),
+    ),
+    "label": (
+        ("W_label_hidden", "W_label_hidden_1", "b_label"),
+    ),
 }
 
 
@@ -700,6 +722,21 @@ def step(parameters, state, inputs):
     }
     after = {n: arrays[n][-rows[0] :].copy() for n, rows in INITIAL.items()}
     return signals, after
+
+
+def carried_loss_and_gradients(parameters, state, inputs, targets, weights=None):
+    """The loss of a chunk of a long sequence, its gradients, and the state after it.
+
+    state: as INITIAL says, {} or None for zeros; the returned one is for the next chunk. The
+    gradients do not reach back into earlier chunks.
+    """
+    state = {} if state is None else dict(state)
+    arrays, T, B, dtype = _prepare(parameters, inputs, state, targets, weights)
+    _forward(arrays, T, B, dtype)
+    after = {n: arrays[n][-rows[0] :].copy() for n, rows in INITIAL.items()}
+    _loss(arrays, T, B, dtype)
+    _backward(arrays, T, B, dtype)
+    return arrays["loss"], {n: arrays["d_" + n] for n in PARAMETERS}, after
 
 
 def _directions(group, found, shapes, sizes, dtype):

@@ -104,13 +104,34 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "x": (1, "B", 2),
     "first": (1, "B", 5),
     "output": (5, "B", 2),
     "second": (5, "B", 4),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "first": (
+        ("W_first_x", "W_first_x_1", "W_first_first_1", "W_first_output_2", "W_first_output_5", "b_first"),
+    ),
+    "second": (
+        ("W_second_first", "W_second_first_1", "W_second_second_2", "W_second_second_5", "W_second_output_1", "b_second"),
+    ),
+    "output": (
+        ("W_output_second", "W_output_x", "b_output"),
+    ),
 }
 
 

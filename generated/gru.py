@@ -96,10 +96,31 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {"output": ("T", "B")}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "mse", "weight": 1, "steps": "weighted", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "memory": (1, "B", 10),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "memory": (
+        ("W_r_memory_x", "U_r_memory", "b_r_memory"),
+        ("W_z_memory_x", "U_z_memory", "b_z_memory"),
+        ("U_n_memory", "c_n_memory"),
+        ("W_n_memory_x", "b_n_memory"),
+    ),
+    "output": (
+        ("W_output_memory", "b_output"),
+    ),
 }
 
 

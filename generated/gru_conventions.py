@@ -195,13 +195,41 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "other": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "x": (2, "B", 2),
     "after": (1, "B", 3),
     "before": (1, "B", 3),
     "other": (1, "B", 2),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "after": (
+        ("W_r_after_x", "U_r_after", "b_r_after"),
+        ("W_z_after_x", "U_z_after", "b_z_after"),
+        ("U_n_after", "c_n_after"),
+        ("W_n_after_x", "b_n_after"),
+    ),
+    "before": (
+        ("W_r_before_after", "U_r_before", "b_r_before"),
+        ("W_z_before_after", "U_z_before", "b_z_before"),
+        ("W_n_before_after", "U_n_before", "b_n_before"),
+    ),
+    "other": (
+        ("W_r_other_before", "W_r_other_x_2", "U_r_other", "b_r_other"),
+        ("W_z_other_before", "W_z_other_x_2", "U_z_other", "b_z_other"),
+        ("W_n_other_before", "W_n_other_x_2", "U_n_other", "b_n_other"),
+    ),
 }
 
 

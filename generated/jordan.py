@@ -62,10 +62,28 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "binary_cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "output": (1, "B", 2),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "hidden": (
+        ("W_hidden_x", "W_hidden_output_1", "b_hidden"),
+    ),
+    "output": (
+        ("W_output_hidden", "b_output"),
+    ),
 }
 
 

@@ -107,11 +107,32 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "memory": (1, "B", 10),
     "c_memory": (1, "B", 10),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "memory": (
+        ("W_i_memory_x", "U_i_memory", "b_i_memory"),
+        ("W_f_memory_x", "U_f_memory", "b_f_memory"),
+        ("W_g_memory_x", "U_g_memory", "b_g_memory"),
+        ("W_o_memory_x", "U_o_memory", "b_o_memory"),
+    ),
+    "output": (
+        ("W_output_memory", "b_output"),
+    ),
 }
 
 

@@ -299,8 +299,15 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "normalised": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "x": (1, "B", 2),
     "coupled": (1, "B", 4),
@@ -309,6 +316,34 @@ INITIAL = {
     "c_projected": (1, "B", 5),
     "normalised": (1, "B", 3),
     "c_normalised": (1, "B", 3),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "coupled": (
+        ("W_f_coupled_x", "U_f_coupled", "b_f_coupled"),
+        ("W_g_coupled_x", "U_g_coupled", "b_g_coupled"),
+        ("W_o_coupled_x", "U_o_coupled", "b_o_coupled"),
+    ),
+    "projected": (
+        ("W_i_projected_coupled", "W_i_projected_x", "U_i_projected", "b_i_projected"),
+        ("W_f_projected_coupled", "W_f_projected_x", "U_f_projected", "b_f_projected"),
+        ("W_g_projected_coupled", "W_g_projected_x", "U_g_projected", "b_g_projected"),
+        ("W_o_projected_coupled", "W_o_projected_x", "U_o_projected", "b_o_projected"),
+        ("P_projected",),
+    ),
+    "normalised": (
+        ("W_i_normalised_projected", "W_i_normalised_x_1", "U_i_normalised"),
+        ("b_i_normalised", "s_i_normalised"),
+        ("W_f_normalised_projected", "W_f_normalised_x_1", "U_f_normalised"),
+        ("b_f_normalised", "s_f_normalised"),
+        ("W_g_normalised_projected", "W_g_normalised_x_1", "U_g_normalised"),
+        ("b_g_normalised", "s_g_normalised"),
+        ("W_o_normalised_projected", "W_o_normalised_x_1", "U_o_normalised"),
+        ("b_o_normalised", "s_o_normalised"),
+        ("b_c_normalised", "s_c_normalised"),
+    ),
 }
 
 

@@ -97,12 +97,39 @@ MASKS = ()
 CLASSES = ("y",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "y": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "enc": (1, "B", 3),
     "att": (1, "B", 5),
     "h": (1, "B", 4),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "enc": (
+        ("W_e", "U_e", "b_e"),
+    ),
+    "h": (
+        ("W", "F", "U", "b"),
+    ),
+    "h_A": (
+        ("A",),
+    ),
+    "att": (
+        ("C",),
+    ),
+    "y": (
+        ("W_y",),
+    ),
 }
 
 

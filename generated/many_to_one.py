@@ -148,11 +148,38 @@ MASKS = ()
 CLASSES = ("label",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "label": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "forth": (1, "B", 4),
     "back": (1, "B", 4),
+}
+AFTER = {"back": "back"}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "forth": (
+        ("W_r_forth_x", "U_r_forth", "b_r_forth"),
+        ("W_z_forth_x", "U_z_forth", "b_z_forth"),
+        ("U_n_forth", "c_n_forth"),
+        ("W_n_forth_x", "b_n_forth"),
+    ),
+    "back": (
+        ("W_r_back_x", "U_r_back", "b_r_back"),
+        ("W_z_back_x", "U_z_back", "b_z_back"),
+        ("U_n_back", "c_n_back"),
+        ("W_n_back_x", "b_n_back"),
+    ),
+    "label": (
+        ("W_label_forth_last", "W_label_back_first", "b_label"),
+    ),
 }
 
 

@@ -74,11 +74,29 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "position": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "current": (2, "B", 1),
     "position": (2, "B", 1),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "hidden": (
+        ("W_hidden_current", "W_hidden_current_1", "W_hidden_current_2", "W_hidden_position_1", "W_hidden_position_2", "b_hidden"),
+    ),
+    "position": (
+        ("W_position_hidden", "b_position"),
+    ),
 }
 
 

@@ -132,12 +132,33 @@ MASKS = ()
 CLASSES = ("output",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "output": (1, "B", 4),
     "hidden": (1, "B", 5),
     "c_hidden": (1, "B", 5),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "hidden": (
+        ("W_i_hidden_context", "W_i_hidden_output_1", "U_i_hidden", "b_i_hidden"),
+        ("W_f_hidden_context", "W_f_hidden_output_1", "U_f_hidden", "b_f_hidden"),
+        ("W_g_hidden_context", "W_g_hidden_output_1", "U_g_hidden", "b_g_hidden"),
+        ("W_o_hidden_context", "W_o_hidden_output_1", "U_o_hidden", "b_o_hidden"),
+    ),
+    "output": (
+        ("W_output_hidden", "b_output"),
+    ),
 }
 
 

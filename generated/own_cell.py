@@ -89,11 +89,30 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "x": (3, "B", 3),
     "memory": (1, "B", 6),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "memory": (
+        ("V_memory_x", "V_memory_x_1", "V_memory_x_3", "c_memory"),
+        ("W_memory_x", "W_memory_x_1", "W_memory_x_3", "u_memory", "b_memory"),
+    ),
+    "output": (
+        ("W_output_memory", "b_output"),
+    ),
 }
 
 

@@ -198,14 +198,45 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "independent": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "multiplicative": (2, "B", 3),
     "c_multiplicative": (1, "B", 3),
     "tapped": (4, "B", 3),
     "minimal": (1, "B", 3),
     "independent": (1, "B", 2),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "multiplicative": (
+        ("W_m_multiplicative_x",),
+        ("U_m_multiplicative",),
+        ("W_i_multiplicative_x", "V_i_multiplicative"),
+        ("W_f_multiplicative_x", "V_f_multiplicative", "b_multiplicative"),
+        ("W_g_multiplicative_x", "V_g_multiplicative"),
+        ("W_o_multiplicative_x", "V_o_multiplicative"),
+    ),
+    "tapped": (
+        ("W_z_tapped_multiplicative", "W_z_tapped_multiplicative_2", "U_z_tapped", "V_z_tapped"),
+        ("W_tapped_multiplicative", "W_tapped_multiplicative_2", "U_tapped", "b_tapped"),
+    ),
+    "minimal": (
+        ("W_f_minimal_tapped", "U_f_minimal", "b_f_minimal"),
+        ("W_n_minimal_tapped", "U_n_minimal", "b_n_minimal"),
+    ),
+    "independent": (
+        ("W_independent_minimal", "u_independent", "b_independent"),
+    ),
 }
 
 

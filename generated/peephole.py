@@ -222,14 +222,38 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "full": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "x": (3, "B", 2),
     "diagonal": (1, "B", 4),
     "c_diagonal": (1, "B", 4),
     "full": (1, "B", 3),
     "c_full": (1, "B", 3),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "diagonal": (
+        ("W_i_diagonal_x", "U_i_diagonal", "p_i_diagonal", "b_i_diagonal"),
+        ("W_f_diagonal_x", "U_f_diagonal", "p_f_diagonal", "b_f_diagonal"),
+        ("W_g_diagonal_x", "U_g_diagonal", "b_g_diagonal"),
+        ("W_o_diagonal_x", "U_o_diagonal", "p_o_diagonal", "b_o_diagonal"),
+    ),
+    "full": (
+        ("W_i_full_diagonal", "W_i_full_x_1", "W_i_full_x_3", "U_i_full", "P_i_full", "b_i_full"),
+        ("W_f_full_diagonal", "W_f_full_x_1", "W_f_full_x_3", "U_f_full", "P_f_full", "b_f_full"),
+        ("W_g_full_diagonal", "W_g_full_x_1", "W_g_full_x_3", "U_g_full", "b_g_full"),
+        ("W_o_full_diagonal", "W_o_full_x_1", "W_o_full_x_3", "U_o_full", "P_o_full", "b_o_full"),
+    ),
 }
 
 

@@ -75,9 +75,31 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "first": (
+        ("W_first_x", "b_first"),
+    ),
+    "second": (
+        ("W_second_first", "W_second_x"),
+        ("b_second", "s_second"),
+    ),
+    "output": (
+        ("W_output_second", "W_output_x", "b_output"),
+    ),
 }
 
 

@@ -147,12 +147,39 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "x": (1, "B", 3),
     "first": (1, "B", 4),
     "second": (1, "B", 4),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "code": (
+        ("E", "b_code"),
+    ),
+    "first": (
+        ("W_r_first_code", "U_r_first", "b_r_first"),
+        ("W_z_first_code", "U_z_first", "b_z_first"),
+        ("U_n_first", "c_n_first"),
+        ("W_n_first_code", "b_n_first"),
+    ),
+    "mixed": (
+        ("W_mixed_second", "b_mixed"),
+    ),
+    "output": (
+        ("W_output_x_1", "b_output"),
+    ),
 }
 
 

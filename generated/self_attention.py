@@ -147,9 +147,50 @@ MASKS = ("valid",)
 CLASSES = ("label",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "y": {"kind": "mse", "weight": 1, "steps": "all", "mask": "valid"},
+    "label": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "q1": (
+        ("Q1",),
+    ),
+    "k1": (
+        ("K1",),
+    ),
+    "v1": (
+        ("V1",),
+    ),
+    "h": (
+        ("O1",),
+        ("s_h", "b_h"),
+    ),
+    "q2": (
+        ("Q2",),
+    ),
+    "k2": (
+        ("K2",),
+    ),
+    "v2": (
+        ("V2",),
+    ),
+    "y": (
+        ("O2",),
+    ),
+    "label": (
+        ("W", "b"),
+    ),
 }
 
 

@@ -352,8 +352,15 @@ MASKS = ("valid",)
 CLASSES = ("output",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "output": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": "valid"},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "state_forth": (1, "B", 4),
     "c_forth": (1, "B", 4),
@@ -363,6 +370,38 @@ INITIAL = {
     "c_forth2": (1, "B", 3),
     "state_back2": (1, "B", 3),
     "c_back2": (1, "B", 3),
+}
+AFTER = {"state_back": "state_back", "c_back": "c_back", "state_back2": "state_back2", "c_back2": "c_back2"}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "forth": (
+        ("W_i_forth_x", "U_i_forth", "b_i_forth"),
+        ("W_f_forth_x", "U_f_forth", "b_f_forth"),
+        ("W_g_forth_x", "U_g_forth", "b_g_forth"),
+        ("W_o_forth_x", "U_o_forth", "b_o_forth"),
+    ),
+    "back": (
+        ("W_i_back_x", "U_i_back", "b_i_back"),
+        ("W_f_back_x", "U_f_back", "b_f_back"),
+        ("W_g_back_x", "U_g_back", "b_g_back"),
+        ("W_o_back_x", "U_o_back", "b_o_back"),
+    ),
+    "forth2": (
+        ("W_i_forth2_forth", "W_i_forth2_back", "U_i_forth2", "b_i_forth2"),
+        ("W_f_forth2_forth", "W_f_forth2_back", "U_f_forth2", "b_f_forth2"),
+        ("W_g_forth2_forth", "W_g_forth2_back", "U_g_forth2", "b_g_forth2"),
+        ("W_o_forth2_forth", "W_o_forth2_back", "U_o_forth2", "b_o_forth2"),
+    ),
+    "back2": (
+        ("W_i_back2_forth", "W_i_back2_back", "U_i_back2", "b_i_back2"),
+        ("W_f_back2_forth", "W_f_back2_back", "U_f_back2", "b_f_back2"),
+        ("W_g_back2_forth", "W_g_back2_back", "U_g_back2", "b_g_back2"),
+        ("W_o_back2_forth", "W_o_back2_back", "U_o_back2", "b_o_back2"),
+    ),
+    "output": (
+        ("W_output_forth2", "W_output_back2", "b_output"),
+    ),
 }
 
 

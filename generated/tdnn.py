@@ -86,11 +86,29 @@ MASKS = ()
 CLASSES = ("word",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "word": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "frame": (2, "B", 6),
     "phone": (4, "B", 8),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "phone": (
+        ("W_phone_frame", "W_phone_frame_1", "W_phone_frame_2", "b_phone"),
+    ),
+    "word": (
+        ("W_word_phone", "W_word_phone_1", "W_word_phone_2", "W_word_phone_3", "W_word_phone_4", "b_word"),
+    ),
 }
 
 

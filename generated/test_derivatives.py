@@ -234,12 +234,26 @@ def check_step(arguments):
             yield "step " + name, relative(found[name], signals[name][t])
 
 
+def check_carry(arguments):
+    """A chunk's loss and gradients are those of the chunk alone; its state is that of its steps."""
+    parameters, inputs, targets, initial, weights = arguments
+    loss, gradients, state = network.carried_loss_and_gradients(
+        parameters, initial, inputs, targets, weights
+    )
+    yield from same_gradients("carry", (loss, gradients), arguments)
+    signals = network.forward(parameters, inputs, initial)
+    for name in TIMED:
+        if name in state:
+            rows = np.concatenate([initial[name], signals[name]])[-len(state[name]) :]
+            yield "carry " + name, relative(state[name], rows)
+
+
 def extra_errors():
     """The worst relative error of everything else that the module computes, by name."""
     worst = {}
     for case in cases():
         arguments = example(*case)
-        for check in (check_jvp, check_jacobian, check_hessian, check_gauss_newton, check_rtrl, check_truncated, check_checkpoints, check_step,):
+        for check in (check_jvp, check_jacobian, check_hessian, check_gauss_newton, check_rtrl, check_truncated, check_checkpoints, check_step, check_carry,):
             for name, error in check(arguments):
                 worst[name] = max(error if np.isfinite(error) else np.inf, worst.get(name, 0.0))
     return worst

@@ -96,12 +96,34 @@ MASKS = ()
 CLASSES = ("mode",)
 WEIGHTED = {}
 
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "force": {"kind": "huber", "weight": 1, "steps": "all", "mask": None},
+    "mode": {"kind": "cross_entropy", "weight": 0.1, "steps": "last", "mask": None},
+}
+
 # Values outside the given steps, with their shapes: those before the first step in
 # chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
 INITIAL = {
     "speed": (1, "B", 1),
     "state": (1, "B", 6),
     "force": (1, "B", 2),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "state": (
+        ("W_state_speed", "W_state_speed_1", "W_state_sensors", "W_state_state_1", "W_state_force_1", "b_state"),
+    ),
+    "force": (
+        ("W_force_state", "W_force_speed", "b_force"),
+    ),
+    "mode": (
+        ("W_mode_state", "W_mode_force", "b_mode"),
+    ),
 }
 
 

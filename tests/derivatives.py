@@ -184,6 +184,33 @@ class Judge:
         loss, _ = self.module.truncated_loss_and_gradients(*arguments[:3], 1, 2, *arguments[3:])
         yield "truncated 1, 2 loss", abs(loss - self.loss) / max(abs(self.loss), 1e-3), CLOSE
 
+    def carry(self) -> Iterator[tuple[str, float, float]]:
+        """The gradients are those of the chunk; chunk by chunk states go on."""
+        example = self.example
+        parameters, inputs, targets, initial, weights = example.arguments
+        found = self.module.carried_loss_and_gradients(
+            parameters, initial, inputs, targets, weights
+        )
+        yield from self._same("carry", found[:2])
+        state = initial
+        signals = self._forward(example)
+        for start in range(0, example.steps, 2):
+            chunk = [
+                {n: a[start : start + 2] if shapes[n][0] == "T" else a for n, a in arrays.items()}
+                for arrays, shapes in (
+                    (inputs, self.module.INPUTS),
+                    (targets, self.module.TARGETS),
+                    (weights, self.module.WEIGHTED),
+                )
+            ]
+            if any(not np.any(w) for w in chunk[2].values()):
+                return
+            *_, state = self.module.carried_loss_and_gradients(parameters, state, *chunk)
+            at = min(start + 2, example.steps)
+            for name in signals.keys() & state.keys():
+                rows = np.concatenate([initial[name], signals[name][:at]])[-len(state[name]) :]
+                yield f"carry {name}", relative(state[name], rows, 1e-3), CLOSE
+
     def step(self) -> Iterator[tuple[str, float, float]]:
         example = self.example
         signals, state = self._forward(example), dict(example.initial)
