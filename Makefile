@@ -44,7 +44,7 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/test: $(VENV)/bin/pip pyproject.toml
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[demo,test]"
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[plots,test]"
 	touch $@
 
 $(VENV)/lint: $(VENV)/test

@@ -1,0 +1,136 @@
+"""Where a run stands, on disk: written whole or not at all, read back to the bit."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from derive.errors import UserError
+from train.loop import Progress
+from train.methods.state import State
+
+FORMAT = 1
+TEMPORARY = ".bptt-"
+_PLAIN = ("epoch", "number", "best_validation", "best_step", "waited", "total", "counted")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put bytes in a file so that a kill, at any moment, leaves the old file or the new one.
+
+    Raises UserError where it cannot be written; the old file is then untouched.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise UserError(
+            f"cannot be written ({error.strerror})",
+            file=str(path),
+            remedy="make room or name another folder; what was there before is untouched",
+        ) from None
+
+
+def packed(arrays: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
+    """Arrays, and JSON beside them, as the bytes of one .npz file."""
+    stream = io.BytesIO()
+    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    np.savez(stream, allow_pickle=False, **{**arrays, "json": text})
+    return stream.getvalue()
+
+
+def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `packed` wrote. Raises UserError for another file."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        about = json.loads(arrays.pop("json").tobytes())
+    except OSError as error:
+        raise UserError(
+            f"cannot be read ({error.strerror or 'no checkpoint'})", file=str(path)
+        ) from None
+    except (ValueError, KeyError, zipfile.BadZipFile, AttributeError, EOFError):
+        raise UserError(
+            "is no checkpoint", file=str(path), remedy="start anew with --overwrite"
+        ) from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise UserError(
+            "is of another version", file=str(path), remedy="start anew with --overwrite"
+        )
+    return arrays, about
+
+
+def save(path: Path, progress: Progress, identity: Mapping[str, Any]) -> None:
+    """Write a checkpoint; `identity` says of which run it is."""
+    state = progress.state
+    arrays = {"vector": state.vector, "best": progress.best}
+    arrays |= {f"memory/{n}": a for n, a in state.memory.items()}
+    arrays |= {f"carried/{n}": np.asarray(a) for n, a in state.carried.items()}
+    about = {
+        "format": FORMAT,
+        "identity": dict(identity),
+        "progress": {name: getattr(progress, name) for name in _PLAIN},
+        "history": [dict(row) for row in progress.history],
+        "stopped": progress.stopped,
+        "state": {
+            "steps": state.steps,
+            "loss": state.loss,
+            "gradient_norm": state.gradient_norm,
+            "report": dict(state.report),
+            "done": state.done,
+        },
+    }
+    write_whole(path, packed(arrays, about))
+
+
+def load(path: Path) -> tuple[Progress, dict[str, Any]]:
+    """A checkpoint's progress, and the identity of its run."""
+    arrays, about = unpacked(path)
+    try:
+        groups: dict[str, Any] = {"memory": {}, "carried": {}}
+        for key, array in arrays.items():
+            group, _, name = key.partition("/")
+            if name:
+                groups[group][name] = array
+        state = State(vector=arrays["vector"], **{**about["state"], **groups})
+        progress = Progress(state, arrays["best"], **about["progress"])
+        progress = replace(progress, history=tuple(about["history"]), stopped=str(about["stopped"]))
+        return progress, about["identity"]
+    except (KeyError, TypeError):
+        raise UserError(
+            "is no checkpoint", file=str(path), remedy="start anew with --overwrite"
+        ) from None
+
+
+def strict_json(value: Any) -> str:
+    """JSON for people and other programs: what is not finite becomes null."""
+
+    def plain(item: Any) -> Any:
+        if isinstance(item, Mapping):
+            return {str(k): plain(v) for k, v in item.items()}
+        if isinstance(item, list | tuple):
+            return [plain(v) for v in item]
+        if isinstance(item, float) and not math.isfinite(item):
+            return None
+        return item
+
+    return json.dumps(plain(value), indent=2, allow_nan=False) + "\n"

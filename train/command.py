@@ -1,0 +1,309 @@
+"""The commands `bptt train`, `bptt predict` and `bptt sample`."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from codegen.terminal import CHECK_FAILED, console, deliver, fail, reports_errors, working
+from derive.errors import UserError
+from derive.topology import load as load_topology
+from derive.topology import read_bounded
+from train import plots
+from train.checkpoint import write_whole
+from train.data.files import read_text
+from train.data.given import given_data
+from train.data.record import Record
+from train.dynamics import multi_step, predicted, sample
+from train.fit import Prepared, as_signals, prepare
+from train.judged import KINDS, pictures, results
+from train.kept import INTERRUPTED, Keeper
+from train.loop import Progress
+from train.model import Model, load_model
+from train.modules import module_of, source_of_network
+from train.options import METHODS, Options
+from train.shown import Bar
+
+STOPPED_BY_HAND = 130
+
+
+def _split(context: Any, parameter: Any, value: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter("give numbers with commas, 70,15,15") from None
+
+
+@click.command("train")
+@click.argument("file", type=click.Path())
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="[NAME=]FILE[:COLUMN]",
+    help="A file whose columns are called as inputs and outputs, a .npz of arrays, or a column for "
+    "one signal. May be repeated.",
+)
+@click.option("--text", type=click.Path(), help="A text, for a model of characters.")
+@click.option("-o", "--output", default="", help="Folder of the run [runs/NAME].")
+@click.option("--resume", is_flag=True, help="Go on where the run in the folder was cut off.")
+@click.option("--overwrite", is_flag=True, help="Start anew in a folder that holds a run.")
+@click.option("--from", "start", type=click.Path(), help="Begin with the parameters of this run.")
+@click.option(
+    "--open",
+    multiple=True,
+    metavar="NAME",
+    help="Train with measured values of this output in place of its own (series-parallel).",
+)
+@click.option(
+    "--method",
+    default="auto",
+    help=f"auto (lm for few parameters and squared errors, else adam), {', '.join(METHODS)}.",
+)
+@click.option("--epochs", type=int, default=0, help="Passes over the data [by method].")
+@click.option("--minutes", type=float, default=0.0, help="End after the report that follows.")
+@click.option("--patience", type=int, default=0, help="Reports without better validation [0: no].")
+@click.option("--every", type=int, default=0, help="Steps between reports [an epoch].")
+@click.option("--rate", type=float, default=0.0, help="Learning rate [by method].")
+@click.option("--momentum", type=float, default=0.9, help="Of momentum and nesterov.")
+@click.option(
+    "--schedule",
+    default="constant",
+    help="constant, cosine, exponential:FACTOR (by the end), step:STEPS:FACTOR.",
+)
+@click.option("--warm-up", type=int, default=0, help="Steps in which the rate rises.")
+@click.option("--clip", type=float, default=0.0, help="Limit of the gradient's norm.")
+@click.option("--clip-value", type=float, default=0.0, help="Limit of each element.")
+@click.option("--decay", type=float, default=0.0, help="Weight decay.")
+@click.option(
+    "--initial",
+    default="uniform",
+    help="uniform, glorot, he, orthogonal, nguyen_widrow; or by layer: hidden=he,default=glorot.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
+@click.option(
+    "--split",
+    default="70,15,15",
+    show_default=True,
+    callback=_split,
+    help="Parts for training, validation, test, in time.",
+)
+@click.option("--normalise", default="minmax", help="minmax (to ±1), standard, none.")
+@click.option("--window", type=int, default=0, help="Cut the record into windows of this length.")
+@click.option("--stride", type=int, default=0, help="Steps between windows [their length].")
+@click.option("--batch", type=int, default=0, help="Windows, streams or sequences in a batch.")
+@click.option(
+    "--chunk", type=int, default=0, help="Truncated BPTT: so many steps, states carried on."
+)
+@click.option("--plots/--no-plots", default=None, help="Draw pictures [where matplotlib is].")
+@reports_errors
+def train_command(
+    file: str,
+    data: tuple[str, ...],
+    text: str | None,
+    output: str,
+    resume: bool,
+    overwrite: bool,
+    start: str | None,
+    **given: Any,
+) -> None:
+    """Train the network in FILE.
+
+    The folder gets checkpoints, then parameters.npz, run.json, history.csv, the module, pictures.
+    Exit status: 0 done, 1 the loss was not finite, 2 a mistake in what was given, 130 Ctrl-C.
+
+    \b
+    Examples:
+      bptt train maglev.toml --data maglev.csv --open position --method lm
+      bptt train maglev.toml --data maglev.csv --from runs/maglev -o runs/closed --window 100
+      bptt train char.toml --text shakespeare.txt --chunk 50 --batch 32 --dtype float32
+    """
+    draws = given.pop("plots")
+    if draws and not plots.is_available():
+        plots.figure()  # says what is missing
+    options = Options(**given)
+    network = load_topology(file)
+    topology = read_bounded(Path(file))
+    if "name" not in topology.split("[", 1)[0]:
+        topology = f'name = "{network.name}"\n{topology}'
+    with working("deriving and generating"):
+        arrays = _data(topology, options, data, text)
+        prepared = prepare(topology, arrays, options, start=load_model(start) if start else None)
+    keeper = Keeper(Path(output or f"runs/{network.name}"), prepared)
+    progress = keeper.begin(resume=resume, overwrite=overwrite)
+    _announce(prepared, progress)
+    with Bar(prepared, progress) as bar:
+        progress = keeper.run(progress, bar.report, bar.tick)
+    found = results(prepared, progress)
+    fitted = keeper.finish(progress, found)
+    sources = {f"{network.name}.py": source_of_network(network)}
+    if options.open:
+        sources[f"{network.name}_open.py"] = source_of_network(network, measured=options.open)
+    for name, source in sources.items():
+        write_whole(keeper.folder / name, source.encode())
+    screen = console()
+    screen.print(f"stopped: {progress.stopped}", highlight=False, soft_wrap=True)
+    _print_results(found, screen)
+    if draws or (draws is None and plots.is_available()):
+        for path in pictures(fitted, keeper.folder):
+            click.echo(path)
+    click.echo(keeper.folder / "run.json")
+    if progress.stopped == INTERRUPTED:
+        click.echo("bptt: interrupted; the same command with --resume goes on", err=True)
+        sys.exit(STOPPED_BY_HAND)
+    if progress.diverged:
+        fail(progress.stopped, CHECK_FAILED)
+
+
+def _data(
+    topology: str, options: Options, data: tuple[str, ...], text: str | None
+) -> Mapping[str, Any] | str:
+    if bool(data) == (text is not None):
+        raise UserError(
+            "data and text" if text is not None else "no data",
+            remedy="give --data or --text" if text is None else "give one of them",
+        )
+    if text is not None:
+        return read_text(text)
+    return given_data(module_of(topology, measured=options.open), data)
+
+
+def _announce(prepared: Prepared, progress: Progress) -> None:
+    counts = []
+    for name, (begin, stop) in (prepared.parts or {}).items():
+        if stop > begin:
+            counts.append(f"{name} {stop - begin} steps")
+    size = progress.best.size
+    about = f"{size} parameters, {METHODS[prepared.method]}"
+    click.echo(", ".join([about, *counts]))
+    if progress.step:
+        click.echo(f"going on after step {progress.step}")
+
+
+def _print_results(found: Mapping[str, Any], screen: Console) -> None:
+    parts = list(found["loss"])
+    made = Table("", *parts, box=None, pad_edge=False, header_style="italic")
+    made.add_row("loss", *(f"{v:.4g}" for v in found["loss"].values()))
+    if "bits_per_character" in found:
+        row = (f"{v:.3f}" for v in found["bits_per_character"].values())
+        made.add_row("bits per character", *row)
+    for kind, title in KINDS.items():
+        by_part = found.get(kind, {})
+        for output in dict.fromkeys(name for errors in by_part.values() for name in errors):
+            cells = [
+                f"{e['rms']:.4g} ({e['percent_of_range']:.2f} %)"
+                if (e := by_part.get(part, {}).get(output))
+                else ""
+                for part in parts
+            ]
+            made.add_row(f"rms error of {output}, {title}", *cells)
+    screen.print(made, highlight=False)
+
+
+@click.command("predict")
+@click.argument("folder", type=click.Path())
+@click.option("--data", multiple=True, required=True, metavar="[NAME=]FILE[:COLUMN]")
+@click.option("--start", type=int, default=0, help="First step to predict [the first possible].")
+@click.option("--free", is_flag=True, help="Run freely from there on, on its own predictions.")
+@click.option("--ahead", type=int, default=0, help="So many steps ahead of every step.")
+@click.option("-o", "--output", type=click.Path(), help="CSV to write; else standard output.")
+@reports_errors
+def predict_command(
+    folder: str, data: tuple[str, ...], start: int, free: bool, ahead: int, output: str | None
+) -> None:
+    """Predictions of the trained network in FOLDER, in the data's units, as CSV.
+
+    One step ahead from measured values where loops were opened for training; --free and --ahead
+    close them.
+
+    \b
+    Examples:
+      bptt predict runs/maglev --data maglev.csv -o predicted.csv
+      bptt predict runs/maglev --data maglev.csv --free --start 3401
+      bptt predict runs/maglev --data maglev.csv --ahead 10
+    """
+    model = load_model(folder)
+    if free and ahead:
+        raise UserError("stands beside --free", place="--ahead", remedy="give one of them")
+    record = _record(model, given_data(model.opened(), data))
+    first = max(start, record.before)
+    if not first < record.steps - max(ahead - 1, 0):
+        raise UserError(
+            f"is {start}, and the data have {record.steps} steps", place="--start", remedy="less"
+        )
+    names = ["step"]
+    if ahead:
+        origins = np.arange(first, record.steps - ahead + 1)
+        runs = multi_step(model.closed(), model.opened(), model.parameters, record, origins, ahead)
+        columns = [origins + ahead - 1]
+        found = {n: a[-1] for n, a in runs.items()}
+    else:
+        module = model.closed() if free else model.opened()
+        runs = predicted(
+            module, model.parameters, record, first, record.steps, driver=model.opened()
+        )
+        columns = [np.arange(first, record.steps)]
+        found = {n: a[:, 0] for n, a in runs.items()}
+    for name, values in found.items():
+        values = model.original(name, values)
+        for unit in range(values.shape[-1]):
+            names.append(name if values.shape[-1] == 1 else f"{name}_{unit + 1}")
+            columns.append(values[:, unit])
+    deliver(_csv(names, columns), output)
+
+
+def _record(model: Model, data: Mapping[str, Any]) -> Record:
+    """Data in the network's units; targets that are not known may be missing."""
+    module = model.opened()
+    signals = as_signals(module, data)
+    signals = {n: model.scales[n].scaled(a) if n in model.scales else a for n, a in signals.items()}
+    dtype = next(iter(model.parameters.values())).dtype
+    return Record(module, signals, dtype, judged=False)
+
+
+def _csv(names: list[str], columns: list[Any]) -> str:
+    stream = io.StringIO()
+    stream.write(",".join(names) + "\n")
+    for row in zip(*columns, strict=True):
+        stream.write(",".join([str(int(row[0])), *(f"{float(v):.10g}" for v in row[1:])]) + "\n")
+    return stream.getvalue()
+
+
+@click.command("sample")
+@click.argument("folder", type=click.Path())
+@click.option("--prompt", default="\n", help="Text to go on from.")
+@click.option("--length", type=click.IntRange(1, 1_000_000), default=500, show_default=True)
+@click.option("--temperature", type=click.FloatRange(0, 100), default=1.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-o", "--output", type=click.Path(), help="File to write; else standard output.")
+@reports_errors
+def sample_command(
+    folder: str, prompt: str, length: int, temperature: float, seed: int, output: str | None
+) -> None:
+    """Text that the model of characters in FOLDER writes.
+
+    \b
+    Example:
+      bptt sample runs/char --prompt "KING " --temperature 0.7
+    """
+    model = load_model(folder)
+    if model.vocabulary is None:
+        raise UserError("its network was not trained on text", file=folder, remedy="use --text")
+    text = sample(
+        model.closed("step"),
+        model.parameters,
+        model.vocabulary,
+        prompt,
+        length,
+        temperature=temperature,
+        seed=abs(seed),
+    )
+    deliver(prompt + text + "\n", output)

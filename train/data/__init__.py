@@ -1,0 +1,1 @@
+"""Data: files to records, records to the arguments of a generated module."""

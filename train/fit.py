@@ -1,0 +1,391 @@
+"""From a topology and data to a trained network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from derive.errors import UserError
+from derive.open_loop import MEASURED
+from train.data.feed import Feed, Segment, Sequences, Streams, Windows, split
+from train.data.record import Record, scaled
+from train.data.scale import Scale
+from train.data.text import Vocabulary
+from train.dynamics import outside, text_names
+from train.initial import initial_parameters
+from train.loop import Plan, Progress, Task, Watch, run
+from train.model import Model
+from train.modules import module_of
+from train.objective import Batch, BatchObjective
+from train.options import EXTRAS, Options, check, chosen, epochs_of, method_of
+from train.vector import Arrays, Layout, Vector
+
+PARTS = ("training", "validation", "test")
+# Held-back text is read in parts of about this length side by side, each from a zero state.
+TEXT_PART = 2000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a run needs: the task, where it starts, and how to judge what comes out.
+
+    `record` with `parts` (steps from and to) where the data are one record in time; `whole` where
+    they are sequences. `module` is what is trained: the opened one, if loops are opened.
+    """
+
+    model: Model
+    module: ModuleType
+    task: Task
+    start: Arrays
+    method: str
+    identity: Mapping[str, Any]
+    losses: Mapping[str, Callable[[Vector], float]]
+    record: Record | None = None
+    parts: Mapping[str, tuple[int, int]] | None = None
+
+    def trained(self, progress: Progress) -> Model:
+        """The model with the best parameters of a run."""
+        parameters = Layout.of(self.module).arrays(progress.best)
+        return replace(self.model, parameters={n: a.copy() for n, a in parameters.items()})
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model, with the run that made it."""
+
+    model: Model
+    progress: Progress
+    prepared: Prepared
+
+
+def fit(
+    topology: str,
+    data: Mapping[str, Any] | str,
+    options: Options | None = None,
+    *,
+    start: Model | None = None,
+    watch: Watch = lambda progress: None,
+) -> Fitted:
+    """Train a network: the text of its topology file, its data, options.
+
+    `data` holds arrays by signal: (T,) or (T, width) of one record, split by time; (T, B, width)
+    of sequences side by side, split by sequence, with what else INPUTS and TARGETS ask for; or it
+    is text, for a model of characters. A target goes by its output's name. `start` is a model
+    whose parameters and scales are taken over. `watch` is called after each report.
+
+    Raises UserError for data that do not fit the network, and options that do not fit either.
+    """
+    prepared = prepare(topology, data, options or Options(), start=start)
+    progress = run(prepared.task, prepared.task.start(prepared.start), watch=watch)
+    return Fitted(prepared.trained(progress), progress, prepared)
+
+
+def prepare(
+    topology: str,
+    data: Mapping[str, Any] | str,
+    options: Options,
+    *,
+    start: Model | None = None,
+) -> Prepared:
+    """Data and network brought together; see `fit`."""
+    plain = module_of(topology, measured=options.open)
+    method = chosen(options, plain)
+    check(method, options)
+    extras = [EXTRAS[method]] if method in EXTRAS else []
+    if options.chunk:
+        extras.append("carry")
+    module = module_of(topology, measured=options.open, extras=extras) if extras else plain
+    _check_losses(module)
+    vocabulary = None
+    if isinstance(data, str):
+        vocabulary = start.vocabulary if start and start.vocabulary else Vocabulary.of(data)
+        data = _of_text(module, data, vocabulary)
+        options = replace(options, normalise="none")
+    identity = {
+        "topology": topology,
+        "options": _plain(options.decides),
+        "data": fingerprint(data),
+        "start": fingerprint(start.parameters) if start else "",
+    }
+    known = dict(start.scales) if start else None
+    made = _Preparation(module, method, options, known, is_text=vocabulary is not None)
+    found = made.of_record(data) if _is_record(module, data) else made.of_sequences(data)
+    if start is not None:
+        begin = _taken_over(module, start, options)
+    else:
+        begin = initial_parameters(
+            module, options.initial_by_layer(), options.seed, np.dtype(options.dtype)
+        )
+    model = Model(
+        topology=topology,
+        parameters=begin,
+        measured=options.open,
+        scales=found.scales,
+        vocabulary=vocabulary,
+        facts={"options": _plain(asdict(options)), "method": method},
+    )
+    return Prepared(
+        model=model,
+        module=module,
+        task=found.task,
+        start=begin,
+        method=method,
+        identity=identity,
+        losses=found.losses,
+        record=found.record,
+        parts=found.parts,
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    task: Task
+    scales: Mapping[str, Scale]
+    losses: Mapping[str, Callable[[Vector], float]]
+    record: Record | None = None
+    parts: Mapping[str, tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True)
+class _Preparation:
+    """The module and options that data are prepared for."""
+
+    module: ModuleType
+    method: str
+    options: Options
+    known: Mapping[str, Scale] | None
+    is_text: bool
+
+    def of_record(self, data: Mapping[str, Any]) -> _Found:
+        """One record, split by time."""
+        options, module = self.options, self.module
+        signals = as_signals(module, data)
+        record = Record(module, signals, np.dtype(options.dtype))
+        left = record.steps - record.before
+        if left < 1 + sum(p > 0 for p in options.split):
+            raise UserError(
+                f"there are {record.steps} steps, {record.before} of them before the first that "
+                "can be predicted",
+                remedy="give more data",
+            )
+        parts = dict(zip(PARTS, split(record.steps, record.before, options.split), strict=False))
+        signals, scales = self._scaled(signals, parts["training"][1])
+        record = replace(record, signals=signals)
+        segments = {n: Segment(record, *part) for n, part in parts.items() if part[0] < part[1]}
+        if "training" not in segments:
+            raise UserError("no step is left to learn from", place="--split", remedy="give more")
+        losses = {name: self._loss_on(segment) for name, segment in segments.items()}
+        task = self._task(self._feed(segments["training"]), losses.get("validation"))
+        return _Found(task, scales, losses, record, parts)
+
+    def of_sequences(self, data: Mapping[str, Any]) -> _Found:
+        """Whole sequences side by side, split by sequence."""
+        options, module, dtype = self.options, self.module, np.dtype(self.options.dtype)
+        if options.chunk or options.window:
+            raise UserError(
+                "the data are whole sequences",
+                place="--chunk" if options.chunk else "--window",
+                remedy="give one record in time, arrays without the axis of sequences",
+            )
+        whole = Sequences(module, _as_batch(module, data, dtype), seed=options.seed)
+        count = whole.count
+        bounds = dict(zip(PARTS, split(count, 0, options.split), strict=False))
+        first = whole.part(*bounds["training"]).batch(0, 0, {})
+        if not bounds["training"][1]:
+            raise UserError("no sequence is left to learn from", place="--split")
+        signals = {**first.inputs, **first.targets}
+        _, scales = self._scaled(signals, len(next(iter(signals.values()))))
+        batch = _scaled_batch(whole.whole, scales, dtype)
+        whole = replace(whole, whole=batch)
+        losses = {}
+        for name, (start, stop) in bounds.items():
+            if start < stop:
+                losses[name] = BatchObjective(module, whole.part(start, stop).batch(0, 0, {})).loss
+        feed = replace(whole.part(*bounds["training"]), size=options.batch)
+        return _Found(self._task(feed, losses.get("validation")), scales, losses)
+
+    def _scaled(
+        self, signals: Mapping[str, Any], stop: int
+    ) -> tuple[dict[str, Any], Mapping[str, Scale]]:
+        if self.known is None:
+            return scaled(self.module, signals, self.options.normalise, stop)
+        found = {n: self.known[n].scaled(a) if n in self.known else a for n, a in signals.items()}
+        return found, self.known
+
+    def _feed(self, training: Segment) -> Feed:
+        options = self.options
+        if options.chunk:
+            return Streams(training, max(options.batch, 1), options.chunk)
+        if options.window:
+            stride = options.stride or options.window
+            made = Windows(training, options.window, stride, options.batch or 1, options.seed)
+            # Methods that see all data in each step get all windows at once.
+            return made if options.batch else replace(made, size=len(made.starts))
+        if options.batch:
+            raise UserError(
+                "there is one sequence",
+                place="--batch",
+                remedy="cut it with --window, or --chunk to carry states on",
+            )
+        return training
+
+    def _loss_on(self, segment: Segment) -> Callable[[Vector], float]:
+        """The loss on a part, from the states that the steps before it leave."""
+        module, record = self.module, segment.record
+        layout, length = Layout.of(module), segment.stop - segment.start
+        if self.is_text:
+            count = max(length // TEXT_PART, 1)
+            starts = segment.start + length // count * np.arange(count)
+            batch = record.batch(starts, length // count)
+            return BatchObjective(module, batch).loss
+        if record.is_told:
+            return lambda vector: BatchObjective(module, segment.whole).loss(vector)
+
+        def loss(vector: Vector) -> float:
+            before = outside(module, layout.arrays(vector), record, segment.start, length)
+            return BatchObjective(module, replace(segment.whole, initial=before)).loss(vector)
+
+        return loss
+
+    def _task(self, feed: Feed, validation: Callable[[Vector], float] | None) -> Task:
+        options = self.options
+        epochs = epochs_of(self.method, options)
+        method = method_of(self.method, options, epochs * len(feed))
+        # Decay belongs to the rule in AdamW; elsewhere it is a term of the loss.
+        decay = 0.0 if self.method == "adam" else options.decay
+        plan = Plan(epochs, options.every, options.patience, options.minutes, decay)
+        # The evidence takes the place of held-back data: Bayesian regularisation runs on.
+        chooses = validation if self.method != "bayes" else None
+        return Task(self.module, feed, method, plan, chooses)
+
+
+def fingerprint(arrays: Mapping[str, Any]) -> str:
+    """A digest of arrays by name: of data, so that a run is not gone on with on others."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype} {array.shape};".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back."""
+    return {n: list(v) if isinstance(v, tuple) else v for n, v in options.items()}
+
+
+def _check_losses(module: ModuleType) -> None:
+    if not module.LOSSES:
+        raise UserError("the network has no loss", place="loss", remedy="say what judges an output")
+
+
+def _is_record(module: ModuleType, data: Mapping[str, Any]) -> bool:
+    """Whether the data are one record in time: no array has an axis of sequences."""
+    timed = all(s[0] == "T" for s in (*module.INPUTS.values(), *module.TARGETS.values()))
+    return timed and all(
+        np.ndim(a) < 3 and not (np.ndim(a) == 2 and np.asarray(a).dtype.kind in "iub")
+        for a in data.values()
+    )
+
+
+def as_signals(module: ModuleType, data: Mapping[str, Any]) -> Arrays:
+    """Data of one record as a Record takes them. Raises UserError for what is not finite."""
+    return {name: _as_signal(module, name, array) for name, array in data.items()}
+
+
+def _as_signal(module: ModuleType, name: str, array: Any) -> Any:
+    """(T,), (T, width) or classes (T,) as (T, 1, width) or (T, 1); refuses what is not finite."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub" or array.ndim not in (1, 2) or not len(array):
+        raise UserError(
+            f"{name!r} has dtype {array.dtype} and shape {array.shape}",
+            remedy="give numbers, (steps,) or (steps, width)",
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        at = int(np.argwhere(~np.isfinite(array))[0][0])
+        raise UserError(
+            f"{name!r} is not finite at step {at}", remedy="fill in or leave out what is missing"
+        )
+    wide = module.INPUTS.get(name, (1,))[-1] != 1 and name not in module.MASKS
+    if array.dtype.kind in "iu" and array.ndim == 1 and (wide or name in module.CLASSES):
+        return array.astype(np.int64)[:, None]
+    return array.astype(float).reshape(len(array), 1, -1)
+
+
+def _as_batch(module: ModuleType, data: Mapping[str, Any], dtype: Any) -> Batch:
+    """Arrays of whole sequences by name, told apart."""
+    groups: dict[str, Arrays] = {"inputs": {}, "targets": {}, "initial": {}, "weights": {}}
+    for name, array in data.items():
+        array = np.asarray(array)
+        if array.dtype.kind == "f":
+            if not np.isfinite(array).all():
+                raise UserError(f"{name!r} is not finite everywhere", remedy="fill in the rest")
+            array = array.astype(dtype)
+        if name.startswith("initial_"):
+            groups["initial"][name.removeprefix("initial_")] = array
+        elif name.startswith("weight_"):
+            groups["weights"][name.removeprefix("weight_")] = array
+        elif name in module.INPUTS:
+            groups["inputs"][name] = array
+        elif name in module.TARGETS:
+            groups["targets"][name] = array
+        else:
+            raise UserError(f"the network has neither input nor target {name!r}", remedy="rename")
+    for name in module.INPUTS:
+        source = name.removeprefix(MEASURED)
+        if name not in groups["inputs"] and source in data:
+            groups["inputs"][name] = np.asarray(data[source]).astype(dtype)
+    for kind, shapes in (("inputs", module.INPUTS), ("targets", module.TARGETS)):
+        missing = [n for n in shapes if n not in groups[kind]]
+        if missing:
+            raise UserError(
+                f"there is no data for {missing[0]!r}",
+                remedy=f"the network needs {', '.join((*module.INPUTS, *module.TARGETS))}",
+            )
+    batch = Batch(**groups)
+    try:
+        module.loss(module.initial_parameters(dtype=dtype), *vars(batch).values())
+    except ValueError as error:
+        raise UserError(str(error), remedy="give arrays of that shape") from None
+    return batch
+
+
+def _scaled_batch(batch: Batch, scales: Mapping[str, Scale], dtype: Any) -> Batch:
+    def of(arrays: Arrays) -> Arrays:
+        return {
+            n: scales[n.removeprefix(MEASURED)].scaled(a).astype(dtype)
+            if n.removeprefix(MEASURED) in scales
+            else a
+            for n, a in arrays.items()
+        }
+
+    return Batch(of(batch.inputs), of(batch.targets), of(batch.initial), batch.weights)
+
+
+def _of_text(module: ModuleType, text: str, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Text as data: each character is to be followed by the next."""
+    source, target = text_names(module)
+    width = min(module.INPUTS[source][-1], module.TARGETS[target][-1])
+    if len(vocabulary) > width:
+        raise UserError(
+            f"the text has {len(vocabulary)} different characters, the network {width} classes",
+            remedy=f"make {source!r} and {target!r} {len(vocabulary)} wide",
+        )
+    codes = vocabulary.encode(text)
+    if len(codes) < 2:
+        raise UserError("the text has less than two characters", remedy="give more")
+    return {source: codes[:-1], target: codes[1:]}
+
+
+def _taken_over(module: ModuleType, start: Model, options: Options) -> Arrays:
+    shapes = {n: tuple(s) for n, s in module.PARAMETERS.items()}
+    if {n: a.shape for n, a in start.parameters.items()} != shapes:
+        raise UserError(
+            "its network has other parameters", place="--from", remedy="name a run of the same"
+        )
+    return {n: a.astype(options.dtype) for n, a in start.parameters.items()}

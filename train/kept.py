@@ -1,0 +1,158 @@
+"""A run in a folder: checkpoints, Ctrl-C, going on, and what is left at the end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from derive.errors import UserError
+from train.checkpoint import TEMPORARY, load, save, write_whole
+from train.fit import Fitted, Prepared
+from train.loop import Progress, Watch, run
+from train.model import ABOUT, PARAMETERS
+
+CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """The folder of a run. Checkpoints are written at most every `seconds`, and at the end."""
+
+    folder: Path
+    prepared: Prepared
+    seconds: float = 2.0
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / CHECKPOINT
+
+    def begin(self, *, resume: bool, overwrite: bool) -> Progress:
+        """Where to start: anew, or at the checkpoint. Raises UserError rather than lose a run."""
+        fresh = self.prepared.task.start(self.prepared.start)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for left in self.folder.glob(f"{TEMPORARY}*"):
+                left.unlink()  # of a run that was killed while it wrote
+        except OSError as error:
+            raise UserError(
+                f"cannot be made ({error.strerror})", file=str(self.folder), remedy="name another"
+            ) from None
+        if overwrite or (resume and not self.checkpoint.exists()):
+            # A run that is killed before its first checkpoint starts anew.
+            save(self.checkpoint, fresh, self.prepared.identity)
+            return fresh
+        if not resume:
+            for name in (CHECKPOINT, ABOUT, PARAMETERS):
+                if (self.folder / name).exists():
+                    raise UserError(
+                        "holds a run already",
+                        file=str(self.folder),
+                        remedy="--resume goes on with it, --overwrite starts anew, -o names "
+                        "another folder",
+                    )
+            save(self.checkpoint, fresh, self.prepared.identity)
+            return fresh
+        progress, identity = load(self.checkpoint)
+        self._check(identity)
+        # How long a run goes on may have been changed; whether it is at its end is found again.
+        return replace(progress, stopped=progress.state.done)
+
+    def _check(self, identity: Mapping[str, Any]) -> None:
+        """Refuse to go on with another network, other data or other options."""
+        own = self.prepared.identity
+        for name, what in (("topology", "the topology"), ("data", "the data"), ("start", "--from")):
+            if identity.get(name) != own[name]:
+                raise UserError(
+                    f"{what} is not what this run began with",
+                    file=str(self.checkpoint),
+                    remedy="name another folder with -o, or start anew with --overwrite",
+                )
+        before = identity.get("options")
+        for name, value in own["options"].items():
+            if not isinstance(before, dict) or before.get(name) != value:
+                old = before.get(name) if isinstance(before, dict) else None
+                raise UserError(
+                    f"the run began with {old!r}, now it is {value!r}",
+                    file=str(self.checkpoint),
+                    place="--" + name.replace("_", "-"),
+                    remedy="give what it began with, or start anew with --overwrite",
+                )
+
+    def run(self, progress: Progress, watch: Watch, tick: Watch) -> Progress:
+        """Run to the end, or to Ctrl-C; what was reached is in the checkpoint either way."""
+        latest, saved = progress, time.monotonic()
+
+        def keep(new: Progress) -> None:
+            nonlocal latest, saved
+            latest = new
+            if time.monotonic() - saved >= self.seconds:
+                save(self.checkpoint, new, self.prepared.identity)
+                saved = time.monotonic()
+
+        def reported(new: Progress) -> None:
+            keep(new)
+            watch(new)
+
+        def stepped(new: Progress) -> None:
+            keep(new)
+            tick(new)
+
+        with _interruptible():
+            try:
+                latest = run(self.prepared.task, progress, watch=reported, tick=stepped)
+            except KeyboardInterrupt:
+                latest = replace(latest, stopped=INTERRUPTED)
+        save(self.checkpoint, latest, self.prepared.identity)
+        return latest
+
+    def finish(self, progress: Progress, results: Mapping[str, Any]) -> Fitted:
+        """Write the model and the history; results go into run.json."""
+        model = self.prepared.trained(progress)
+        facts = {
+            **model.facts,
+            "stopped": progress.stopped,
+            "steps": progress.step,
+            "epochs": progress.epoch,
+            "kept_step": progress.best_step,
+            "results": dict(results),
+        }
+        model = replace(model, facts=facts)
+        write_whole(self.folder / HISTORY, table(progress.history).encode())
+        model.save(self.folder)
+        return Fitted(model, progress, self.prepared)
+
+
+def table(history: Sequence[Mapping[str, float]]) -> str:
+    """Rows of numbers by name as CSV."""
+    names = list(dict.fromkeys(name for row in history for name in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return stream.getvalue()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A polite end asked for by SIGTERM is one by Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)

@@ -1,0 +1,1 @@
+"""Ways to minimise a loss: each a pure step from one state to the next."""
