@@ -233,7 +233,7 @@ def _description(system: System) -> str:
         f"{q.name} {plain_shape(q, system)}" for q in system.of_kind("input", "mask")
     )
     outputs = ", ".join(f"{n} {plain_shape(system.quantities[n], system)}" for n in system.outputs)
-    return f"Inputs {inputs}; outputs {outputs}."
+    return f"{f'Inputs {inputs}' if inputs else 'No inputs'}; outputs {outputs}."
 
 
 def _biases(system: System) -> set[str]:

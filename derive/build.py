@@ -142,8 +142,9 @@ def _check_judged(network: Network, quantities: dict[str, Quantity]) -> None:
 
 
 def _check_reached(system: System) -> None:
-    """Refuse an output that no input reaches."""
-    reached = dependent(system, (q.name for q in system.of_kind("input")))
+    """Refuse an output that no input reaches, or without inputs no value before the first step."""
+    given = [q.name for q in system.of_kind("input")] or list(system.reach)
+    reached = dependent(system, given)
     for output in system.outputs:
         if output not in reached:
             judged = output in {o.output for o in system.losses}

@@ -142,8 +142,13 @@ def check_steps(reference: Reference, counts: Mapping[str, int]) -> None:
 def _batched(
     statements: Sequence[Statement], inputs: set[str], also: Mapping[str, str]
 ) -> frozenset[str]:
-    """What differs between the sequences of a batch: all that an input reaches."""
+    """What differs between the sequences of a batch: all that an input reaches.
+
+    Without inputs it is what the values before the first step reach.
+    """
     found = inputs | {signal for signal, given in also.items() if given in inputs}
+    if not inputs:
+        found |= remembered(statements)
     grown = True
     while grown:
         grown = False
@@ -153,6 +158,16 @@ def _batched(
                 found.add(name)
                 grown = True
     return frozenset(found)
+
+
+def remembered(statements: Iterable[Statement]) -> set[str]:
+    """The signals that are read at other steps: they have values before the first."""
+    return {
+        reference.name
+        for statement in statements
+        for reference in references(statement.expression)
+        if any(s.is_step and s.name and s.offset for s in reference.subscripts or ())
+    }
 
 
 class _Unions:

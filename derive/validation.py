@@ -31,10 +31,6 @@ def check_network(network: Network, *, judged: bool = True) -> None:
     """Refuse what is no network; where it is not to be judged, it needs no loss."""
     _check_types(network)
     check_module_name(network.name)
-    if not network.inputs:
-        raise UserError(
-            "the network has no input", place="inputs", remedy="name one with its width: x = 3"
-        )
     if len(network.inputs) > MAX_LAYERS:
         raise UserError(f"{len(network.inputs)} inputs", remedy=f"use at most {MAX_LAYERS}")
     for name in network.inputs:

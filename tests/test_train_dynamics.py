@@ -28,6 +28,21 @@ from = { hidden = [1], slow = [1, 2] }
 [layers.y]""",
 ).replace("from = { hidden = [0] }", "from = { hidden = [0], slow = [0] }")
 
+# A network without inputs: it goes on from its own past.
+AUTONOMOUS = """
+name = "nar"
+[layers.hidden]
+size = 3
+activation = "tanh"
+from = { y = [1, 2, 3] }
+[layers.y]
+size = 1
+activation = "linear"
+from = { hidden = [0], y = [1] }
+[loss]
+y = "mse"
+"""
+
 
 def by_hand(opened: Any, parameters: Any, start: int, stop: int, signals: Any = SIGNALS) -> Any:
     """A free run by the opened module alone: each prediction is written where it is read next."""
@@ -45,7 +60,7 @@ def _args(record: Record, t: int) -> tuple[Any, Any]:
     return batch.inputs, batch.initial
 
 
-@pytest.mark.parametrize("topology", [NARX, WITH_STATE])
+@pytest.mark.parametrize("topology", [NARX, WITH_STATE, AUTONOMOUS])
 def test_the_closed_loop_is_the_open_one_fed_by_itself(topology: str) -> None:
     opened, closed = module_of(topology, measured=["y"]), module_of(topology)
     parameters = closed.initial_parameters(3)
@@ -54,7 +69,7 @@ def test_the_closed_loop_is_the_open_one_fed_by_itself(topology: str) -> None:
     assert relative(found, by_hand(opened, parameters, 40, 60)) < 1e-12
 
 
-@pytest.mark.parametrize("topology", [NARX, WITH_STATE])
+@pytest.mark.parametrize("topology", [NARX, WITH_STATE, AUTONOMOUS])
 def test_several_steps_ahead_are_short_free_runs(topology: str) -> None:
     opened, closed = module_of(topology, measured=["y"]), module_of(topology)
     parameters = closed.initial_parameters(3)

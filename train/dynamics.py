@@ -15,6 +15,7 @@ import numpy as np
 from derive.errors import UserError
 from train.data.record import Record
 from train.data.text import Vocabulary
+from train.objective import steps_argument
 from train.vector import Arrays
 
 WARM_UP = 200
@@ -43,7 +44,8 @@ def outside(
     if not missing or first == start:
         return found
     batch = driven.batch([first], start - first)
-    signals = driven.module.forward(parameters, batch.inputs, batch.initial)
+    told = steps_argument(driven.module, start - first)
+    signals = driven.module.forward(parameters, batch.inputs, batch.initial, **told)
     for name in missing:
         if name not in signals:
             continue
@@ -72,7 +74,8 @@ def predicted(
     own = record.of(module)
     batch = own.batch([start], stop - start)
     initial = outside(module, parameters, own, start, stop - start, driver=driver)
-    signals = module.forward(parameters, batch.inputs, initial)
+    told = steps_argument(module, stop - start)
+    signals = module.forward(parameters, batch.inputs, initial, **told)
     return {name: signals[name] for name in module.OUTPUTS}
 
 
@@ -100,7 +103,8 @@ def multi_step(
         driven = record.of(opened)
         first, last = driven.before, int(origins.max())
         until = driven.batch([first], max(last - first, 1))
-        signals = opened.forward(parameters, until.inputs, until.initial)
+        told = steps_argument(opened, max(last - first, 1))
+        signals = opened.forward(parameters, until.inputs, until.initial, **told)
         for name in missing:
             shape = closed.INITIAL[name]
             if name in signals:
@@ -108,7 +112,8 @@ def multi_step(
                 values = signals[name][np.clip(rows, 0, None), 0]
                 values[rows < 0] = 0
                 initial[name] = values
-    signals = closed.forward(parameters, batch.inputs, initial)
+    told = steps_argument(closed, horizon)
+    signals = closed.forward(parameters, batch.inputs, initial, **told)
     return {name: signals[name] for name in closed.OUTPUTS}
 
 

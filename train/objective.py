@@ -173,16 +173,19 @@ class BatchObjective:
         return array[-1] if self.module.LOSSES[output]["steps"] == "last" else array
 
     @cached_property
-    def _steps(self) -> dict[str, int]:
-        """The number of steps, which the targets say where no input does."""
-        told = {size for shape in self.module.INPUTS.values() for size in shape}
-        return {} if "T" in told else {"steps": len(next(iter(self.batch.targets.values())))}
+    def _length(self) -> int:
+        """The number of steps, where a target with steps says it."""
+        told = [n for n, shape in self.module.TARGETS.items() if shape[0] == "T"]
+        return len(self.batch.targets[told[0]]) if told else 0
 
     def errors(self, vector: Vector) -> Vector:
         """The weighted errors at a point: their squares add up to the loss divided by scale."""
         batch = self.batch
         signals = self.module.forward(
-            self.layout.arrays(vector), batch.inputs, batch.initial, **self._steps
+            self.layout.arrays(vector),
+            batch.inputs,
+            batch.initial,
+            **steps_argument(self.module, self._length),
         )
         found = []
         for output, (kept, roots) in self._kept.items():
@@ -194,7 +197,10 @@ class BatchObjective:
         """The weighted errors and their derivatives, by the module's `jacobian`."""
         batch = self.batch
         by_output = self.module.jacobian(
-            self.layout.arrays(vector), batch.inputs, batch.initial, **self._steps
+            self.layout.arrays(vector),
+            batch.inputs,
+            batch.initial,
+            **steps_argument(self.module, self._length),
         )
         rows = []
         for output, (kept, roots) in self._kept.items():
@@ -205,3 +211,9 @@ class BatchObjective:
             ]
             rows.append(roots[:, None] * np.concatenate(columns, axis=1))
         return self.errors(vector), np.concatenate(rows)
+
+
+def steps_argument(module: ModuleType, steps: int) -> dict[str, int]:
+    """What `forward` and `jacobian` are told of the number of steps, where no input says it."""
+    told = {size for shape in module.INPUTS.values() for size in shape}
+    return {} if "T" in told else {"steps": steps}

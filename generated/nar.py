@@ -1,0 +1,734 @@
+"""nar: a recurrent network with 18 parameters.
+
+No inputs; outputs y (T, B, 1).
+
+Arrays are laid out (time, batch, width); T, B are the numbers of steps and of sequences.
+Parameters, inputs, targets and gradients are dicts of arrays by name, all of one dtype:
+float32, float64, or complex128 (for derivatives by complex step).
+
+Equations; d_x stands for the derivative of the loss by x, and a term with a condition in
+brackets is zero where the condition does not hold. y_by_W is the derivative of y by W, y_per_x
+that of y[s] by x[t].
+t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_hidden = 3, N_y = 1.
+
+ (1)  n_hidden[t,b,i] = sum_j W_hidden_y_1[i,j]*y[t-1,b,j] + sum_j W_hidden_y_2[i,j]*y[t-2,b,j]
+          + sum_j W_hidden_y_3[i,j]*y[t-3,b,j] + b_hidden[i]
+ (2)  hidden[t,b,i] = tanh(n_hidden[t,b,i])
+ (3)  y[t,b,i] = sum_j W_y_hidden[i,j]*hidden[t,b,j] + sum_j W_y_y_1[i,j]*y[t-1,b,j]
+          + sum_j W_y_y_2[i,j]*y[t-2,b,j] + b_y[i]
+ (4)  loss = sum_t,b,i (y[t,b,i] - target_y[t,b,i])^2/(B*N_y*T)
+ (5)  d_y[t,b,i] = 2*(y[t,b,i] - target_y[t,b,i])/(B*N_y*T)
+          + sum_j W_y_y_1[j,i]*d_y[t+1,b,j] [t <= T-2]
+          + sum_j W_y_y_2[j,i]*d_y[t+2,b,j] [t <= T-3]
+          + sum_j W_hidden_y_1[j,i]*d_n_hidden[t+1,b,j] [t <= T-2]
+          + sum_j W_hidden_y_2[j,i]*d_n_hidden[t+2,b,j] [t <= T-3]
+          + sum_j W_hidden_y_3[j,i]*d_n_hidden[t+3,b,j] [t <= T-4]
+ (6)  d_hidden[t,b,i] = sum_j W_y_hidden[j,i]*d_y[t,b,j]
+ (7)  d_n_hidden[t,b,i] = d_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+ (8)  d_W_hidden_y_1[i,j] = sum_t,b d_n_hidden[t,b,i]*y[t-1,b,j]
+ (9)  d_W_hidden_y_2[i,j] = sum_t,b d_n_hidden[t,b,i]*y[t-2,b,j]
+(10)  d_W_hidden_y_3[i,j] = sum_t,b d_n_hidden[t,b,i]*y[t-3,b,j]
+(11)  d_b_hidden[i] = sum_t,b d_n_hidden[t,b,i]
+(12)  d_W_y_hidden[i,j] = sum_t,b d_y[t,b,i]*hidden[t,b,j]
+(13)  d_W_y_y_1[i,j] = sum_t,b d_y[t,b,i]*y[t-1,b,j]
+(14)  d_W_y_y_2[i,j] = sum_t,b d_y[t,b,i]*y[t-2,b,j]
+(15)  d_b_y[i] = sum_t,b d_y[t,b,i]
+(16)  d_initial_y[k,b,i] = sum_j W_y_y_1[j,i]*d_y[k-2,b,j] [k >= 2]
+          + sum_j W_y_y_2[j,i]*d_y[k-1,b,j] [k <= T, k >= 1]
+          + sum_j W_hidden_y_1[j,i]*d_n_hidden[k-2,b,j] [k >= 2]
+          + sum_j W_hidden_y_2[j,i]*d_n_hidden[k-1,b,j] [k <= T, k >= 1]
+          + sum_j W_hidden_y_3[j,i]*d_n_hidden[k,b,j] [k <= T-1]
+(17)  n_hidden_by_W_hidden_y_1[t,b,i,j,k] = y[t-1,b,k] [j = i]
+          + sum_l W_hidden_y_1[i,l]*y_by_W_hidden_y_1[t-1,b,l,j,k]
+          + sum_l W_hidden_y_2[i,l]*y_by_W_hidden_y_1[t-2,b,l,j,k]
+          + sum_l W_hidden_y_3[i,l]*y_by_W_hidden_y_1[t-3,b,l,j,k]
+(18)  hidden_by_W_hidden_y_1[t,b,i,j,k] = n_hidden_by_W_hidden_y_1[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+(19)  y_by_W_hidden_y_1[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_hidden_y_1[t,b,l,j,k]
+          + sum_l W_y_y_1[i,l]*y_by_W_hidden_y_1[t-1,b,l,j,k]
+          + sum_l W_y_y_2[i,l]*y_by_W_hidden_y_1[t-2,b,l,j,k]
+(20)  n_hidden_by_W_hidden_y_2[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_hidden_y_2[t-1,b,l,j,k]
+          + y[t-2,b,k] [j = i] + sum_l W_hidden_y_2[i,l]*y_by_W_hidden_y_2[t-2,b,l,j,k]
+          + sum_l W_hidden_y_3[i,l]*y_by_W_hidden_y_2[t-3,b,l,j,k]
+(21)  hidden_by_W_hidden_y_2[t,b,i,j,k] = n_hidden_by_W_hidden_y_2[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+(22)  y_by_W_hidden_y_2[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_hidden_y_2[t,b,l,j,k]
+          + sum_l W_y_y_1[i,l]*y_by_W_hidden_y_2[t-1,b,l,j,k]
+          + sum_l W_y_y_2[i,l]*y_by_W_hidden_y_2[t-2,b,l,j,k]
+(23)  n_hidden_by_W_hidden_y_3[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_hidden_y_3[t-1,b,l,j,k]
+          + sum_l W_hidden_y_2[i,l]*y_by_W_hidden_y_3[t-2,b,l,j,k] + y[t-3,b,k] [j = i]
+          + sum_l W_hidden_y_3[i,l]*y_by_W_hidden_y_3[t-3,b,l,j,k]
+(24)  hidden_by_W_hidden_y_3[t,b,i,j,k] = n_hidden_by_W_hidden_y_3[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+(25)  y_by_W_hidden_y_3[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_hidden_y_3[t,b,l,j,k]
+          + sum_l W_y_y_1[i,l]*y_by_W_hidden_y_3[t-1,b,l,j,k]
+          + sum_l W_y_y_2[i,l]*y_by_W_hidden_y_3[t-2,b,l,j,k]
+(26)  n_hidden_by_b_hidden[t,b,i,j] = sum_k W_hidden_y_1[i,k]*y_by_b_hidden[t-1,b,k,j]
+          + sum_k W_hidden_y_2[i,k]*y_by_b_hidden[t-2,b,k,j]
+          + sum_k W_hidden_y_3[i,k]*y_by_b_hidden[t-3,b,k,j] + 1 [j = i]
+(27)  hidden_by_b_hidden[t,b,i,j] = n_hidden_by_b_hidden[t,b,i,j]*(1 - hidden[t,b,i]^2)
+(28)  y_by_b_hidden[t,b,i,j] = sum_k W_y_hidden[i,k]*hidden_by_b_hidden[t,b,k,j]
+          + sum_k W_y_y_1[i,k]*y_by_b_hidden[t-1,b,k,j]
+          + sum_k W_y_y_2[i,k]*y_by_b_hidden[t-2,b,k,j]
+(29)  n_hidden_by_W_y_hidden[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_y_hidden[t-1,b,l,j,k]
+          + sum_l W_hidden_y_2[i,l]*y_by_W_y_hidden[t-2,b,l,j,k]
+          + sum_l W_hidden_y_3[i,l]*y_by_W_y_hidden[t-3,b,l,j,k]
+(30)  hidden_by_W_y_hidden[t,b,i,j,k] = n_hidden_by_W_y_hidden[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+(31)  y_by_W_y_hidden[t,b,i,j,k] = hidden[t,b,k] [j = i]
+          + sum_l W_y_hidden[i,l]*hidden_by_W_y_hidden[t,b,l,j,k]
+          + sum_l W_y_y_1[i,l]*y_by_W_y_hidden[t-1,b,l,j,k]
+          + sum_l W_y_y_2[i,l]*y_by_W_y_hidden[t-2,b,l,j,k]
+(32)  n_hidden_by_W_y_y_1[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_y_y_1[t-1,b,l,j,k]
+          + sum_l W_hidden_y_2[i,l]*y_by_W_y_y_1[t-2,b,l,j,k]
+          + sum_l W_hidden_y_3[i,l]*y_by_W_y_y_1[t-3,b,l,j,k]
+(33)  hidden_by_W_y_y_1[t,b,i,j,k] = n_hidden_by_W_y_y_1[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+(34)  y_by_W_y_y_1[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_y_y_1[t,b,l,j,k]
+          + y[t-1,b,k] [j = i] + sum_l W_y_y_1[i,l]*y_by_W_y_y_1[t-1,b,l,j,k]
+          + sum_l W_y_y_2[i,l]*y_by_W_y_y_1[t-2,b,l,j,k]
+(35)  n_hidden_by_W_y_y_2[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_y_y_2[t-1,b,l,j,k]
+          + sum_l W_hidden_y_2[i,l]*y_by_W_y_y_2[t-2,b,l,j,k]
+          + sum_l W_hidden_y_3[i,l]*y_by_W_y_y_2[t-3,b,l,j,k]
+(36)  hidden_by_W_y_y_2[t,b,i,j,k] = n_hidden_by_W_y_y_2[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
+(37)  y_by_W_y_y_2[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_y_y_2[t,b,l,j,k]
+          + sum_l W_y_y_1[i,l]*y_by_W_y_y_2[t-1,b,l,j,k] + y[t-2,b,k] [j = i]
+          + sum_l W_y_y_2[i,l]*y_by_W_y_y_2[t-2,b,l,j,k]
+(38)  n_hidden_by_b_y[t,b,i,j] = sum_k W_hidden_y_1[i,k]*y_by_b_y[t-1,b,k,j]
+          + sum_k W_hidden_y_2[i,k]*y_by_b_y[t-2,b,k,j]
+          + sum_k W_hidden_y_3[i,k]*y_by_b_y[t-3,b,k,j]
+(39)  hidden_by_b_y[t,b,i,j] = n_hidden_by_b_y[t,b,i,j]*(1 - hidden[t,b,i]^2)
+(40)  y_by_b_y[t,b,i,j] = sum_k W_y_hidden[i,k]*hidden_by_b_y[t,b,k,j]
+          + sum_k W_y_y_1[i,k]*y_by_b_y[t-1,b,k,j] + sum_k W_y_y_2[i,k]*y_by_b_y[t-2,b,k,j]
+          + 1 [j = i]
+(41)  y_per_y[t,s,b,i,j] = 1 [s = t, j = i] + sum_k W_y_y_1[k,j]*y_per_y[t+1,s,b,i,k] [t <= T-2]
+          + sum_k W_y_y_2[k,j]*y_per_y[t+2,s,b,i,k] [t <= T-3]
+          + sum_k W_hidden_y_1[k,j]*y_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
+          + sum_k W_hidden_y_2[k,j]*y_per_n_hidden[t+2,s,b,i,k] [t <= T-3]
+          + sum_k W_hidden_y_3[k,j]*y_per_n_hidden[t+3,s,b,i,k] [t <= T-4]
+(42)  y_per_hidden[t,s,b,i,j] = sum_k W_y_hidden[k,j]*y_per_y[t,s,b,i,k]
+(43)  y_per_n_hidden[t,s,b,i,j] = y_per_hidden[t,s,b,i,j]*(1 - hidden[t,b,j]^2)
+(44)  y_per_W_hidden_y_1[t,b,i,j,k] = sum_s y[s-1,b,k]*y_per_n_hidden[s,t,b,i,j]
+(45)  y_per_W_hidden_y_2[t,b,i,j,k] = sum_s y[s-2,b,k]*y_per_n_hidden[s,t,b,i,j]
+(46)  y_per_W_hidden_y_3[t,b,i,j,k] = sum_s y[s-3,b,k]*y_per_n_hidden[s,t,b,i,j]
+(47)  y_per_b_hidden[t,b,i,j] = sum_s y_per_n_hidden[s,t,b,i,j]
+(48)  y_per_W_y_hidden[t,b,i,j,k] = sum_s hidden[s,b,k]*y_per_y[s,t,b,i,j]
+(49)  y_per_W_y_y_1[t,b,i,j,k] = sum_s y[s-1,b,k]*y_per_y[s,t,b,i,j]
+(50)  y_per_W_y_y_2[t,b,i,j,k] = sum_s y[s-2,b,k]*y_per_y[s,t,b,i,j]
+(51)  y_per_b_y[t,b,i,j] = sum_s y_per_y[s,t,b,i,j]
+
+Generated by bptt from a topology file. This module needs NumPy and nothing else.
+"""
+
+import numpy as np
+
+# Parameters, with their shapes.
+PARAMETERS = {
+    "W_hidden_y_1": (3, 1),
+    "W_hidden_y_2": (3, 1),
+    "W_hidden_y_3": (3, 1),
+    "b_hidden": (3,),
+    "W_y_hidden": (1, 3),
+    "W_y_y_1": (1, 1),
+    "W_y_y_2": (1, 1),
+    "b_y": (1,),
+}
+
+# Inputs, outputs, targets of the losses, and weights of the steps of weighted losses: names with
+# shapes in which T (and other lengths), B and widths stand. Where classes are told apart, class
+# numbers without the last axis will do as targets. Masks may be truth values, and those of one
+# number a step may be given as lengths, one whole number for each sequence.
+LENGTHS = ("T",)
+INPUTS = {
+}
+OUTPUTS = {
+    "y": ("T", "B", 1),
+}
+TARGETS = {
+    "y": ("T", "B", 1),
+}
+MASKS = ()
+CLASSES = ()
+WEIGHTED = {}
+
+# The losses: of which output, of which kind, with which weight; which steps they judge, and the
+# mask that says so, if any.
+LOSSES = {
+    "y": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+}
+
+# Values outside the given steps, with their shapes: those before the first step in
+# chronological order, or those after the last for what runs backward in time. Zero unless given.
+# AFTER lists those after the last step, with the signal that they belong to.
+INITIAL = {
+    "y": (3, "B", 1),
+}
+AFTER = {}
+
+# Layers, with the parameters that stand together in each of their net inputs.
+LAYERS = {
+    "hidden": (
+        ("W_hidden_y_1", "W_hidden_y_2", "W_hidden_y_3", "b_hidden"),
+    ),
+    "y": (
+        ("W_y_hidden", "W_y_y_1", "W_y_y_2", "b_y"),
+    ),
+}
+
+
+def initial_parameters(seed=0, dtype=np.float64):
+    """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
+    if np.dtype(dtype).name not in _DTYPES:
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name, shape in PARAMETERS.items():
+        bound = 0.0 if name in _BIASES else 1.0 / np.sqrt(max(shape[-1:], default=1))
+        found[name] = rng.uniform(-bound, bound, shape).astype(dtype)
+    return found
+
+
+def forward(parameters, inputs, initial=None, steps=None):
+    """The signals of the network.
+
+    parameters, inputs, initial: arrays as PARAMETERS, INPUTS and, any of them, INITIAL say.
+    Returns the arrays of all named signals: outputs, layers, and what is within their cells.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=steps)
+    _forward(arrays, T, B, dtype)
+    return {
+        "hidden": arrays["hidden"],
+        "y": arrays["y"][3 : 3 + T],
+    }
+
+
+def loss(parameters, inputs, targets, initial=None, weights=None):
+    """The loss, a number:
+
+    mean over steps, sequences and units of (y - target_y)^2.
+    """
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    return arrays["loss"]
+
+
+def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+    """The loss, and its gradients as a dict of arrays by name.
+
+    The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
+    of the inputs; with "initial" those of the values in INITIAL, under "initial_" + name.
+    """
+    unknown = set(wrt) - {"parameters", "inputs", "initial"}
+    if isinstance(wrt, str) or unknown:
+        raise ValueError(f"wrt is {wrt!r}; it lists some of 'parameters', 'inputs', 'initial'")
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
+    _forward(arrays, T, B, dtype)
+    _loss(arrays, T, B, dtype)
+    _backward(arrays, T, B, dtype)
+    gradients = {}
+    if "parameters" in wrt:
+        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+    if "inputs" in wrt:
+        _input_gradients(arrays, T, B, dtype)
+        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+    if "initial" in wrt:
+        _initial_gradients(arrays, T, B, dtype)
+        gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
+    return arrays["loss"], gradients
+
+
+def jacobian(parameters, inputs, initial=None, mode=None, steps=None):
+    """The derivative of every output at every step by every parameter.
+
+    Returns {output: {parameter: array}}, each array with the output's axes, then the parameter's.
+    By forward sensitivities (mode "forward") or by the adjoints of every output ("backward");
+    without a mode by the cheaper one. Their costs, as numbers of products:
+
+    forward:  16*B*N_hidden**2*N_y**2*T + 8*B*N_hidden**2*N_y*T + B*N_hidden**2*T +
+        16*B*N_hidden*N_y**3*T + 8*B*N_hidden*N_y**2*T + 5*B*N_hidden*N_y*T + B*N_hidden*T +
+        4*B*N_y**4*T + 2*B*N_y**3*T + 2*B*N_y**2*T + B*N_y*T
+    backward: 8*B*N_hidden*N_y**2*T**2 + 2*B*N_hidden*N_y*T**2 + 4*B*N_y**3*T**2 +
+        B*N_y**2*T**2 + B*N_y*T
+    """
+    if mode not in (None, "forward", "backward"):
+        raise ValueError(f"mode is {mode!r}; 'forward', 'backward' or None are possible")
+    arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=steps)
+    _forward(arrays, T, B, dtype)
+    if mode is None:
+        costs = (324*B*T, 35*B*T**2 + B*T)
+        mode = "forward" if costs[0] <= costs[1] else "backward"
+    if mode == "forward":
+        _sensitivities(arrays, T, B, dtype)
+    else:
+        _output_adjoints(arrays, T, B, dtype)
+    between = "_by_" if mode == "forward" else "_per_"
+    sizes = {"T": T, "B": B}
+    before = {"y_by_W_hidden_y_1": 3, "y_by_W_hidden_y_2": 3, "y_by_W_hidden_y_3": 3, "y_by_b_hidden": 3, "y_by_W_y_hidden": 3, "y_by_W_y_y_1": 3, "y_by_W_y_y_2": 3, "y_by_b_y": 3}
+    found = {}
+    for output, axes in OUTPUTS.items():
+        found[output] = {}
+        for name, shape in PARAMETERS.items():
+            key, size = output + between + name, tuple(sizes.get(n, n) for n in axes)
+            if key in before:
+                arrays[key] = arrays[key][before[key] : before[key] + size[0]]
+            found[output][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
+    return found
+
+
+# The derived equations. `arrays` holds every array by name.
+
+
+def _forward(arrays, T, B, dtype):
+    """The signals, forward in time."""
+    y = arrays["y"]
+    W_hidden_y_1 = arrays["W_hidden_y_1"]
+    W_hidden_y_2 = arrays["W_hidden_y_2"]
+    W_hidden_y_3 = arrays["W_hidden_y_3"]
+    b_hidden = arrays["b_hidden"]
+    W_y_hidden = arrays["W_y_hidden"]
+    W_y_y_1 = arrays["W_y_y_1"]
+    W_y_y_2 = arrays["W_y_y_2"]
+    b_y = arrays["b_y"]
+
+    n_hidden = np.zeros((T, B, 3), dtype)
+    n_hidden += b_hidden  # (1)
+    hidden = n_hidden  # takes its place, step by step
+    y[3:] = b_y  # (3)
+    for t in range(T):
+        y_t_minus_1 = y[t + 2]
+        y_t_minus_2 = y[t + 1]
+        n_hidden_t = n_hidden[t]
+        n_hidden_t += y_t_minus_1 @ W_hidden_y_1.T  # (1) ij,bj->bi
+        n_hidden_t += y_t_minus_2 @ W_hidden_y_2.T  # (1) ij,bj->bi
+        n_hidden_t += y[t] @ W_hidden_y_3.T  # (1) ij,bj->bi
+        hidden_t = np.tanh(n_hidden_t, out=hidden[t])  # (2)
+        y_t = y[t + 3]
+        y_t += hidden_t @ W_y_hidden.T  # (3) ij,bj->bi
+        y_t += y_t_minus_1 @ W_y_y_1.T  # (3) ij,bj->bi
+        y_t += y_t_minus_2 @ W_y_y_2.T  # (3) ij,bj->bi
+    arrays["hidden"] = hidden
+
+
+def _loss(arrays, T, B, dtype):
+    """The losses, and what only they need."""
+    y = arrays["y"]
+    target_y = arrays["target_y"]
+
+    error_y = y[3:] - target_y  # (4)
+    loss = 1 / (B * T) * (error_y.ravel() @ error_y.ravel())  # (4) tbi->
+    arrays["error_y"] = error_y
+    arrays["loss"] = loss
+
+
+def _backward(arrays, T, B, dtype):
+    """Adjoints, and the parameters' gradients."""
+    hidden = arrays["hidden"]
+    y = arrays["y"]
+    W_hidden_y_1 = arrays["W_hidden_y_1"]
+    W_hidden_y_2 = arrays["W_hidden_y_2"]
+    W_hidden_y_3 = arrays["W_hidden_y_3"]
+    W_y_hidden = arrays["W_y_hidden"]
+    W_y_y_1 = arrays["W_y_y_1"]
+    W_y_y_2 = arrays["W_y_y_2"]
+    error_y = arrays["error_y"]
+
+    d_y = 2 / (B * T) * error_y  # (5)
+    d_n_hidden = np.empty((T, B, 3), dtype)
+    for t in range(T - 1, -1, -1):
+        d_y_t = d_y[t]
+        if t < T - 1:
+            d_y_t += d_y[t + 1] @ W_y_y_1  # (5) ij,bj->bi
+            d_y_t += d_n_hidden[t + 1] @ W_hidden_y_1  # (5) ij,bj->bi
+        if t < T - 2:
+            d_y_t += d_y[t + 2] @ W_y_y_2  # (5) ij,bj->bi
+            d_y_t += d_n_hidden[t + 2] @ W_hidden_y_2  # (5) ij,bj->bi
+        if t < T - 3:
+            d_y_t += d_n_hidden[t + 3] @ W_hidden_y_3  # (5) ij,bj->bi
+        d_hidden_t = d_y_t @ W_y_hidden  # (6) ij,bj->bi
+        d_n_hidden_t = np.square(hidden[t], out=d_n_hidden[t])  # (7)
+        np.subtract(1, d_n_hidden_t, out=d_n_hidden_t)  # (7)
+        d_n_hidden_t *= d_hidden_t  # (7)
+    d_W_hidden_y_1 = _rows(d_n_hidden).T @ _rows(y[2:T + 2])  # (8) tbi,tbj->ij
+    d_W_hidden_y_2 = _rows(d_n_hidden).T @ _rows(y[1:T + 1])  # (9) tbi,tbj->ij
+    d_W_hidden_y_3 = _rows(d_n_hidden).T @ _rows(y[:T])  # (10) tbi,tbj->ij
+    d_b_hidden = d_n_hidden.sum(axis=(0, 1))  # (11) tbi->i
+    d_W_y_hidden = _rows(d_y).T @ _rows(hidden)  # (12) tbi,tbj->ij
+    d_W_y_y_1 = _rows(d_y).T @ _rows(y[2:T + 2])  # (13) tbi,tbj->ij
+    d_W_y_y_2 = _rows(d_y).T @ _rows(y[1:T + 1])  # (14) tbi,tbj->ij
+    d_b_y = d_y.sum(axis=(0, 1))  # (15) tbi->i
+    arrays["d_y"] = d_y
+    arrays["d_n_hidden"] = d_n_hidden
+    arrays["d_W_hidden_y_1"] = d_W_hidden_y_1
+    arrays["d_W_hidden_y_2"] = d_W_hidden_y_2
+    arrays["d_W_hidden_y_3"] = d_W_hidden_y_3
+    arrays["d_b_hidden"] = d_b_hidden
+    arrays["d_W_y_hidden"] = d_W_y_hidden
+    arrays["d_W_y_y_1"] = d_W_y_y_1
+    arrays["d_W_y_y_2"] = d_W_y_y_2
+    arrays["d_b_y"] = d_b_y
+
+
+def _input_gradients(arrays, T, B, dtype):
+    """The gradients of the inputs."""
+    return
+
+
+def _initial_gradients(arrays, T, B, dtype):
+    """The gradients of values outside the steps."""
+    W_hidden_y_1 = arrays["W_hidden_y_1"]
+    W_hidden_y_2 = arrays["W_hidden_y_2"]
+    W_hidden_y_3 = arrays["W_hidden_y_3"]
+    W_y_y_1 = arrays["W_y_y_1"]
+    W_y_y_2 = arrays["W_y_y_2"]
+    d_y = arrays["d_y"]
+    d_n_hidden = arrays["d_n_hidden"]
+
+    d_initial_y = np.zeros((3, B, 1), dtype)
+    d_initial_y[2:] += (_rows(d_y[:1]) @ W_y_y_1).reshape(-1, B, 1)  # (16) ij,kbj->kbi
+    d_initial_y[1:min(3, T + 1)] += (_rows(d_y[:min(2, T)]) @ W_y_y_2).reshape(-1, B, 1)  # (16) ij,kbj->kbi
+    d_initial_y[2:] += (_rows(d_n_hidden[:1]) @ W_hidden_y_1).reshape(-1, B, 1)  # (16) ij,kbj->kbi
+    d_initial_y[1:min(3, T + 1)] += (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_y_2).reshape(-1, B, 1)  # (16) ij,kbj->kbi
+    d_initial_y[:min(3, T)] += (_rows(d_n_hidden[:min(3, T)]) @ W_hidden_y_3).reshape(-1, B, 1)  # (16) ij,kbj->kbi
+    arrays["d_initial_y"] = d_initial_y
+
+
+def _sensitivities(arrays, T, B, dtype):
+    """Sensitivities, forward in time."""
+    hidden = arrays["hidden"]
+    y = arrays["y"]
+    W_hidden_y_1 = arrays["W_hidden_y_1"]
+    W_hidden_y_2 = arrays["W_hidden_y_2"]
+    W_hidden_y_3 = arrays["W_hidden_y_3"]
+    W_y_hidden = arrays["W_y_hidden"]
+    W_y_y_1 = arrays["W_y_y_1"]
+    W_y_y_2 = arrays["W_y_y_2"]
+    y_by_W_hidden_y_1 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
+    y_by_W_hidden_y_2 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
+    y_by_W_hidden_y_3 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
+    y_by_b_hidden = _extended(T, (B, 1, 3), None, 3, None, 0, dtype)
+    y_by_W_y_hidden = _extended(T, (B, 1, 1, 3), None, 3, None, 0, dtype)
+    y_by_W_y_y_1 = _extended(T, (B, 1, 1, 1), None, 3, None, 0, dtype)
+    y_by_W_y_y_2 = _extended(T, (B, 1, 1, 1), None, 3, None, 0, dtype)
+    y_by_b_y = _extended(T, (B, 1, 1), None, 3, None, 0, dtype)
+
+    n_hidden_by_W_hidden_y_1 = np.zeros((T, B, 3, 3, 1), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_y_1)[...] += y[2:T + 2][:, :, None, :]  # (17)
+    for t in range(T):
+        y_by_W_hidden_y_1_t_minus_1 = y_by_W_hidden_y_1[t + 2]
+        y_by_W_hidden_y_1_t_minus_2 = y_by_W_hidden_y_1[t + 1]
+        n_hidden_by_W_hidden_y_1_t = n_hidden_by_W_hidden_y_1[t]
+        n_hidden_by_W_hidden_y_1_t += np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_hidden_y_1_t_minus_1.transpose(0, 2, 3, 1))  # (17) il,bjkl->bijk
+        n_hidden_by_W_hidden_y_1_t += np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_hidden_y_1_t_minus_2.transpose(0, 2, 3, 1))  # (17) il,bjkl->bijk
+        n_hidden_by_W_hidden_y_1_t += np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_hidden_y_1[t].transpose(0, 2, 3, 1))  # (17) il,bjkl->bijk
+        hidden_by_W_hidden_y_1_t = n_hidden_by_W_hidden_y_1_t * (1 - hidden[t][:, :, None, None] ** 2)  # (18)
+        y_by_W_hidden_y_1[t + 3] = y_by_W_hidden_y_1_t = (  # (19)
+            np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_hidden_y_1_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_hidden_y_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_hidden_y_1_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+    n_hidden_by_W_hidden_y_2 = np.zeros((T, B, 3, 3, 1), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_y_2)[...] += y[1:T + 1][:, :, None, :]  # (20)
+    for t in range(T):
+        y_by_W_hidden_y_2_t_minus_1 = y_by_W_hidden_y_2[t + 2]
+        y_by_W_hidden_y_2_t_minus_2 = y_by_W_hidden_y_2[t + 1]
+        n_hidden_by_W_hidden_y_2_t = n_hidden_by_W_hidden_y_2[t]
+        n_hidden_by_W_hidden_y_2_t += np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_hidden_y_2_t_minus_1.transpose(0, 2, 3, 1))  # (20) il,bjkl->bijk
+        n_hidden_by_W_hidden_y_2_t += np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_hidden_y_2_t_minus_2.transpose(0, 2, 3, 1))  # (20) il,bjkl->bijk
+        n_hidden_by_W_hidden_y_2_t += np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_hidden_y_2[t].transpose(0, 2, 3, 1))  # (20) il,bjkl->bijk
+        hidden_by_W_hidden_y_2_t = n_hidden_by_W_hidden_y_2_t * (1 - hidden[t][:, :, None, None] ** 2)  # (21)
+        y_by_W_hidden_y_2[t + 3] = y_by_W_hidden_y_2_t = (  # (22)
+            np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_hidden_y_2_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_hidden_y_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_hidden_y_2_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+    n_hidden_by_W_hidden_y_3 = np.zeros((T, B, 3, 3, 1), dtype)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_y_3)[...] += y[:T][:, :, None, :]  # (23)
+    for t in range(T):
+        y_by_W_hidden_y_3_t_minus_1 = y_by_W_hidden_y_3[t + 2]
+        y_by_W_hidden_y_3_t_minus_2 = y_by_W_hidden_y_3[t + 1]
+        n_hidden_by_W_hidden_y_3_t = n_hidden_by_W_hidden_y_3[t]
+        n_hidden_by_W_hidden_y_3_t += np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_hidden_y_3_t_minus_1.transpose(0, 2, 3, 1))  # (23) il,bjkl->bijk
+        n_hidden_by_W_hidden_y_3_t += np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_hidden_y_3_t_minus_2.transpose(0, 2, 3, 1))  # (23) il,bjkl->bijk
+        n_hidden_by_W_hidden_y_3_t += np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_hidden_y_3[t].transpose(0, 2, 3, 1))  # (23) il,bjkl->bijk
+        hidden_by_W_hidden_y_3_t = n_hidden_by_W_hidden_y_3_t * (1 - hidden[t][:, :, None, None] ** 2)  # (24)
+        y_by_W_hidden_y_3[t + 3] = y_by_W_hidden_y_3_t = (  # (25)
+            np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_hidden_y_3_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_hidden_y_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_hidden_y_3_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+    n_hidden_by_b_hidden = np.zeros((T, B, 3, 3), dtype)
+    np.einsum('tbii->tbi', n_hidden_by_b_hidden)[...] += 1  # (26)
+    for t in range(T):
+        y_by_b_hidden_t_minus_1 = y_by_b_hidden[t + 2]
+        y_by_b_hidden_t_minus_2 = y_by_b_hidden[t + 1]
+        n_hidden_by_b_hidden_t = n_hidden_by_b_hidden[t]
+        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_y_1, y_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # (26) ik,bjk->bij
+        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_y_2, y_by_b_hidden_t_minus_2.transpose(0, 2, 1))  # (26) ik,bjk->bij
+        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_y_3, y_by_b_hidden[t].transpose(0, 2, 1))  # (26) ik,bjk->bij
+        hidden_by_b_hidden_t = n_hidden_by_b_hidden_t * (1 - hidden[t][:, :, None] ** 2)  # (27)
+        y_by_b_hidden[t + 3] = y_by_b_hidden_t = (  # (28)
+            np.einsum('ik,bjk->bij', W_y_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_y_y_1, y_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_y_y_2, y_by_b_hidden_t_minus_2.transpose(0, 2, 1))  # ik,bjk->bij
+        )
+    np.einsum('tbiik->tbik', y_by_W_y_hidden[3:])[...] += hidden[:, :, None, :]  # (31)
+    for t in range(T):
+        y_by_W_y_hidden_t_minus_1 = y_by_W_y_hidden[t + 2]
+        y_by_W_y_hidden_t_minus_2 = y_by_W_y_hidden[t + 1]
+        n_hidden_by_W_y_hidden_t = (  # (29)
+            np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_y_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_y_hidden_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_y_hidden[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        hidden_by_W_y_hidden_t = n_hidden_by_W_y_hidden_t * (1 - hidden[t][:, :, None, None] ** 2)  # (30)
+        y_by_W_y_hidden_t = y_by_W_y_hidden[t + 3]
+        y_by_W_y_hidden_t += np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_y_hidden_t.transpose(0, 2, 3, 1))  # (31) il,bjkl->bijk
+        y_by_W_y_hidden_t += np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_y_hidden_t_minus_1.transpose(0, 2, 3, 1))  # (31) il,bjkl->bijk
+        y_by_W_y_hidden_t += np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_y_hidden_t_minus_2.transpose(0, 2, 3, 1))  # (31) il,bjkl->bijk
+    np.einsum('tbiik->tbik', y_by_W_y_y_1[3:])[...] += y[2:T + 2][:, :, None, :]  # (34)
+    for t in range(T):
+        y_by_W_y_y_1_t_minus_1 = y_by_W_y_y_1[t + 2]
+        y_by_W_y_y_1_t_minus_2 = y_by_W_y_y_1[t + 1]
+        n_hidden_by_W_y_y_1_t = (  # (32)
+            np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_y_y_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_y_y_1_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_y_y_1[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        hidden_by_W_y_y_1_t = n_hidden_by_W_y_y_1_t * (1 - hidden[t][:, :, None, None] ** 2)  # (33)
+        y_by_W_y_y_1_t = y_by_W_y_y_1[t + 3]
+        y_by_W_y_y_1_t += np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_y_y_1_t.transpose(0, 2, 3, 1))  # (34) il,bjkl->bijk
+        y_by_W_y_y_1_t += np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_y_y_1_t_minus_1.transpose(0, 2, 3, 1))  # (34) il,bjkl->bijk
+        y_by_W_y_y_1_t += np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_y_y_1_t_minus_2.transpose(0, 2, 3, 1))  # (34) il,bjkl->bijk
+    np.einsum('tbiik->tbik', y_by_W_y_y_2[3:])[...] += y[1:T + 1][:, :, None, :]  # (37)
+    for t in range(T):
+        y_by_W_y_y_2_t_minus_1 = y_by_W_y_y_2[t + 2]
+        y_by_W_y_y_2_t_minus_2 = y_by_W_y_y_2[t + 1]
+        n_hidden_by_W_y_y_2_t = (  # (35)
+            np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_y_y_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_y_y_2_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+            + np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_y_y_2[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        )
+        hidden_by_W_y_y_2_t = n_hidden_by_W_y_y_2_t * (1 - hidden[t][:, :, None, None] ** 2)  # (36)
+        y_by_W_y_y_2_t = y_by_W_y_y_2[t + 3]
+        y_by_W_y_y_2_t += np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_y_y_2_t.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
+        y_by_W_y_y_2_t += np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_y_y_2_t_minus_1.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
+        y_by_W_y_y_2_t += np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_y_y_2_t_minus_2.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
+    np.einsum('tbii->tbi', y_by_b_y[3:])[...] += 1  # (40)
+    for t in range(T):
+        y_by_b_y_t_minus_1 = y_by_b_y[t + 2]
+        y_by_b_y_t_minus_2 = y_by_b_y[t + 1]
+        n_hidden_by_b_y_t = (  # (38)
+            np.einsum('ik,bjk->bij', W_hidden_y_1, y_by_b_y_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_y_2, y_by_b_y_t_minus_2.transpose(0, 2, 1))  # ik,bjk->bij
+            + np.einsum('ik,bjk->bij', W_hidden_y_3, y_by_b_y[t].transpose(0, 2, 1))  # ik,bjk->bij
+        )
+        hidden_by_b_y_t = n_hidden_by_b_y_t * (1 - hidden[t][:, :, None] ** 2)  # (39)
+        y_by_b_y_t = y_by_b_y[t + 3]
+        y_by_b_y_t += np.einsum('ik,bjk->bij', W_y_hidden, hidden_by_b_y_t.transpose(0, 2, 1))  # (40) ik,bjk->bij
+        y_by_b_y_t += np.einsum('ik,bjk->bij', W_y_y_1, y_by_b_y_t_minus_1.transpose(0, 2, 1))  # (40) ik,bjk->bij
+        y_by_b_y_t += np.einsum('ik,bjk->bij', W_y_y_2, y_by_b_y_t_minus_2.transpose(0, 2, 1))  # (40) ik,bjk->bij
+    arrays["y_by_W_hidden_y_1"] = y_by_W_hidden_y_1
+    arrays["y_by_W_hidden_y_2"] = y_by_W_hidden_y_2
+    arrays["y_by_W_hidden_y_3"] = y_by_W_hidden_y_3
+    arrays["y_by_b_hidden"] = y_by_b_hidden
+    arrays["y_by_W_y_hidden"] = y_by_W_y_hidden
+    arrays["y_by_W_y_y_1"] = y_by_W_y_y_1
+    arrays["y_by_W_y_y_2"] = y_by_W_y_y_2
+    arrays["y_by_b_y"] = y_by_b_y
+
+
+def _output_adjoints(arrays, T, B, dtype):
+    """Adjoints of every output."""
+    hidden = arrays["hidden"]
+    y = arrays["y"]
+    W_hidden_y_1 = arrays["W_hidden_y_1"]
+    W_hidden_y_2 = arrays["W_hidden_y_2"]
+    W_hidden_y_3 = arrays["W_hidden_y_3"]
+    W_y_hidden = arrays["W_y_hidden"]
+    W_y_y_1 = arrays["W_y_y_1"]
+    W_y_y_2 = arrays["W_y_y_2"]
+
+    y_per_y = np.zeros((T, T, B, 1, 1), dtype)
+    np.einsum('ttbii->tbi', y_per_y)[...] += 1  # (41)
+    y_per_n_hidden = np.empty((T, T, B, 1, 3), dtype)
+    for t in range(T - 1, -1, -1):
+        y_per_y_t = y_per_y[t]
+        if t < T - 1:
+            y_per_y_t += y_per_y[t + 1] @ W_y_y_1  # (41) jk,sbik->sbij
+            y_per_y_t += y_per_n_hidden[t + 1] @ W_hidden_y_1  # (41) jk,sbik->sbij
+        if t < T - 2:
+            y_per_y_t += y_per_y[t + 2] @ W_y_y_2  # (41) jk,sbik->sbij
+            y_per_y_t += y_per_n_hidden[t + 2] @ W_hidden_y_2  # (41) jk,sbik->sbij
+        if t < T - 3:
+            y_per_y_t += y_per_n_hidden[t + 3] @ W_hidden_y_3  # (41) jk,sbik->sbij
+        y_per_hidden_t = y_per_y_t @ W_y_hidden  # (42) jk,sbik->sbij
+        y_per_n_hidden_t = np.square(hidden[t][:, None, :], out=y_per_n_hidden[t])  # (43)
+        np.subtract(1, y_per_n_hidden_t, out=y_per_n_hidden_t)  # (43)
+        y_per_n_hidden_t *= y_per_hidden_t  # (43)
+    y_per_W_hidden_y_1 = np.einsum('sbk,tsbij->tbijk', y[2:T + 2], y_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (44) sbk,tsbij->tbijk
+    y_per_W_hidden_y_2 = np.einsum('sbk,tsbij->tbijk', y[1:T + 1], y_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (45) sbk,tsbij->tbijk
+    y_per_W_hidden_y_3 = np.einsum('sbk,tsbij->tbijk', y[:T], y_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (46) sbk,tsbij->tbijk
+    y_per_b_hidden = y_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (47) tsbij->tbij
+    y_per_W_y_hidden = np.einsum('sbk,tsbij->tbijk', hidden, y_per_y.transpose(1, 0, 2, 3, 4))  # (48) sbk,tsbij->tbijk
+    y_per_W_y_y_1 = np.einsum('sbk,tsbij->tbijk', y[2:T + 2], y_per_y.transpose(1, 0, 2, 3, 4))  # (49) sbk,tsbij->tbijk
+    y_per_W_y_y_2 = np.einsum('sbk,tsbij->tbijk', y[1:T + 1], y_per_y.transpose(1, 0, 2, 3, 4))  # (50) sbk,tsbij->tbijk
+    y_per_b_y = y_per_y.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (51) tsbij->tbij
+    arrays["y_per_W_hidden_y_1"] = y_per_W_hidden_y_1
+    arrays["y_per_W_hidden_y_2"] = y_per_W_hidden_y_2
+    arrays["y_per_W_hidden_y_3"] = y_per_W_hidden_y_3
+    arrays["y_per_b_hidden"] = y_per_b_hidden
+    arrays["y_per_W_y_hidden"] = y_per_W_y_hidden
+    arrays["y_per_W_y_y_1"] = y_per_W_y_y_1
+    arrays["y_per_W_y_y_2"] = y_per_W_y_y_2
+    arrays["y_per_b_y"] = y_per_b_y
+
+
+# Functions used above. None of them overflows or loses digits; a complex number takes the
+# branch of its real part.
+
+
+def _rows(x):
+    """(..., width) as a matrix with one row for each step and sequence."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
+    """Zeros for some steps, with the given values before the first and after the last."""
+    found = np.zeros((rows_before + steps + rows_after, *shape), dtype)
+    if before is not None:
+        found[:rows_before] = before
+    if after is not None:
+        found[rows_before + steps :] = after
+    return found
+
+
+# What is given, checked at the door.
+
+_BIASES = {"b_hidden", "b_y"}
+_INITIAL_GRADIENTS = {"y": "d_initial_y"}
+_JUDGING = ()
+_DTYPES = ("float32", "float64", "complex128")
+
+
+def _prepare(
+    parameters, inputs, initial, targets=None, weights=None, judge=True, steps=None
+):
+    """All given arrays by name, checked, with the sizes and the dtype to compute in."""
+    initial = {} if initial is None else initial
+    weights = {} if weights is None else weights
+    groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
+    groups.append(("initial", initial, INITIAL))
+    if judge:
+        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            where = f"{group}[{name!r}]"
+            array = np.asarray(found[name])
+            shape = tuple(sizes.get(n, n) for n in shape)
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(where, array, shape)
+            elif name in MASKS and group == "inputs":
+                is_data, array = True, _mask(where, array, shape)
+            given[group, name] = _checked(where, array, shape, is_data)
+    dtype = _dtype(dict(given.values()))
+    arrays = {}
+    for (group, name), (_, array) in given.items():
+        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
+        if group != "initial":
+            arrays[prefix + name] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        weight = np.real(arrays[name])
+        if not np.all(weight >= 0) or not np.any(weight):
+            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["y"] = _extended(T, (B, 1), outside.get("y"), 3, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _check_names(group, found, shapes):
+    """Refuse a dict that is none, that lacks an array, or that has one too many."""
+    if not isinstance(found, dict):
+        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+    for name in found:
+        if name not in shapes:
+            raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
+    for name, shape in shapes.items():
+        if name not in found and group != "initial":
+            raise ValueError(f"{group}[{name!r}] is missing; an array {_said(shape)} is expected")
+
+
+def _said(shape):
+    """A shape as one says it: (T, B, 3)."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _sizes(groups, steps):
+    """The sizes by name, each as the first array that carries it has it."""
+    sizes = {} if steps is None else {"T": steps}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            actual = np.shape(found.get(name))
+            by_class = group == "targets" and name in CLASSES
+            if len(actual) in (len(shape), len(shape) - by_class):
+                for size, n in zip(shape, actual):
+                    if isinstance(size, str):
+                        sizes.setdefault(size, n)
+            elif group == "inputs" and name not in MASKS:
+                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+    for size in (*LENGTHS, "B"):
+        if sizes.get(size, 0) < 1:
+            found = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+    return sizes
+
+
+def _checked(where, array, shape, is_data):
+    """The array with what it is called; refuses a wrong dtype or shape."""
+    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+    if array.shape != shape:
+        raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
+    return where, array
+
+
+def _dtype(given):
+    """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
+    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
+    names = {dtype.name for dtype in given.values()}
+    if "float32" in names and len(names) > 1:
+        first = next(where for where, dtype in given.items() if dtype.name == "float32")
+        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+        raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
+    return np.result_type(*given.values())
+
+
+def _mask(where, array, shape):
+    """A mask as numbers: of truth values, or of the length of each sequence."""
+    if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
+        if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
+            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+        return np.arange(shape[0])[:, None] < array
+    return array
+
+
+def _one_hot(where, labels, shape):
+    """The targets of classes: class numbers become rows that hold a single one."""
+    if labels.dtype.kind not in "iu":
+        if labels.shape == shape[:-1]:
+            raise ValueError(f"{where} has dtype {labels.dtype}; classes are integers")
+        return labels
+    if labels.shape == shape:
+        return labels
+    if labels.shape != shape[:-1]:
+        raise ValueError(
+            f"{where} has shape {labels.shape}; class numbers of shape {shape[:-1]}, or an array "
+            f"of shape {shape}, are expected"
+        )
+    outside = labels[(labels < 0) | (labels >= shape[-1])]
+    if outside.size:
+        raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
+    return labels[..., None] == np.arange(shape[-1])
