@@ -6,7 +6,7 @@ NETWORKS ?= 1000
 SEED ?= 1000
 WORKERS ?= auto
 
-.PHONY: test demo fuzz lint generated goldens documentation bench mutants clean
+.PHONY: test demo examples fuzz lint generated goldens documentation bench mutants clean
 
 # One thread of linear algebra for each worker: more of them wait for each other.
 test fuzz: export OPENBLAS_NUM_THREADS = 1
@@ -15,9 +15,18 @@ test fuzz: export OMP_NUM_THREADS = 1
 test: $(VENV)/test
 	$(RUN) -m pytest -n $(WORKERS) -q
 
+# One thread of linear algebra: the matrices are small, and more threads wait for each other.
+demo examples: export OPENBLAS_NUM_THREADS = 1
+
 demo: $(VENV)/test
+	$(RUN) -m demo.regularisation
 	$(RUN) -m demo.sunspots
-	$(RUN) -m demo.characters
+	$(RUN) -m demo.characters --code --cells lstm --rules adam --epochs 2
+
+# All examples at full length, with the pictures of docs/training.md: half an hour.
+examples: $(VENV)/test
+	for name in regularisation sunspots maglev memory characters; do \
+		$(RUN) -m demo.$$name --pictures docs/pictures || exit 1; done
 
 # As many random networks as one asks: make fuzz NETWORKS=5000 SEED=10000
 fuzz: $(VENV)/test

@@ -1,145 +1,205 @@
-"""A character model: a two-layer LSTM, generated, learns to write Python's standard library.
+"""Character models: Elman, LSTM and GRU learn to write, by Adam and by Adagrad.
 
-Truncated backpropagation through time with the state carried from chunk to chunk, Adam, and the
-gradient clipped by its norm; then a sample of what the network writes.
+Tiny Shakespeare where it lies beside the project, else the source of some modules of Python's
+standard library (--code), or any text that one names. Truncated backpropagation through time, the
+states carried from chunk to chunk; bits per character on text held back, and samples at several
+stages. The module is generated for the text's own vocabulary.
 """
 
 from __future__ import annotations
 
 import argparse
 import sysconfig
+import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
-from demo.network import HERE, network_module
+from demo.common import HERE, arguments, check_network, main_of, save_picture, table
+from train import plots
+from train.data.files import read_text
+from train.data.text import Vocabulary
+from train.dynamics import sample
+from train.fit import Prepared, prepare
+from train.loop import Progress as Reached
+from train.loop import run
+from train.options import Options
 
-TOPOLOGY = HERE.parent / "generated" / "char_lstm.toml"
+SHAKESPEARE = HERE.parents[1] / "shared" / "data" / "tinyshakespeare.txt"
 SOURCES = ("argparse.py", "configparser.py", "csv.py", "shutil.py", "subprocess.py", "tarfile.py")
-STEPS, BATCH = 32, 32
-RATE, CLIP = 4e-3, 5.0
-STATES = ("lower", "c_lower", "upper", "c_upper")
-# The last class stands for every character that is not printable ASCII: line ends, mostly.
-CLASSES = 96
+CELLS = {
+    "elman": 'activation = "tanh"\nfrom = { character = [0], hidden = [1] }',
+    "lstm": 'cell = "lstm"\nfrom = { character = [0] }',
+    "gru": 'cell = "gru"\nfrom = { character = [0] }',
+}
+RULES = {
+    "adam": Options(method="adam", rate=4e-3, schedule="cosine:0.05"),
+    "adagrad": Options(method="adagrad", rate=1e-1),  # as in min-char-rnn
+}
+STAGES = 4
+COLOURS = (plots.BLUE, plots.RED, plots.GREEN, plots.ORANGE, plots.GREY, "black")
 
 
-def encode(text: str) -> Any:
-    codes = np.array([ord(c) - 32 for c in text])
-    return np.where((codes >= 0) & (codes < CLASSES - 1), codes, CLASSES - 1)
+def topology(cell: str, units: int, classes: int) -> str:
+    """One layer of a cell, and a softmax over characters."""
+    return f"""
+name = "characters"
 
+[inputs]
+character = {classes}
 
-def decode(codes: Any) -> str:
-    return "".join(chr(c + 32) if c < CLASSES - 1 else "\n" for c in codes)
+[layers.hidden]
+size = {units}
+{CELLS[cell]}
+
+[layers.next]
+size = {classes}
+activation = "softmax"
+from = {{ hidden = [0] }}
+
+[loss]
+next = "cross_entropy"
+"""
 
 
 def library_text() -> str:
     """The source of some modules of the Python standard library."""
     folder = Path(sysconfig.get_paths()["stdlib"])
-    texts = [(folder / name).read_text(encoding="utf-8") for name in SOURCES]
-    return "\n".join(texts)
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in SOURCES)
 
 
-def one_hot(codes: Any) -> Any:
-    return np.eye(CLASSES, dtype=np.float32)[codes]
+def learn(
+    cell: str, rule: str, text: str, options: argparse.Namespace, console: Console
+) -> tuple[Prepared, Reached, float]:
+    """Train one network; samples are printed at several stages."""
+    vocabulary = Vocabulary.of(text)
+    source = topology(cell, options.units, len(vocabulary))
+    settings = replace(
+        RULES[rule],
+        epochs=options.epochs,
+        minutes=options.minutes,
+        clip=5.0,
+        dtype="float32",
+        chunk=options.chunk,
+        batch=options.batch,
+        split=(90.0, 5.0, 5.0),
+        initial="orthogonal",
+    )
+    prepared = prepare(source, text, settings)
+    total = options.epochs * len(prepared.task.feed)
+    plan = replace(prepared.task.plan, every=max(total // 20, 1))
+    prepared = replace(prepared, task=replace(prepared.task, plan=plan))
+    begin, told = time.perf_counter(), 0
+    columns = (TextColumn(f"{cell}, {rule}"), BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=total)
+
+        def tick(reached: Reached) -> None:
+            bits = reached.state.loss / np.log(2)
+            text = f"step {reached.step}/{total}, {bits:.2f} bits per character"
+            bar.update(task, completed=reached.step, description=text)
+
+        def watch(reached: Reached) -> None:
+            nonlocal told
+            tick(reached)
+            stage = reached.step * STAGES // total
+            if options.samples and stage > told:
+                told = stage
+                bits = reached.history[-1]["validation"] / np.log(2)
+                console.rule(f"{cell}, {rule}, step {reached.step}: {bits:.2f} bits per character")
+                wrote = written(prepared, reached, vocabulary, 240, options)
+                console.print(wrote, markup=False, highlight=False)
+
+        reached = run(prepared.task, prepared.task.start(prepared.start), watch=watch, tick=tick)
+    return prepared, reached, time.perf_counter() - begin
 
 
-def last_state(signals: dict[str, Any]) -> dict[str, Any]:
-    """The states at the last step, as initial values for the next chunk."""
-    return {name: signals[name][-1:] for name in STATES}
+def written(
+    prepared: Prepared,
+    reached: Reached,
+    vocabulary: Vocabulary,
+    length: int,
+    options: argparse.Namespace,
+) -> str:
+    model = prepared.trained(reached)
+    return sample(
+        model.closed("step"),
+        model.parameters,
+        vocabulary,
+        vocabulary.decode([vocabulary.encode("\n")[0] if "\n" in vocabulary.characters else 0]),
+        length,
+        temperature=options.temperature,
+        seed=1,
+    )
 
 
-class Adam:
-    """Adam (Kingma and Ba 2015) on a dict of arrays."""
-
-    def __init__(self, parameters: dict[str, Any]) -> None:
-        self.first = {n: np.zeros_like(a) for n, a in parameters.items()}
-        self.second = {n: np.zeros_like(a) for n, a in parameters.items()}
-        self.count = 0
-
-    def step(self, parameters: dict[str, Any], gradients: dict[str, Any], rate: float) -> None:
-        self.count += 1
-        correction = np.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
-        for name, gradient in gradients.items():
-            self.first[name] += 0.1 * (gradient - self.first[name])
-            self.second[name] += 0.001 * (gradient**2 - self.second[name])
-            parameters[name] -= (
-                rate * correction * self.first[name] / (np.sqrt(self.second[name]) + 1e-8)
+def example(options: argparse.Namespace, console: Console) -> None:
+    if options.text is not None:
+        text, about = read_text(str(options.text)), str(options.text)
+    elif options.code or not SHAKESPEARE.exists():
+        text, about = library_text(), "the source of Python's standard library"
+    else:
+        text, about = read_text(str(SHAKESPEARE)), "Tiny Shakespeare"
+    text = text[: options.characters] if options.characters else text
+    vocabulary = Vocabulary.of(text)
+    console.print(f"{about}: {len(text)} characters, {len(vocabulary)} different", highlight=False)
+    check_network(topology(options.cells[0], 3, 5), console)
+    rows, curves = [], {}
+    for cell in options.cells:
+        for rule in options.rules:
+            prepared, reached, seconds = learn(cell, rule, text, options, console)
+            bits = prepared.losses["test"](reached.best) / np.log(2)
+            curves[f"{cell}, {rule}"] = (prepared, reached)
+            rows.append(
+                [
+                    f"{cell}, {rule}",
+                    str(reached.best.size),
+                    str(reached.step),
+                    f"{seconds:.0f}",
+                    f"{1000 * seconds / max(reached.step, 1):.1f}",
+                    f"{bits:.3f}",
+                ]
             )
-
-
-def clipped(gradients: dict[str, Any], limit: float) -> dict[str, Any]:
-    norm = float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values())))
-    scale = min(1.0, limit / norm)
-    return {name: scale * gradient for name, gradient in gradients.items()}
-
-
-def sample(module: Any, parameters: dict[str, Any], prompt: str, length: int, seed: int) -> str:
-    """Text that the network writes after a prompt, one character at a time."""
-    rng = np.random.default_rng(seed)
-    codes = list(encode(prompt))
-    signals = module.forward(parameters, {"character": one_hot(codes)[:, None]})
-    for _ in range(length):
-        probabilities = signals["next"][-1, 0].astype(float) ** 1.4
-        codes.append(rng.choice(CLASSES, p=probabilities / probabilities.sum()))
-        signals = module.forward(
-            parameters, {"character": one_hot(codes[-1:])[:, None]}, last_state(signals)
+    columns = ("network", "parameters", "steps", "seconds", "ms a step", "bits per character")
+    title = (
+        f"{options.units} units, chunks of {options.chunk}, batch {options.batch}; held-back text"
+    )
+    console.print(table(title, columns, rows))
+    best = min(curves, key=lambda name: curves[name][1].best_validation)
+    console.rule(f"a sample of {best}")
+    wrote = written(*curves[best], vocabulary, 500, options)
+    console.print(wrote, markup=False, highlight=False)
+    made, axis = plots.figure(size=(8, 4))
+    for (label, (_, reached)), colour in zip(curves.items(), COLOURS, strict=False):
+        steps = [row["step"] for row in reached.history]
+        axis.plot(
+            steps, [r["validation"] / np.log(2) for r in reached.history], color=colour, label=label
         )
-    return decode(codes)
-
-
-def bits(module: Any, parameters: dict[str, Any], codes: Any) -> float:
-    """Bits per character over a text, read from its start."""
-    inputs = {"character": one_hot(codes[:-1])[:, None]}
-    loss = module.loss(parameters, inputs, {"next": codes[1:, None]})
-    return float(loss / np.log(2))
+    axis.set(xlabel="step", ylabel="bits per character, held-back text")
+    axis.legend(frameon=False)
+    name = "characters_code" if options.code else "characters"
+    save_picture(made, options.pictures, name, console)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--text", type=Path, help="a text file to learn instead")
-    parser.add_argument("--steps", type=int, default=1200, help="steps of Adam")
+    parser = arguments(__doc__)
+    parser.add_argument("--text", type=Path, help="a text to learn")
+    parser.add_argument("--code", action="store_true", help="learn Python's standard library")
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=list(CELLS))
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES))
+    parser.add_argument("--units", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=0.0, help="for each network")
+    parser.add_argument("--chunk", type=int, default=50)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--temperature", type=float, default=0.7)
+    parser.add_argument("--characters", type=int, default=0, help="only so many of the text")
+    parser.add_argument("--no-samples", dest="samples", action="store_false")
     options = parser.parse_args()
-    console = Console()
-    module = network_module(TOPOLOGY, console)
-    text = library_text() if options.text is None else options.text.read_text(encoding="utf-8")
-    codes = encode(text)
-    held_back, codes = codes[-4000:], codes[:-4000]
-    console.print(f"{len(codes)} characters to learn from, {len(held_back)} held back")
-
-    parameters = module.initial_parameters(0, np.float32)
-    for name in ("b_f_lower", "b_f_upper"):
-        parameters[name] += 1.0  # gates that remember at first (Gers et al. 2000)
-    adam = Adam(parameters)
-    length = len(codes) // BATCH
-    rows = codes[: length * BATCH].reshape(BATCH, length).T
-    console.print(f"before: {bits(module, parameters, held_back):.2f} bits per character")
-    state: dict[str, Any] | None = None
-    place, smooth = 0, np.log(CLASSES)
-    columns = (TextColumn("step {task.completed}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=console) as progress:
-        task = progress.add_task("", total=options.steps)
-        for step in range(options.steps):
-            if place + STEPS + 1 > length:
-                place, state = 0, None
-            inputs = {"character": one_hot(rows[place : place + STEPS])}
-            targets = {"next": rows[place + 1 : place + STEPS + 1]}
-            loss, gradients = module.loss_and_gradients(parameters, inputs, targets, state)
-            state = last_state(module.forward(parameters, inputs, state))
-            rate = RATE * min(1.0, 2.0 * (1 - step / options.steps))
-            adam.step(parameters, clipped(gradients, CLIP), rate)
-            place += STEPS
-            smooth += 0.05 * (float(loss) - smooth)
-            progress.update(task, advance=1, description=f"{smooth / np.log(2):.2f} bits/char")
-            if (step + 1) % max(1, options.steps // 5) == 0:
-                console.print(
-                    f"step {step + 1}: {bits(module, parameters, held_back):.2f} bits per "
-                    "character on held-back text"
-                )
-    console.print("[bold]a sample[/bold]")
-    console.print(sample(module, parameters, "def ", 400, seed=1), markup=False, highlight=False)
+    main_of(lambda: example(options, Console()))
 
 
 if __name__ == "__main__":

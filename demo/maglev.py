@@ -4,15 +4,15 @@ The magnet's position from the coil's current: 4001 samples, every 0.01 s, the d
 "Neural Network Design" (Hagan et al.). Where it is not there, the plant is simulated from its
 differential equation. Levenberg-Marquardt, Bayesian regularisation and Adam are compared on the
 open loop; then the closed loop is trained from the weights of the open one, over longer and
-longer windows.
+longer windows, from several random starts.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from train import plots
 from train.dynamics import multi_step
 from train.fit import Prepared, prepare
 from train.judged import predictions, results, rms
+from train.methods.levenberg import BayesianRegularisation
 from train.model import Model
 from train.options import Options
 
@@ -31,8 +32,8 @@ TOPOLOGY = (HERE / "maglev.toml").read_text(encoding="utf-8")
 DATA = HERE.parents[1] / "shared" / "data"
 OPEN = Options(open=("position",), initial="nguyen_widrow")
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
-SEEDS = 4
-WINDOWS = ((25, 40), (100, 40), (400, 60))
+EPOCHS = 500
+WINDOWS = ((25, 50), (50, 50), (100, 50), (200, 60), (400, 60), (800, 60))
 
 
 def measured(folder: Path) -> tuple[dict[str, Any], str] | None:
@@ -132,33 +133,49 @@ def pyrenn_rows(prepared: Prepared, ours: Trial) -> list[list[str]]:
     return rows
 
 
-def closed_loop(
-    data: dict[str, Any], start: Model, console: Console
-) -> tuple[Prepared, Any, Model, list[list[str]]]:
-    """The closed loop trained from the open one's weights, over longer and longer windows.
+@dataclass(frozen=True)
+class Closed:
+    """A closed loop that was trained, and its free runs over the parts of the record."""
 
-    Of all stages and seeds the one is kept that runs best over the validation part.
-    """
-    rows: list[list[str]] = []
-    best: tuple[float, Any] = (np.inf, None)
-    model = start
+    prepared: Prepared
+    model: Model
+    stages: tuple[str, ...]
+    runs: Mapping[str, tuple[Any, Any]]
+
+    def errors(self) -> dict[str, float]:
+        """The rms error by part, in per cent of the range of the whole record."""
+        return {part: percent(self.prepared, *pair) for part, pair in self.runs.items()}
+
+
+def percent(prepared: Prepared, truth: Any, values: Any) -> float:
+    """The rms error in per cent of the measured range."""
+    record = prepared.record
+    assert record is not None
+    whole = prepared.model.original("position", record.signals["position"])
+    return 100 * rms(values - truth) / float(whole.max() - whole.min())
+
+
+def closed_loop(data: dict[str, Any], seed: int, console: Console) -> Closed:
+    """Open loop by Levenberg-Marquardt; then, from these weights, the closed loop by Bayesian
+    regularisation, over longer and longer windows."""
+    options = replace(OPEN, method="lm", epochs=EPOCHS, seed=seed)
+    prepared = prepare(TOPOLOGY, data, options)
+    progress = trained(prepared, f"seed {seed}, open loop", console)
+    model, stages = prepared.trained(progress), []
     for length, epochs in WINDOWS:
-        options = Options(method="lm", window=length, stride=max(length // 2, 1), epochs=epochs)
+        options = Options(method="bayes", window=length, stride=length // 2, epochs=epochs)
         prepared = prepare(TOPOLOGY, data, options, start=model)
-        progress = trained(prepared, f"windows of {length}", console)
-        # The last point of every stage goes on; the best of each is judged.
-        model = replace(prepared.trained(progress), measured=("position",))
-        found = results(prepared, progress)["predicted"]
-        value = found["validation"]["position"]["percent_of_range"]
-        rows.append(
-            [
-                f"closed loop, windows of {length}",
-                *(f"{found[p]['position']['percent_of_range']:.2f} %" for p in found),
-            ]
-        )
-        if value < best[0]:
-            best = (value, (prepared, progress, prepared.trained(progress)))
-    return (*best[1], rows)
+        # Near a minimum already: alpha and beta are estimated after every move.
+        method = BayesianRegularisation(ripe=np.inf)
+        prepared = replace(prepared, task=replace(prepared.task, method=method))
+        progress = trained(prepared, f"seed {seed}, closed, windows of {length}", console)
+        model = prepared.trained(progress)
+        runs = {
+            n: pair["position"] for n, pair in predictions(prepared, model)["predicted"].items()
+        }
+        found = Closed(prepared, model, (), runs)
+        stages.append(f"{found.errors()['test']:.1f} %")
+    return replace(found, stages=tuple(stages))
 
 
 def example(options: argparse.Namespace, console: Console) -> None:
@@ -171,7 +188,10 @@ def example(options: argparse.Namespace, console: Console) -> None:
         return Trial(label, prepare(TOPOLOGY, data, replace(OPEN, **changes)), console)
 
     lm = min(
-        (trial(f"LM, seed {seed}", method="lm", epochs=99, seed=seed) for seed in range(SEEDS)),
+        (
+            trial(f"LM, seed {seed}", method="lm", epochs=99, seed=seed)
+            for seed in range(options.seeds)
+        ),
         key=lambda t: t.results["loss"]["validation"],
     )
     bayes = trial("Bayesian regularisation", method="bayes", epochs=300)
@@ -191,20 +211,23 @@ def example(options: argparse.Namespace, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    ends = [closed_loop(data, t.model, console) for t in (lm, bayes)]
-    for label, end in zip(("LM", "Bayesian regularisation"), ends, strict=True):
-        columns = (f"from {label}", "training", "validation", "test")
-        console.print(table("Closed loop: rms error, of the range", columns, end[3]))
-    prepared, progress, model, _ = min(
-        ends, key=lambda e: results(e[0], e[1])["predicted"]["validation"]["position"]["rms"]
-    )
-    final = results(prepared, progress)["predicted"]["test"]["position"]
-    console.print(
-        f"closed loop over the whole held-back part: rms {final['rms']:.4f}, "
-        f"{final['percent_of_range']:.2f} % of the range",
-        highlight=False,
-    )
-    draw(lm, bayes, adams, prepared, model, options.pictures, console)
+    ends = [closed_loop(data, seed, console) for seed in range(options.seeds)]
+    rows = [
+        [f"seed {seed}", *(f"{v:.2f} %" for v in end.errors().values()), " ".join(end.stages)]
+        for seed, end in enumerate(ends)
+    ]
+    middle = {
+        part: (pair[0], np.median([end.runs[part][1] for end in ends], axis=0))
+        for part, pair in ends[0].runs.items()
+    }
+    errors = (percent(lm.prepared, *pair) for pair in middle.values())
+    rows.append([f"median of {len(ends)}", *(f"{v:.2f} %" for v in errors), ""])
+    lengths = "/".join(str(length) for length, _ in WINDOWS)
+    columns = ("closed loop", "training", "validation", "test", f"test, after windows of {lengths}")
+    title = "Running freely over each part: rms error, of the range of the record"
+    console.print(table(title, columns, rows))
+    best = min(ends, key=lambda end: end.errors()["validation"])
+    draw(lm, bayes, adams, best.prepared, best.model, options.pictures, console)
 
 
 def draw(
@@ -264,6 +287,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=DATA, help="folder with maglev_u.txt and maglev_y.txt"
     )
+    parser.add_argument("--seeds", type=int, default=4, help="random starts")
     options = parser.parse_args()
     main_of(lambda: example(options, Console()))
 

@@ -1,125 +1,156 @@
-"""The yearly sunspot record: a NARX network fitted by L-BFGS through its generated gradients.
+"""The yearly sunspot record: a network on its own past against linear autoregression.
 
-Fitted on the years to 1920, with the last twenty of them choosing among random starts; judged on
-the years from 1921, one step ahead and running freely on its own predictions.
+Fitted on the years to 1920 by Bayesian regularisation, which needs no years for validation; of
+several random starts the one with the largest evidence is taken. Judged on the years from 1921:
+one step ahead, several steps ahead, and running freely. The linear autoregression of the same
+order, by least squares, is what it has to beat.
 """
 
 from __future__ import annotations
 
-import types
+import argparse
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import scipy.optimize
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
-from demo.network import HERE, network_module
+from demo.common import HERE, arguments, check_network, main_of, save_picture, table, trained
+from train import plots
+from train.dynamics import multi_step
+from train.fit import Prepared, prepare
+from train.judged import predictions, rms
+from train.model import Model
+from train.options import Options
 
+TOPOLOGY = (HERE / "sunspots.toml").read_text(encoding="utf-8")
 FIRST_HELD_BACK = 1921
-CHOOSING = 20
+ORDER = 9
 STARTS = 8
-ITERATIONS = 150
-DECAY = 1e-3
-HORIZONS = (1, 2, 3, 5, 8)
+HORIZONS = (1, 2, 3, 5, 8, 11)
+FREE = 33
 
 
-class Fit:
-    """A module with the record in its units; parameters as one vector, for SciPy."""
-
-    def __init__(self, module: types.ModuleType, spots: Any, last: int) -> None:
-        self.module = module
-        self.delay = module.INITIAL["spots"][0]
-        self.spots = spots
-        # The first years are read as initial values; the rest is predicted.
-        self.inputs = {"spots": spots[self.delay :, None, None]}
-        self.initial = {"spots": spots[: self.delay, None, None]}
-        self.targets = {"prediction": self.inputs["spots"]}
-        self.weights = {"prediction": np.zeros((len(spots) - self.delay, 1))}
-        self.weights["prediction"][: last - self.delay] = 1.0
-
-    def named(self, vector: Any) -> dict[str, Any]:
-        found, start = {}, 0
-        for name, shape in self.module.PARAMETERS.items():
-            stop = start + int(np.prod(shape))
-            found[name] = vector[start:stop].reshape(shape)
-            start = stop
-        return found
-
-    def objective(self, vector: Any) -> tuple[float, Any]:
-        """The loss with weight decay, and its gradient."""
-        loss, gradients = self.module.loss_and_gradients(
-            self.named(vector), self.inputs, self.targets, self.initial, self.weights
-        )
-        gradient = np.concatenate([gradients[n].ravel() for n in self.module.PARAMETERS])
-        return loss + DECAY * vector @ vector, gradient + 2 * DECAY * vector
-
-    def run(self, seed: int) -> Any:
-        start = self.module.initial_parameters(seed)
-        vector = np.concatenate([a.ravel() for a in start.values()])
-        return scipy.optimize.minimize(
-            self.objective, vector, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS}
-        ).x
-
-    def one_step(self, vector: Any) -> Any:
-        """Predictions of every year from the measured years before it."""
-        out = self.module.forward(self.named(vector), self.inputs, self.initial)
-        return np.concatenate([np.full(self.delay, np.nan), out["prediction"][:, 0, 0]])
-
-    def free_run(self, vector: Any, start: int, steps: int) -> Any:
-        """Predictions of `steps` years from `start` on, measured years known up to `start`.
-
-        Each prediction takes the place of the measurement that is not there yet.
-        """
-        parameters = self.named(vector)
-        series = self.spots[:start].copy()
-        for _ in range(steps):
-            known = series[self.delay :, None, None]
-            inputs = {"spots": np.concatenate([known, np.zeros((1, 1, 1))])}
-            out = self.module.forward(parameters, inputs, self.initial)["prediction"]
-            series = np.append(series, out[-1, 0, 0])
-        return series[start:]
+def autoregression(series: Any, stop: int) -> Any:
+    """Coefficients of the last ORDER values, newest first, and a constant: least squares."""
+    rows = [[*series[t - ORDER : t][::-1], 1.0] for t in range(ORDER, stop)]
+    return np.linalg.lstsq(np.array(rows), series[ORDER:stop])[0]
 
 
-def rms(error: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(error))))
+def free_run(coefficients: Any, series: Any, start: int, steps: int) -> Any:
+    """The autoregression on its own predictions from `start` on."""
+    known = list(series[:start])
+    for _ in range(steps):
+        known.append(float(np.dot(coefficients, [*known[: -ORDER - 1 : -1], 1.0])))
+    return np.array(known[start:])
 
 
-def main() -> None:
-    console = Console()
-    module = network_module(HERE / "sunspots.toml", console)
-    years, record = np.loadtxt(
+def network_runs(prepared: Prepared, model: Model, origins: Any, steps: int) -> Any:
+    """Free runs of the network from every origin, (steps, origins), in the record's units."""
+    record = prepared.record
+    assert record is not None
+    found = multi_step(model.closed(), prepared.module, model.parameters, record, origins, steps)[
+        "spots"
+    ]
+    return model.original("spots", found)[..., 0]
+
+
+def fitted(series: Any, held_back: int, console: Console) -> tuple[Prepared, Any]:
+    """The start with the largest evidence."""
+    parts = (held_back - ORDER, 0, len(series) - held_back)
+    options = Options(
+        method="bayes",
+        open=("spots",),
+        split=tuple(map(float, parts)),
+        normalise="standard",
+        initial="nguyen_widrow",
+        epochs=200,
+    )
+    found = []
+    for seed in range(STARTS):
+        prepared = prepare(TOPOLOGY, {"spots": series}, replace(options, seed=seed))
+        found.append((prepared, trained(prepared, f"start {seed}", console)))
+    return max(found, key=lambda pair: pair[1].state.report["evidence"])
+
+
+def example(options: argparse.Namespace, console: Console) -> None:
+    years, series = np.loadtxt(
         HERE / "data" / "sunspots.csv", delimiter=",", comments="#", skiprows=4
     ).T
     held_back = int(np.searchsorted(years, FIRST_HELD_BACK))
-    choosing = held_back - CHOOSING
-    mean, scale = record[:choosing].mean(), record[:choosing].std()
-    fit = Fit(module, (record - mean) / scale, choosing)
-
-    def validation(vector: Any) -> float:
-        return rms((fit.one_step(vector) - fit.spots)[choosing:held_back])
-
-    starts = track(range(STARTS), "L-BFGS from random starts", console=console)
-    vector = min((fit.run(seed) for seed in starts), key=validation)
-
-    table = Table(title=f"error on {FIRST_HELD_BACK}-{int(years[-1])}, root mean square")
-    for column in ("years ahead", "NARX, running freely", "same as the last known year"):
-        table.add_column(column, justify="right")
-    origins = range(held_back, len(record) - max(HORIZONS) + 1)
-    runs = np.array([fit.free_run(vector, at, max(HORIZONS)) for at in origins]) * scale + mean
-    for horizon in HORIZONS:
-        truth = np.array([record[at + horizon - 1] for at in origins])
-        naive = np.array([record[at - 1] for at in origins])
-        ours = rms(runs[:, horizon - 1] - truth)
-        table.add_row(str(horizon), f"{ours:.1f}", f"{rms(naive - truth):.1f}")
-    console.print(table)
-    one_step = fit.one_step(vector) * scale + mean
+    check_network(TOPOLOGY, console, ["spots"])
+    prepared, progress = fitted(series, held_back, console)
+    model, about = prepared.trained(progress), progress.state.report
     console.print(
-        f"one step ahead over all {len(record) - held_back} held-back years: "
-        f"{rms((one_step - record)[held_back:]):.1f}, "
-        f"same as last year: {rms(np.diff(record)[held_back - 1 :]):.1f}"
+        f"gamma = {about['gamma']:.1f} of {progress.best.size} parameters, "
+        f"ln evidence = {about['evidence']:.1f}",
+        highlight=False,
     )
+    coefficients = autoregression(series, held_back)
+    longest = max(HORIZONS)
+    origins = np.arange(held_back, len(series) - longest + 1)
+    ours = network_runs(prepared, model, origins, longest)
+    linear = np.array([free_run(coefficients, series, t, longest) for t in origins]).T
+    truth = series[origins[None, :] + np.arange(longest)[:, None]]
+    rows = []
+    for ahead in HORIZONS:
+        last = series[origins - 1]
+        errors = (run[ahead - 1] - truth[ahead - 1] for run in (ours, linear))
+        rows.append([str(ahead), *(f"{rms(e):.1f}" for e in (*errors, last - truth[ahead - 1]))])
+    columns = ("years ahead", "network", "linear autoregression", "same as last known year")
+    title = f"rms error on {FIRST_HELD_BACK}-{int(years[-1])}, sunspot number"
+    console.print(table(title, columns, rows))
+    free = network_runs(prepared, model, np.array([held_back]), FREE)[:, 0]
+    alone = free_run(coefficients, series, held_back, FREE)
+    truth = series[held_back : held_back + FREE]
+    console.print(
+        f"running freely for {FREE} years from {FIRST_HELD_BACK}: rms {rms(free - truth):.1f}, "
+        f"linear {rms(alone - truth):.1f}, the mean of the years before "
+        f"{rms(series[:held_back].mean() - truth):.1f}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    draw(prepared, model, years, series, coefficients, (free, alone), options, console)
+
+
+def draw(
+    prepared: Prepared,
+    model: Model,
+    years: Any,
+    series: Any,
+    coefficients: Any,
+    runs: tuple[Any, Any],
+    options: argparse.Namespace,
+    console: Console,
+) -> None:
+    measured, one = predictions(prepared, model)["one_step"]["test"]["spots"]
+    start = len(series) - len(measured)
+    made = plots.prediction(
+        "sunspot number",
+        measured[:, 0],
+        {"network, one year ahead": one[:, 0]},
+        times=years[start:],
+        xlabel="year",
+    )
+    save_picture(made, options.pictures, "sunspots_one_step", console)
+    made, axis = plots.figure(size=(9, 3.6))
+    axis.plot(years[start - 40 : start + FREE], series[start - 40 : start + FREE], color="black")
+    for label, values, colour in (
+        ("network, running freely", runs[0], plots.RED),
+        ("linear autoregression, running freely", runs[1], plots.BLUE),
+    ):
+        axis.plot(years[start : start + FREE], values, color=colour, label=label)
+    axis.axvline(FIRST_HELD_BACK - 0.5, color=plots.GREY, linestyle=":")
+    axis.set(xlabel="year", ylabel="sunspot number")
+    axis.legend(frameon=False)
+    save_picture(made, options.pictures, "sunspots_free_run", console)
+    made = plots.correlations("the network", one[:, 0] - measured[:, 0], {})
+    save_picture(made, options.pictures, "sunspots_residuals", console)
+
+
+def main() -> None:
+    options = arguments(__doc__).parse_args()
+    main_of(lambda: example(options, Console()))
 
 
 if __name__ == "__main__":

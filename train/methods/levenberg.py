@@ -115,9 +115,16 @@ class BayesianRegularisation:
     N parameters, n errors, gamma the effective number of parameters. Foresee and Hagan 1997,
     "Gauss-Newton approximation to Bayesian learning". The report has gamma, alpha, beta and the
     logarithm of the evidence, ln p(D | a, b), in Gauss-Newton's approximation of the Hessian.
+
+    The formulas hold at a minimum of F. They are applied after moves that lower F by less than
+    the share `ripe` (with `ripe = inf` after each, as first published): far from a minimum they
+    often find that no parameter is worth anything, and all weights then shrink to zero. At first
+    all parameters count, but a / b is at most `weak` times the mean eigenvalue of J'J.
     """
 
     damping: Damping = Damping(first=5e-3)
+    ripe: float = 0.02
+    weak: float = 1e-3
     settled: float = 1e-7
 
     @property
@@ -128,15 +135,15 @@ class BayesianRegularisation:
         return State(_double(vector), memory={"mu": np.array(self.damping.first)})
 
     def step(self, objective: SumOfSquares, state: State) -> State:
-        """One accepted move of the parameters, then a and b anew."""
+        """One accepted move of the parameters, then a and b anew if it is time."""
         memory, vector = state.memory, state.vector
         if "alpha" in memory:
             normal = _remembered(memory)
             alpha, beta = float(memory["alpha"]), float(memory["beta"])
         else:
             normal = Normal.at(objective, vector)
-            # All parameters count at first.
             alpha, beta = _weights(float(vector.size), normal, vector)
+            alpha = min(alpha, self.weak * max(float(normal.values.mean()), 1e-12) * beta)
         found = _search(
             objective, normal, vector, float(memory["mu"]), alpha / beta, self.damping, 1 / beta
         )
@@ -145,11 +152,10 @@ class BayesianRegularisation:
         gradient = 2 * (beta * normal.gradient + alpha * vector)
         normal = Normal.at(objective, found.vector)
         gamma = effective_parameters(normal, alpha, beta)
-        settled = (
-            old - new <= self.settled * abs(old)
-            and abs(gamma - float(memory.get("gamma", np.inf))) <= self.settled * vector.size
-        )
-        alpha, beta = _weights(gamma, normal, found.vector)
+        change = abs(gamma - float(memory.get("gamma", np.inf)))
+        settled = old - new <= self.settled * abs(old) and change <= self.settled * vector.size
+        if old - new <= self.ripe * abs(old):
+            alpha, beta = _weights(gamma, normal, found.vector)
         report = {
             "mu": found.mu,
             "gamma": gamma,
@@ -162,7 +168,7 @@ class BayesianRegularisation:
         if not found.moved:
             # With other a and b there may be a way again.
             kept["mu"] = np.array(self.damping.first)
-            done = STUCK if settled or state.memory.get("stuck") else ""
+            done = done or (STUCK if "stuck" in memory else "")
             kept["stuck"] = np.array(1)
         return replace(
             state,
