@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from codegen.cli import main
 from derive import build
 from derive.errors import UserError
 from derive.open_loop import MEASURED, fed_back, opened
@@ -79,3 +83,21 @@ def test_same_step_reads_and_other_layers_stay() -> None:
 def test_what_cannot_be_opened(name: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         opened(build(load("generated/narx.toml")), [name])
+
+
+def test_every_command_opens_loops(tmp_path: Path) -> None:
+    """A module of its own name beside the closed one, checked like any other."""
+    invoke = CliRunner().invoke
+    given = ["generated/narx.toml", "--open", "position"]
+    assert invoke(main, ["generate", *given, "-o", str(tmp_path)]).exit_code == 0
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "narx_open.py",
+        "test_narx_open.py",
+        "narx_open.tex",
+    }
+    assert "measured_position" in invoke(main, ["show", *given]).output
+    assert invoke(main, ["check", *given, "--with", "jacobian,carry"]).exit_code == 0
+    assert "measured_position" in invoke(main, ["markdown", *given]).output
+    wrong = invoke(main, ["show", "generated/narx.toml", "--open", "hidden"])
+    assert wrong.exit_code == 2
+    assert "--open: 'hidden' is not fed back" in wrong.output

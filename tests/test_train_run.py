@@ -227,6 +227,26 @@ def test_train_predict_and_carry_weights_over(
     assert "train" not in [line.split()[1] for line in source.splitlines() if "import " in line]
 
 
+def test_pictures(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    names = ["learning_curves", "weights", "prediction_y", "residuals_y"]
+    found = []
+    for folder in ("one", "two"):
+        run = invoke(*TRAIN[:-1], "--open", "y", "--epochs", "4", "--plots", "-o", folder)
+        assert run.exit_code == 0, run.output
+        found.append([(tmp_path / folder / f"{name}.png").read_bytes() for name in names])
+    assert found[0] == found[1]
+    assert all(image.startswith(b"\x89PNG") for image in found[0])
+
+
+def test_bayesian_regularisation_reports(invoke: Callable[..., Result]) -> None:
+    found = invoke(*TRAIN, "--open", "y", "--method", "bayes", "--epochs", "20")
+    assert "effective parameters (gamma)" in found.output
+    about = load_model("runs/plant").facts["results"]["method"]
+    assert {"gamma", "alpha", "beta", "evidence"} <= about.keys()
+    assert 0 < about["gamma"] <= 25
+
+
 def test_python_and_the_command_do_the_same(invoke: Callable[..., Result], tmp_path: Path) -> None:
     assert invoke(*TRAIN, "--open", "y", "--epochs", "5").exit_code == 0
     fitted = fit(NARX, DATA, Options(open=("y",), epochs=5))

@@ -206,6 +206,14 @@ def _print_results(found: Mapping[str, Any], screen: Console) -> None:
             ]
             made.add_row(f"rms error of {output}, {title}", *cells)
     screen.print(made, highlight=False)
+    about = found["method"]
+    if "gamma" in about:
+        screen.print(
+            f"{about['gamma']:.1f} effective parameters (gamma); alpha {about['alpha']:.4g}, "
+            f"beta {about['beta']:.4g}, ln evidence {about['evidence']:.2f}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @click.command("predict")

@@ -26,8 +26,8 @@ from train.options import EXTRAS, Options, check, chosen, epochs_of, method_of
 from train.vector import Arrays, Layout, Vector
 
 PARTS = ("training", "validation", "test")
-# Held-back text is read in parts of about this length side by side, each from a zero state.
-TEXT_PART = 2000
+# Text is judged in parts of about this length, so many side by side, each from a zero state.
+TEXT_PART, TEXT_PARTS = 1000, 32
 
 
 @dataclass(frozen=True)
@@ -239,16 +239,29 @@ class _Preparation:
         module, record = self.module, segment.record
         layout, length = Layout.of(module), segment.stop - segment.start
         if self.is_text:
-            count = max(length // TEXT_PART, 1)
-            starts = segment.start + length // count * np.arange(count)
-            batch = record.batch(starts, length // count)
-            return BatchObjective(module, batch).loss
+            return self._text_loss(segment)
         if record.is_told:
             return lambda vector: BatchObjective(module, segment.whole).loss(vector)
 
         def loss(vector: Vector) -> float:
             before = outside(module, layout.arrays(vector), record, segment.start, length)
             return BatchObjective(module, replace(segment.whole, initial=before)).loss(vector)
+
+        return loss
+
+    def _text_loss(self, segment: Segment) -> Callable[[Vector], float]:
+        """The mean loss of parts that are read side by side, some at a time."""
+        count = max((segment.stop - segment.start) // TEXT_PART, 1)
+        length = (segment.stop - segment.start) // count
+        starts = segment.start + length * np.arange(count)
+
+        def loss(vector: Vector) -> float:
+            total = 0.0
+            for first in range(0, count, TEXT_PARTS):
+                taken = starts[first : first + TEXT_PARTS]
+                batch = segment.record.batch(taken, length)
+                total += len(taken) * BatchObjective(self.module, batch).loss(vector)
+            return total / count
 
         return loss
 

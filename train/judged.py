@@ -29,7 +29,8 @@ def rms(values: Any) -> float:
 
 
 def results(prepared: Prepared, progress: Progress) -> dict[str, Any]:
-    """Losses by part; for text bits per character; for records errors in the data's units.
+    """Losses by part; for text bits per character; for records errors in the data's units; what the
+    method told last.
 
     Where loops were opened, `one_step` are the predictions from measured values and `free_run`
     those of the closed loop that runs on from the first step of a part; else `predicted` are those
@@ -38,7 +39,7 @@ def results(prepared: Prepared, progress: Progress) -> dict[str, Any]:
     model = prepared.trained(progress)
     with np.errstate(all="ignore"):
         losses = {name: loss(progress.best) for name, loss in prepared.losses.items()}
-    found: dict[str, Any] = {"loss": losses}
+    found: dict[str, Any] = {"loss": losses, "method": dict(progress.state.report)}
     if model.vocabulary is not None:
         found["bits_per_character"] = {n: v / np.log(2) for n, v in losses.items()}
     if prepared.record is not None and model.vocabulary is None:

@@ -7,7 +7,6 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -45,11 +44,11 @@ class Model:
 
     def closed(self, *extras: str) -> ModuleType:
         """The module as the topology says, with extras."""
-        return _module(self.topology, (), extras)
+        return module_of(self.topology, extras=extras)
 
     def opened(self, *extras: str) -> ModuleType:
         """The module that reads measured values in place of the outputs that were opened."""
-        return _module(self.topology, self.measured, extras)
+        return module_of(self.topology, measured=self.measured, extras=extras)
 
     def original(self, name: str, values: Any) -> Any:
         """Values of a signal in the units of the data."""
@@ -111,8 +110,3 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "scipy": scipy.__version__,
     }
-
-
-@cache
-def _module(topology: str, measured: tuple[str, ...], extras: tuple[str, ...]) -> ModuleType:
-    return module_of(topology, measured=measured, extras=extras)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from types import ModuleType
 
 from codegen.emit import module_source
@@ -23,14 +24,19 @@ def source_of_network(
 
 
 def module_of(
-    topology: str | Network, *, measured: Iterable[str] = (), extras: Iterable[str] = ()
+    topology: str, *, measured: Iterable[str] = (), extras: Iterable[str] = ()
 ) -> ModuleType:
-    """The generated module of a topology (the text of a file, or a network), imported.
+    """The generated module of a topology, the text of its file, imported; each is made once.
 
     Raises UserError for what is no network, for extras that it cannot have, and for signals that
     are not fed back.
     """
-    network = loads(topology) if isinstance(topology, str) else topology
+    return _module(topology, tuple(measured), tuple(extras))
+
+
+@lru_cache(maxsize=64)
+def _module(topology: str, measured: tuple[str, ...], extras: tuple[str, ...]) -> ModuleType:
+    network = loads(topology)
     module = ModuleType(network.name)
     source = source_of_network(network, measured=measured, extras=extras)
     exec(compile(source, f"{network.name}.py", "exec"), module.__dict__)
