@@ -19,11 +19,12 @@ from derive.topology import load as load_topology
 from derive.topology import read_bounded
 from train import plots
 from train.checkpoint import write_whole
+from train.data.arrays import as_signals
 from train.data.files import read_text
 from train.data.given import given_data
 from train.data.record import Record
 from train.dynamics import multi_step, predicted, sample
-from train.fit import Prepared, as_signals, prepare
+from train.fit import Prepared, prepare
 from train.judged import KINDS, pictures, results
 from train.kept import INTERRUPTED, Keeper
 from train.loop import Progress

@@ -14,7 +14,7 @@ import numpy as np
 
 from derive.errors import UserError
 from train.data.record import Record
-from train.data.text import Vocabulary
+from train.data.text import Vocabulary, text_names
 from train.objective import steps_argument
 from train.vector import Arrays
 
@@ -149,17 +149,6 @@ def sample(
             scores = _logits(signals[target][0, : len(vocabulary)].astype(float))
             codes.append(_drawn(scores, temperature, rng))
     return vocabulary.decode(codes[len(prompt) :])
-
-
-def text_names(module: ModuleType) -> tuple[str, str]:
-    """The one input and the one output of a character model."""
-    inputs, classes = list(module.INPUTS), list(module.CLASSES)
-    if len(inputs) != 1 or len(classes) != 1 or list(module.TARGETS) != classes:
-        raise UserError(
-            "the network is no model of characters",
-            remedy="give it one input, and one output that cross_entropy judges at every step",
-        )
-    return inputs[0], classes[0]
 
 
 def _logits(output: Any) -> Any:

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from derive.errors import UserError
-from derive.open_loop import MEASURED
+from train.data.arrays import as_batch, as_signals, is_record, of_text, scaled_batch
 from train.data.feed import Feed, Segment, Sequences, Streams, Windows, split
 from train.data.record import Record, scaled
 from train.data.scale import Scale
 from train.data.text import Vocabulary
-from train.dynamics import outside, text_names
+from train.dynamics import outside
 from train.initial import initial_parameters
 from train.loop import Plan, Progress, Task, Watch, run
 from train.model import Model
 from train.modules import module_of
-from train.objective import Batch, BatchObjective
+from train.objective import BatchObjective
 from train.options import EXTRAS, Options, check, chosen, epochs_of, method_of
 from train.vector import Arrays, Layout, Vector
 
@@ -104,7 +104,7 @@ def prepare(
     vocabulary = None
     if isinstance(data, str):
         vocabulary = start.vocabulary if start and start.vocabulary else Vocabulary.of(data)
-        data = _of_text(module, data, vocabulary)
+        data = of_text(module, data, vocabulary)
         options = replace(options, normalise="none")
     identity = {
         "topology": topology,
@@ -114,7 +114,7 @@ def prepare(
     }
     known = dict(start.scales) if start else None
     made = _Preparation(module, method, options, known, is_text=vocabulary is not None)
-    found = made.of_record(data) if _is_record(module, data) else made.of_sequences(data)
+    found = made.of_record(data) if is_record(module, data) else made.of_sequences(data)
     if start is not None:
         begin = _taken_over(module, start, options)
     else:
@@ -192,7 +192,7 @@ class _Preparation:
                 place="--chunk" if options.chunk else "--window",
                 remedy="give one record in time, arrays without the axis of sequences",
             )
-        whole = Sequences(module, _as_batch(module, data, dtype), seed=options.seed)
+        whole = Sequences(module, as_batch(module, data, dtype), seed=options.seed)
         count = whole.count
         bounds = dict(zip(PARTS, split(count, 0, options.split), strict=False))
         first = whole.part(*bounds["training"]).batch(0, 0, {})
@@ -200,7 +200,7 @@ class _Preparation:
             raise UserError("no sequence is left to learn from", place="--split")
         signals = {**first.inputs, **first.targets}
         _, scales = self._scaled(signals, len(next(iter(signals.values()))))
-        batch = _scaled_batch(whole.whole, scales, dtype)
+        batch = scaled_batch(whole.whole, scales, dtype)
         whole = replace(whole, whole=batch)
         losses = {}
         for name, (start, stop) in bounds.items():
@@ -295,104 +295,6 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
 def _check_losses(module: ModuleType) -> None:
     if not module.LOSSES:
         raise UserError("the network has no loss", place="loss", remedy="say what judges an output")
-
-
-def _is_record(module: ModuleType, data: Mapping[str, Any]) -> bool:
-    """Whether the data are one record in time: no array has an axis of sequences."""
-    timed = all(s[0] == "T" for s in (*module.INPUTS.values(), *module.TARGETS.values()))
-    return timed and all(
-        np.ndim(a) < 3 and not (np.ndim(a) == 2 and np.asarray(a).dtype.kind in "iub")
-        for a in data.values()
-    )
-
-
-def as_signals(module: ModuleType, data: Mapping[str, Any]) -> Arrays:
-    """Data of one record as a Record takes them. Raises UserError for what is not finite."""
-    return {name: _as_signal(module, name, array) for name, array in data.items()}
-
-
-def _as_signal(module: ModuleType, name: str, array: Any) -> Any:
-    """(T,), (T, width) or classes (T,) as (T, 1, width) or (T, 1); refuses what is not finite."""
-    array = np.asarray(array)
-    if array.dtype.kind not in "fiub" or array.ndim not in (1, 2) or not len(array):
-        raise UserError(
-            f"{name!r} has dtype {array.dtype} and shape {array.shape}",
-            remedy="give numbers, (steps,) or (steps, width)",
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        at = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise UserError(
-            f"{name!r} is not finite at step {at}", remedy="fill in or leave out what is missing"
-        )
-    wide = module.INPUTS.get(name, (1,))[-1] != 1 and name not in module.MASKS
-    if array.dtype.kind in "iu" and array.ndim == 1 and (wide or name in module.CLASSES):
-        return array.astype(np.int64)[:, None]
-    return array.astype(float).reshape(len(array), 1, -1)
-
-
-def _as_batch(module: ModuleType, data: Mapping[str, Any], dtype: Any) -> Batch:
-    """Arrays of whole sequences by name, told apart."""
-    groups: dict[str, Arrays] = {"inputs": {}, "targets": {}, "initial": {}, "weights": {}}
-    for name, array in data.items():
-        array = np.asarray(array)
-        if array.dtype.kind == "f":
-            if not np.isfinite(array).all():
-                raise UserError(f"{name!r} is not finite everywhere", remedy="fill in the rest")
-            array = array.astype(dtype)
-        if name.startswith("initial_"):
-            groups["initial"][name.removeprefix("initial_")] = array
-        elif name.startswith("weight_"):
-            groups["weights"][name.removeprefix("weight_")] = array
-        elif name in module.INPUTS:
-            groups["inputs"][name] = array
-        elif name in module.TARGETS:
-            groups["targets"][name] = array
-        else:
-            raise UserError(f"the network has neither input nor target {name!r}", remedy="rename")
-    for name in module.INPUTS:
-        source = name.removeprefix(MEASURED)
-        if name not in groups["inputs"] and source in data:
-            groups["inputs"][name] = np.asarray(data[source]).astype(dtype)
-    for kind, shapes in (("inputs", module.INPUTS), ("targets", module.TARGETS)):
-        missing = [n for n in shapes if n not in groups[kind]]
-        if missing:
-            raise UserError(
-                f"there is no data for {missing[0]!r}",
-                remedy=f"the network needs {', '.join((*module.INPUTS, *module.TARGETS))}",
-            )
-    batch = Batch(**groups)
-    try:
-        module.loss(module.initial_parameters(dtype=dtype), *vars(batch).values())
-    except ValueError as error:
-        raise UserError(str(error), remedy="give arrays of that shape") from None
-    return batch
-
-
-def _scaled_batch(batch: Batch, scales: Mapping[str, Scale], dtype: Any) -> Batch:
-    def of(arrays: Arrays) -> Arrays:
-        return {
-            n: scales[n.removeprefix(MEASURED)].scaled(a).astype(dtype)
-            if n.removeprefix(MEASURED) in scales
-            else a
-            for n, a in arrays.items()
-        }
-
-    return Batch(of(batch.inputs), of(batch.targets), of(batch.initial), batch.weights)
-
-
-def _of_text(module: ModuleType, text: str, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Text as data: each character is to be followed by the next."""
-    source, target = text_names(module)
-    width = min(module.INPUTS[source][-1], module.TARGETS[target][-1])
-    if len(vocabulary) > width:
-        raise UserError(
-            f"the text has {len(vocabulary)} different characters, the network {width} classes",
-            remedy=f"make {source!r} and {target!r} {len(vocabulary)} wide",
-        )
-    codes = vocabulary.encode(text)
-    if len(codes) < 2:
-        raise UserError("the text has less than two characters", remedy="give more")
-    return {source: codes[:-1], target: codes[1:]}
 
 
 def _taken_over(module: ModuleType, start: Model, options: Options) -> Arrays:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -42,3 +43,14 @@ class Vocabulary:
     def decode(self, classes: Any) -> str:
         """The characters of classes."""
         return "".join(self.characters[int(c)] for c in classes)
+
+
+def text_names(module: ModuleType) -> tuple[str, str]:
+    """The one input and the one output of a character model."""
+    inputs, classes = list(module.INPUTS), list(module.CLASSES)
+    if len(inputs) != 1 or len(classes) != 1 or list(module.TARGETS) != classes:
+        raise UserError(
+            "the network is no model of characters",
+            remedy="give it one input, and one output that cross_entropy judges at every step",
+        )
+    return inputs[0], classes[0]
