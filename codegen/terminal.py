@@ -17,7 +17,7 @@ from rich.status import Status
 
 from derive.errors import InternalError, UserError
 
-CHECK_FAILED, USER_ERROR, OUR_ERROR = 1, 2, 3
+CHECK_FAILED, USER_ERROR, OUR_ERROR, INTERRUPTED = 1, 2, 3, 130
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -33,7 +33,11 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except UserError as error:
-            fail(str(error.located(file=kwargs.get("file", ""))), USER_ERROR)
+            # An option's fault is not the file's.
+            named = "" if error.place.startswith("--") else kwargs.get("file", "")
+            fail(str(error.located(file=named)), USER_ERROR)
+        except KeyboardInterrupt:
+            fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,6 +75,8 @@ def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
         umask = os.umask(0)
         os.umask(umask)
         for _, path in ready:
+            if path.exists() and not path.is_file() and not path.is_dir():
+                raise OSError(errno.EINVAL, f"{path.name} is no plain file")
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, f"{path.name} in it is a folder")
         for temporary, path in ready:

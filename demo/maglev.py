@@ -114,7 +114,7 @@ def pyrenn_rows(prepared: Prepared, ours: Trial) -> list[list[str]]:
         import pyrenn
     except ImportError:
         return []
-    record, (start, stop) = prepared.record, (prepared.parts or {})["training"]
+    record, (start, stop) = prepared.record, prepared.parts["training"]
     assert record is not None
     u, y = (record.signals[n][:stop, 0, 0] for n in ("current", "position"))
     np.random.seed(0)
@@ -255,7 +255,7 @@ def draw(
     made = plots.prediction("position", truth, series, times=times, xlabel="s")
     save_picture(made, folder, "maglev_prediction", console)
 
-    record, (start, stop) = lm.prepared.record, (lm.prepared.parts or {})["test"]
+    record, (start, stop) = lm.prepared.record, lm.prepared.parts["test"]
     assert record is not None
     current = record.signals["current"][start:stop, 0, 0]
     made = plots.correlations("one step ahead", one[1][:, 0] - one[0][:, 0], {"current": current})

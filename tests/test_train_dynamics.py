@@ -9,7 +9,7 @@ import pytest
 
 from derive.errors import UserError
 from tests.numeric import relative
-from tests.training import CHARACTERS, LSTM, NARX, plant
+from tests.training import AUTONOMOUS, CHARACTERS, LSTM, NARX, plant
 from train.data.record import Record
 from train.data.text import Vocabulary
 from train.dynamics import multi_step, outside, predicted, sample
@@ -27,21 +27,6 @@ activation = "tanh"
 from = { hidden = [1], slow = [1, 2] }
 [layers.y]""",
 ).replace("from = { hidden = [0] }", "from = { hidden = [0], slow = [0] }")
-
-# A network without inputs: it goes on from its own past.
-AUTONOMOUS = """
-name = "nar"
-[layers.hidden]
-size = 3
-activation = "tanh"
-from = { y = [1, 2, 3] }
-[layers.y]
-size = 1
-activation = "linear"
-from = { hidden = [0], y = [1] }
-[loss]
-y = "mse"
-"""
 
 
 def by_hand(opened: Any, parameters: Any, start: int, stop: int, signals: Any = SIGNALS) -> Any:

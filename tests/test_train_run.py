@@ -21,10 +21,11 @@ from click.testing import CliRunner, Result
 
 from derive.errors import UserError
 from tests.numeric import Arrays
-from tests.training import CHARACTERS, LSTM, NARX, TEXT, plant, write_csv
+from tests.training import AUTONOMOUS, CHARACTERS, LSTM, NARX, TEXT, plant, write_csv
 from train.checkpoint import load, save, write_whole
 from train.cli import main
 from train.fit import fit, prepare
+from train.judged import results
 from train.kept import Keeper
 from train.loop import Progress, run
 from train.model import load_model
@@ -292,7 +293,14 @@ def test_a_run_is_never_lost(invoke: Callable[..., Result], tmp_path: Path) -> N
     assert same(load_model("runs/plant").parameters, load_model("long").parameters)
     checkpoint = tmp_path / "runs/plant/checkpoint.npz"
     checkpoint.write_bytes(checkpoint.read_bytes()[:300])
-    assert "is no checkpoint" in invoke(*TRAIN, "--open", "y", "--resume").output
+    found = invoke(*TRAIN, "--open", "y", "--resume")
+    assert found.exit_code == 2
+    assert "or damaged" in found.output
+    assert "start anew with --overwrite" in found.output
+    assert invoke(*TRAIN, "--open", "y", "--resume", "--overwrite").exit_code == 2
+    checkpoint.unlink()
+    assert "holds a run" in invoke(*TRAIN, "--open", "y", "--epochs", "9").output
+    assert invoke(*TRAIN, "--open", "y", "--resume").exit_code == 2
     assert invoke(*TRAIN, "--open", "y", "--overwrite", "--epochs", "2").exit_code == 0
 
 
@@ -304,6 +312,70 @@ def test_what_diverges_keeps_the_last_good_parameters(invoke: Callable[..., Resu
     model = load_model("runs/plant")
     assert all(np.isfinite(a).all() for a in model.parameters.values())
     assert np.isfinite(model.facts["results"]["loss"]["training"])
+
+
+def test_a_run_that_lost_patience_stays_at_its_end(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    noisy = {n: a + 0.3 * rng.standard_normal(a.shape) for n, a in plant(60).items()}
+    write_csv(tmp_path / "data.csv", noisy)
+    arguments = (*TRAIN, "--open", "y", "--epochs", "90", "--patience", "3")
+    assert "has not fallen for 3 reports" in invoke(*arguments).output
+    before = {n: (tmp_path / "runs/plant" / n).read_bytes() for n in ("run.json", "history.csv")}
+    assert "has not fallen for 3 reports" in invoke(*arguments, "--resume").output
+    for name, content in before.items():
+        assert (tmp_path / "runs/plant" / name).read_bytes() == content
+    # With more patience it goes on.
+    assert invoke(*arguments[:-1], "8", "--resume").exit_code == 0
+    assert (tmp_path / "runs/plant/history.csv").read_bytes() != before["history.csv"]
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
+    arguments = [*written(tmp_path), "--chunk", "20", "--epochs", "100000", "-o", "run"]
+    first = command(*arguments, folder=tmp_path)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run/checkpoint.npz").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    second = command(*arguments, "--overwrite", folder=tmp_path)
+    _, err = second.communicate(timeout=60)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2
+    assert "another run is at work in it" in err
+
+
+def test_forecasts_beyond_the_data(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    """A free run needs measured outputs up to its start alone."""
+    assert invoke(*TRAIN, "--open", "y", "--epochs", "9").exit_code == 0
+    known = write_csv(tmp_path / "known.csv", {n: a[:100] for n, a in DATA.items()})
+    whole = invoke("predict", "runs/plant", "--data", "data.csv", "--free", "--start", "100")
+    data = ("--data", "u=data.csv:u", "--data", f"y={known}:y")
+    found = invoke("predict", "runs/plant", *data, "--free")
+    assert found.exit_code == 0, found.output
+    assert found.output == whole.output
+    short = invoke("predict", "runs/plant", *data, "--free", "--steps", "5")
+    assert short.output.splitlines() == whole.output.splitlines()[:6]
+    late = invoke("predict", "runs/plant", *data, "--free", "--start", "101")
+    assert late.exit_code == 2
+    assert "known for 100 steps" in late.output
+    for wrong in (("--ahead", "-3"), ("--start", "1"), ("--steps", "4"), ("--ahead", "700")):
+        assert invoke("predict", "runs/plant", "--data", "data.csv", *wrong).exit_code == 2
+
+
+def test_networks_without_inputs_go_on_beyond_the_data(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "nar.toml").write_text(AUTONOMOUS)
+    series = np.sin(0.3 * np.arange(150))
+    write_csv(tmp_path / "series.csv", {"y": series})
+    train = ("train", "nar.toml", "--data", "series.csv", "--open", "y", "--no-plots")
+    assert invoke(*train, "--epochs", "40").exit_code == 0
+    found = invoke("predict", "runs/nar", "--data", "series.csv", "--free", "--steps", "20")
+    assert found.exit_code == 0, found.output
+    rows = [tuple(map(float, line.split(","))) for line in found.output.splitlines()[1:]]
+    assert [int(r[0]) for r in rows] == list(range(150, 170))
+    assert np.allclose([r[1] for r in rows], np.sin(0.3 * np.arange(150, 170)), atol=0.05)
 
 
 def test_early_stopping_keeps_the_best() -> None:
@@ -345,12 +417,44 @@ y = { kind = "cross_entropy", steps = "last" }
     model = fitted.model
     out = model.closed().forward(model.parameters, {"x": data["x"]})["y"][-1]
     assert (out.argmax(-1) == data["y"])[48:].mean() > 0.9
+    shares = results(fitted.prepared, fitted.progress)["right"]
+    assert shares["test"]["y"] == pytest.approx((out.argmax(-1) == data["y"])[48:].mean())
     small = fit(topology, data, replace(options, method="adam", batch=16, epochs=2))
     assert small.progress.step == 6
     with pytest.raises(UserError, match="whole sequences"):
         fit(topology, data, replace(options, window=2))
     with pytest.raises(UserError, match="shape"):
         fit(topology, {**data, "y": data["y"][:5]}, options)
+
+
+def test_sequences_with_opened_loops_begin_with_what_was_measured() -> None:
+    """The first steps are initial values; none is judged from zeros."""
+    rows = [plant(40, seed=s) for s in range(6)]
+    data = {n: np.stack([r[n] for r in rows], axis=1)[..., None] for n in ("u", "y")}
+    fitted = fit(NARX, data, Options(open=("y",), epochs=3, split=(4, 1, 1)))
+    batch = fitted.prepared.batches["training"]
+    assert batch.targets["y"].shape == (37, 4, 1)
+    scale = fitted.model.scales["y"]
+    assert np.allclose(batch.initial["measured_y"], scale.scaled(data["y"][:3, :4]))
+    assert np.allclose(batch.initial["u"], fitted.model.scales["u"].scaled(data["u"][1:3, :4]))
+    alone = fit(NARX, {n: a[:, 0, 0] for n, a in data.items()}, Options(open=("y",), split=(1,)))
+    errors = results(fitted.prepared, fitted.progress)["predicted"]["training"]["y"]
+    assert 0 < errors["percent_of_range"] < 30
+    assert alone.prepared.record is not None
+
+
+def test_padding_does_not_count_in_the_units() -> None:
+    topology = NARX.replace("u = 1\n", "u = 1\nm = { mask = true }\n").replace(
+        'y = "mse"', 'y = { kind = "mse", mask = "m" }'
+    )
+    rng = np.random.default_rng(0)
+    lengths = np.array([20, 12, 15, 20, 9])
+    kept = (np.arange(20)[:, None] < lengths)[..., None]
+    data = {n: rng.uniform(2, 4, (20, 5, 1)) for n in ("u", "y")}
+    data = {n: np.where(kept, a, -9999.0) for n, a in data.items()} | {"m": lengths}
+    fitted = fit(topology, data, Options(method="lbfgs", epochs=2, split=(3, 1, 1)))
+    assert 2 < fitted.model.scales["u"].centre[0] < 4
+    assert 2 < fitted.model.scales["y"].centre[0] < 4
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
@@ -381,9 +485,10 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 BAD: list[tuple[list[str], str]] = [
     ([], "no data"),
     (["--data", "none.csv"], "none.csv: cannot be read (No such file"),
-    (["--data", "."], "cannot be read"),
+    (["--data", "."], "is no plain file"),
     (["--data", "data.csv", "--text", "text.txt"], "data and text"),
-    (["--data", "q=data.csv:u"], "no data for 'u'"),
+    (["--data", "q=data.csv:u"], "neither input nor target 'q'"),
+    (["--data", "u=data.csv:u"], "no data for 'y'"),
     (["--data", "data.csv", "--data", "u=data.csv:z"], "no column 'z'"),
     (["--data", "data.csv", "--method", "adamm"], "did you mean 'adam'"),
     (["--data", "data.csv", "--open", "hidden"], "'hidden' is not fed back"),

@@ -23,6 +23,21 @@ from = { hidden = [0] }
 y = "mse"
 """
 
+# A network without inputs: it goes on from its own past.
+AUTONOMOUS = """
+name = "nar"
+[layers.hidden]
+size = 3
+activation = "tanh"
+from = { y = [1, 2, 3] }
+[layers.y]
+size = 1
+activation = "linear"
+from = { hidden = [0], y = [1] }
+[loss]
+y = "mse"
+"""
+
 LSTM = """
 name = "filter"
 [inputs]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
 import os
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from derive.errors import UserError
+from train.data.files import load_npz
 from train.loop import Progress
 from train.methods.state import State
 
@@ -53,24 +54,37 @@ def write_whole(path: Path, data: bytes) -> None:
 def packed(arrays: Mapping[str, Any], about: Mapping[str, Any]) -> bytes:
     """Arrays, and JSON beside them, as the bytes of one .npz file."""
     stream = io.BytesIO()
-    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    np.savez(stream, allow_pickle=False, **{**arrays, "json": text})
+    whole = {**arrays, "json": np.frombuffer(json.dumps(about).encode(), np.uint8)}
+    digest = np.frombuffer(fingerprint(whole).encode(), np.uint8)
+    np.savez(stream, allow_pickle=False, **{**whole, "digest": digest})
     return stream.getvalue()
+
+
+def fingerprint(arrays: Mapping[str, Any]) -> str:
+    """A digest of arrays by name."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        found.update(f"{name} {array.dtype} {array.shape};".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What `packed` wrote. Raises UserError for another file."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        about = json.loads(arrays.pop("json").tobytes())
-    except OSError as error:
+        arrays = load_npz(str(path))
+    except UserError as error:
+        raise UserError(error.found, file=str(path), remedy="start anew with --overwrite") from None
+    try:
+        text = arrays.pop("json").tobytes()
+        digest = arrays.pop("digest").tobytes().decode()
+        if digest != fingerprint({**arrays, "json": np.frombuffer(text, np.uint8)}):
+            raise ValueError
+        about = json.loads(text)
+    except (ValueError, KeyError, RecursionError):
         raise UserError(
-            f"cannot be read ({error.strerror or 'no checkpoint'})", file=str(path)
-        ) from None
-    except (ValueError, KeyError, zipfile.BadZipFile, AttributeError, EOFError):
-        raise UserError(
-            "is no checkpoint", file=str(path), remedy="start anew with --overwrite"
+            "is no checkpoint, or damaged", file=str(path), remedy="start anew with --overwrite"
         ) from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise UserError(
@@ -91,6 +105,7 @@ def save(path: Path, progress: Progress, identity: Mapping[str, Any]) -> None:
         "progress": {name: getattr(progress, name) for name in _PLAIN},
         "history": [dict(row) for row in progress.history],
         "stopped": progress.stopped,
+        "diverged": progress.diverged,
         "state": {
             "steps": state.steps,
             "loss": state.loss,
@@ -113,12 +128,39 @@ def load(path: Path) -> tuple[Progress, dict[str, Any]]:
                 groups[group][name] = array
         state = State(vector=arrays["vector"], **{**about["state"], **groups})
         progress = Progress(state, arrays["best"], **about["progress"])
-        progress = replace(progress, history=tuple(about["history"]), stopped=str(about["stopped"]))
+        progress = replace(
+            progress,
+            history=tuple(about["history"]),
+            stopped=str(about["stopped"]),
+            diverged=bool(about["diverged"]),
+        )
+        _check(progress)
         return progress, about["identity"]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise UserError(
             "is no checkpoint", file=str(path), remedy="start anew with --overwrite"
         ) from None
+
+
+def _check(progress: Progress) -> None:
+    """Refuse values of other kinds than `save` writes; raises ValueError."""
+    state = progress.state
+    counts = [progress.epoch, progress.number, progress.waited, progress.counted]
+    counts += [progress.best_step, state.steps]
+
+    numbers = (progress.best_validation, progress.total, state.loss, state.gradient_norm)
+    rows = (*progress.history, state.report)
+    values = (*numbers, *(v for row in rows for v in row.values()))
+    right = (
+        all(type(n) is int and n >= 0 for n in counts)
+        and all(isinstance(v, int | float) for v in values)
+        and all(isinstance(n, str) for row in rows for n in row)
+        and all(v.dtype.kind == "f" and v.ndim == 1 for v in (state.vector, progress.best))
+        and all(np.isfinite(v).all() for v in (state.vector, progress.best))
+        and state.vector.shape == progress.best.shape
+    )
+    if not right:
+        raise ValueError
 
 
 def strict_json(value: Any) -> str:

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from codegen.terminal import CHECK_FAILED, console, deliver, fail, reports_errors, working
 from derive.errors import UserError
 from derive.topology import load as load_topology
-from derive.topology import read_bounded
+from derive.topology import loads, read_bounded
 from train import plots
 from train.checkpoint import write_whole
-from train.data.arrays import as_signals
 from train.data.files import read_text
 from train.data.given import given_data
-from train.data.record import Record
-from train.dynamics import multi_step, predicted, sample
+from train.dynamics import sample
 from train.fit import Prepared, prepare
+from train.forecast import forecast
 from train.judged import KINDS, pictures, results
 from train.kept import INTERRUPTED, Keeper
 from train.loop import Progress
-from train.model import Model, load_model
+from train.model import load_model
 from train.modules import module_of, source_of_network
 from train.options import METHODS, Options
 from train.shown import Bar
@@ -137,17 +135,38 @@ def train_command(
         topology = f'name = "{network.name}"\n{topology}'
     with working("deriving and generating"):
         arrays = _data(topology, options, data, text)
-        prepared = prepare(topology, arrays, options, start=load_model(start) if start else None)
+        begin = load_model(start) if start else None
+        try:
+            prepared = prepare(topology, arrays, options, start=begin)
+        except UserError as error:
+            # What is no option's fault and has no place in the topology is the data's.
+            about = "" if error.place else text or ", ".join(data)
+            raise error.located(file=about) from None
     keeper = Keeper(Path(output or f"runs/{network.name}"), prepared)
+    with keeper.locked():
+        try:
+            progress = _run(keeper, resume=resume, overwrite=overwrite, draws=draws)
+        except KeyboardInterrupt:
+            progress = replace(prepared.task.start(prepared.start), stopped=INTERRUPTED)
+    if progress.stopped == INTERRUPTED:
+        fail("interrupted; the same command with --resume goes on", STOPPED_BY_HAND)
+    if progress.diverged:
+        fail(progress.stopped, CHECK_FAILED)
+
+
+def _run(keeper: Keeper, *, resume: bool, overwrite: bool, draws: bool | None) -> Progress:
+    """A run from its beginning, or where it was cut off, to its report."""
+    prepared = keeper.prepared
     progress = keeper.begin(resume=resume, overwrite=overwrite)
     _announce(prepared, progress)
     with Bar(prepared, progress) as bar:
         progress = keeper.run(progress, bar.report, bar.tick)
     found = results(prepared, progress)
     fitted = keeper.finish(progress, found)
+    network, measured = loads(prepared.model.topology), prepared.model.measured
     sources = {f"{network.name}.py": source_of_network(network)}
-    if options.open:
-        sources[f"{network.name}_open.py"] = source_of_network(network, measured=options.open)
+    if measured:
+        sources[f"{network.name}_open.py"] = source_of_network(network, measured=measured)
     for name, source in sources.items():
         write_whole(keeper.folder / name, source.encode())
     screen = console()
@@ -157,11 +176,7 @@ def train_command(
         for path in pictures(fitted, keeper.folder):
             click.echo(path)
     click.echo(keeper.folder / "run.json")
-    if progress.stopped == INTERRUPTED:
-        click.echo("bptt: interrupted; the same command with --resume goes on", err=True)
-        sys.exit(STOPPED_BY_HAND)
-    if progress.diverged:
-        fail(progress.stopped, CHECK_FAILED)
+    return progress
 
 
 def _data(
@@ -179,9 +194,10 @@ def _data(
 
 def _announce(prepared: Prepared, progress: Progress) -> None:
     counts = []
-    for name, (begin, stop) in (prepared.parts or {}).items():
+    unit = "steps" if prepared.record else "sequences"
+    for name, (begin, stop) in prepared.parts.items():
         if stop > begin:
-            counts.append(f"{name} {stop - begin} steps")
+            counts.append(f"{name} {stop - begin} {unit}")
     size = progress.best.size
     about = f"{size} parameters, {METHODS[prepared.method]}"
     click.echo(", ".join([about, *counts]))
@@ -206,6 +222,10 @@ def _print_results(found: Mapping[str, Any], screen: Console) -> None:
                 for part in parts
             ]
             made.add_row(f"rms error of {output}, {title}", *cells)
+    for output in dict.fromkeys(n for shares in found.get("right", {}).values() for n in shares):
+        shares = (found["right"].get(part, {}).get(output) for part in parts)
+        texts = ("" if share is None else f"{100 * share:.1f} %" for share in shares)
+        made.add_row(f"{output} right", *texts)
     screen.print(made, highlight=False)
     about = found["method"]
     if "gamma" in about:
@@ -220,62 +240,51 @@ def _print_results(found: Mapping[str, Any], screen: Console) -> None:
 @click.command("predict")
 @click.argument("folder", type=click.Path())
 @click.option("--data", multiple=True, required=True, metavar="[NAME=]FILE[:COLUMN]")
-@click.option("--start", type=int, default=0, help="First step to predict [the first possible].")
+@click.option("--start", type=click.IntRange(0), help="First step known nothing of [by delays].")
 @click.option("--free", is_flag=True, help="Run freely from there on, on its own predictions.")
-@click.option("--ahead", type=int, default=0, help="So many steps ahead of every step.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 10_000_000),
+    help="With --free: so many steps, beyond the data's end where no input is needed.",
+)
+@click.option("--ahead", type=click.IntRange(1), help="So many steps ahead of every step.")
 @click.option("-o", "--output", type=click.Path(), help="CSV to write; else standard output.")
 @reports_errors
 def predict_command(
-    folder: str, data: tuple[str, ...], start: int, free: bool, ahead: int, output: str | None
+    folder: str,
+    data: tuple[str, ...],
+    start: int | None,
+    free: bool,
+    steps: int | None,
+    ahead: int | None,
+    output: str | None,
 ) -> None:
     """Predictions of the trained network in FOLDER, in the data's units, as CSV.
 
     One step ahead from measured values where loops were opened for training; --free and --ahead
-    close them.
+    close them. A free run needs measured outputs up to its start alone, and inputs to its end.
 
     \b
     Examples:
       bptt predict runs/maglev --data maglev.csv -o predicted.csv
       bptt predict runs/maglev --data maglev.csv --free --start 3401
+      bptt predict runs/nar --data nar.csv --free --start 400 --steps 50
       bptt predict runs/maglev --data maglev.csv --ahead 10
     """
+    for given, option in ((free, "--free"), (steps, "--steps")):
+        if given and ahead:
+            raise UserError("stands beside --ahead", place=option, remedy="give one of them")
+    if steps and not free:
+        raise UserError("is for free runs", place="--steps", remedy="add --free")
     model = load_model(folder)
-    if free and ahead:
-        raise UserError("stands beside --free", place="--ahead", remedy="give one of them")
-    record = _record(model, given_data(model.opened(), data))
-    first = max(start, record.before)
-    if not first < record.steps - max(ahead - 1, 0):
-        raise UserError(
-            f"is {start}, and the data have {record.steps} steps", place="--start", remedy="less"
-        )
-    names = ["step"]
-    if ahead:
-        origins = np.arange(first, record.steps - ahead + 1)
-        runs = multi_step(model.closed(), model.opened(), model.parameters, record, origins, ahead)
-        columns = [origins + ahead - 1]
-        found = {n: a[-1] for n, a in runs.items()}
-    else:
-        module = model.closed() if free else model.opened()
-        runs = predicted(
-            module, model.parameters, record, first, record.steps, driver=model.opened()
-        )
-        columns = [np.arange(first, record.steps)]
-        found = {n: a[:, 0] for n, a in runs.items()}
+    arrays = given_data(model.opened(), data)
+    rows, found = forecast(model, arrays, start=start, free=free, steps=steps, ahead=ahead)
+    names, columns = ["step"], [rows]
     for name, values in found.items():
-        values = model.original(name, values)
         for unit in range(values.shape[-1]):
             names.append(name if values.shape[-1] == 1 else f"{name}_{unit + 1}")
             columns.append(values[:, unit])
     deliver(_csv(names, columns), output)
-
-
-def _record(model: Model, data: Mapping[str, Any]) -> Record:
-    """Data in the network's units; targets that are not known may be missing."""
-    module = model.opened()
-    signals = as_signals(module, data)
-    signals = {n: model.scales[n].scaled(a) if n in model.scales else a for n, a in signals.items()}
-    dtype = next(iter(model.parameters.values())).dtype
-    return Record(module, signals, dtype, judged=False)
 
 
 def _csv(names: list[str], columns: list[Any]) -> str:
@@ -291,7 +300,7 @@ def _csv(names: list[str], columns: list[Any]) -> str:
 @click.option("--prompt", default="\n", help="Text to go on from.")
 @click.option("--length", type=click.IntRange(1, 1_000_000), default=500, show_default=True)
 @click.option("--temperature", type=click.FloatRange(0, 100), default=1.0, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(), help="File to write; else standard output.")
 @reports_errors
 def sample_command(
@@ -313,6 +322,6 @@ def sample_command(
         prompt,
         length,
         temperature=temperature,
-        seed=abs(seed),
+        seed=seed,
     )
     deliver(prompt + text + "\n", output)

@@ -18,8 +18,6 @@ from train.data.text import Vocabulary, text_names
 from train.objective import steps_argument
 from train.vector import Arrays
 
-WARM_UP = 200
-
 
 def outside(
     module: ModuleType,
@@ -28,19 +26,22 @@ def outside(
     start: int,
     length: int,
     *,
-    warm_up: int = WARM_UP,
+    warm_up: int | None = None,
     driver: ModuleType | None = None,
 ) -> Arrays:
     """The values before step `start` of a record: those measured, and the network's own states.
 
-    States that no measurement tells are those after a run over the `warm_up` steps before, of the
-    module or of `driver` (the opened one, say). At the record's beginning they are zero.
+    States that no measurement tells are those after a run over the steps before (`warm_up` of them,
+    if given) of the module or of `driver` (the opened one, say). At the record's beginning they are
+    zero.
     """
     own = record.of(module)
     found = dict(own.batch([start], length).initial)
     missing = [n for n in module.INITIAL if n not in found and n not in module.AFTER]
     driven = record.of(driver or module)
-    first = max(min(driven.before, start), start - warm_up)
+    first = min(driven.before, start)
+    if warm_up is not None:
+        first = max(first, start - warm_up)
     if not missing or first == start:
         return found
     batch = driven.batch([first], start - first)
@@ -161,6 +162,6 @@ def _logits(output: Any) -> Any:
 def _drawn(logits: Any, temperature: float, rng: np.random.Generator) -> int:
     if temperature == 0:
         return int(np.argmax(logits))
-    scores = logits / temperature
-    weights = np.exp(scores - scores.max())
+    with np.errstate(over="ignore"):
+        weights = np.exp((logits - logits.max()) / temperature)
     return int(rng.choice(len(weights), p=weights / weights.sum()))

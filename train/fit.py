@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from derive.errors import UserError
-from train.data.arrays import as_batch, as_signals, is_record, of_text, scaled_batch
+from train.checkpoint import fingerprint
+from train.data.arrays import (
+    as_batch,
+    as_signals,
+    is_record,
+    kept_steps,
+    of_text,
+    scaled_batch,
+    shifted,
+)
 from train.data.feed import Feed, Segment, Sequences, Streams, Windows, split
 from train.data.record import Record, scaled
 from train.data.scale import Scale
@@ -21,7 +29,7 @@ from train.initial import initial_parameters
 from train.loop import Plan, Progress, Task, Watch, run
 from train.model import Model
 from train.modules import module_of
-from train.objective import BatchObjective
+from train.objective import Batch, BatchObjective
 from train.options import EXTRAS, Options, check, chosen, epochs_of, method_of
 from train.vector import Arrays, Layout, Vector
 
@@ -34,8 +42,9 @@ TEXT_PART, TEXT_PARTS = 1000, 32
 class Prepared:
     """All that a run needs: the task, where it starts, and how to judge what comes out.
 
-    `record` with `parts` (steps from and to) where the data are one record in time; `whole` where
-    they are sequences. `module` is what is trained: the opened one, if loops are opened.
+    `parts` are steps, from and to, of the `record` where the data are one in time; else of
+    sequences, with a batch of each part in `batches`. `module` is what is trained: the opened one,
+    if loops are opened.
     """
 
     model: Model
@@ -46,7 +55,8 @@ class Prepared:
     identity: Mapping[str, Any]
     losses: Mapping[str, Callable[[Vector], float]]
     record: Record | None = None
-    parts: Mapping[str, tuple[int, int]] | None = None
+    parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    batches: Mapping[str, Batch] = field(default_factory=dict)
 
     def trained(self, progress: Progress) -> Model:
         """The model with the best parameters of a run."""
@@ -95,7 +105,7 @@ def prepare(
     """Data and network brought together; see `fit`."""
     plain = module_of(topology, measured=options.open)
     method = chosen(options, plain)
-    check(method, options)
+    check(method, options, Layout.of(plain).size)
     extras = [EXTRAS[method]] if method in EXTRAS else []
     if options.chunk:
         extras.append("carry")
@@ -110,12 +120,13 @@ def prepare(
         "topology": topology,
         "options": _plain(options.decides),
         "data": fingerprint(data),
-        "start": fingerprint(start.parameters) if start else "",
+        "start": _identity_of(start) if start else "",
     }
     known = dict(start.scales) if start else None
     made = _Preparation(module, method, options, known, is_text=vocabulary is not None)
     found = made.of_record(data) if is_record(module, data) else made.of_sequences(data)
     if start is not None:
+        _check_start(options)
         begin = _taken_over(module, start, options)
     else:
         begin = initial_parameters(
@@ -139,6 +150,7 @@ def prepare(
         losses=found.losses,
         record=found.record,
         parts=found.parts,
+        batches=found.batches,
     )
 
 
@@ -148,7 +160,8 @@ class _Found:
     scales: Mapping[str, Scale]
     losses: Mapping[str, Callable[[Vector], float]]
     record: Record | None = None
-    parts: Mapping[str, tuple[int, int]] | None = None
+    parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    batches: Mapping[str, Batch] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,22 +205,30 @@ class _Preparation:
                 place="--chunk" if options.chunk else "--window",
                 remedy="give one record in time, arrays without the axis of sequences",
             )
-        whole = Sequences(module, as_batch(module, data, dtype), seed=options.seed)
+        whole = Sequences(module, shifted(module, as_batch(module, data, dtype)), seed=options.seed)
         count = whole.count
         bounds = dict(zip(PARTS, split(count, 0, options.split), strict=False))
-        first = whole.part(*bounds["training"]).batch(0, 0, {})
         if not bounds["training"][1]:
-            raise UserError("no sequence is left to learn from", place="--split")
-        signals = {**first.inputs, **first.targets}
-        _, scales = self._scaled(signals, len(next(iter(signals.values()))))
-        batch = scaled_batch(whole.whole, scales, dtype)
-        whole = replace(whole, whole=batch)
-        losses = {}
-        for name, (start, stop) in bounds.items():
-            if start < stop:
-                losses[name] = BatchObjective(module, whole.part(start, stop).batch(0, 0, {})).loss
+            raise UserError(
+                "no sequence is left to learn from", place="--split", remedy="give more"
+            )
+        first = whole.part(*bounds["training"]).batch(0, 0, {})
+        kept = kept_steps(module, first)
+        signals = {
+            n: a[kept] if kept is not None and np.shape(a)[:2] == kept.shape else a
+            for n, a in {**first.inputs, **first.targets}.items()
+        }
+        _, scales = self._scaled(signals, max(map(len, signals.values())))
+        whole = replace(whole, whole=scaled_batch(whole.whole, scales, dtype))
+        batches = {
+            name: whole.part(start, stop).batch(0, 0, {})
+            for name, (start, stop) in bounds.items()
+            if start < stop
+        }
+        losses = {name: BatchObjective(module, batch).loss for name, batch in batches.items()}
         feed = replace(whole.part(*bounds["training"]), size=options.batch)
-        return _Found(self._task(feed, losses.get("validation")), scales, losses)
+        task = self._task(feed, losses.get("validation"))
+        return _Found(task, scales, losses, parts=bounds, batches=batches)
 
     def _scaled(
         self, signals: Mapping[str, Any], stop: int
@@ -277,14 +298,14 @@ class _Preparation:
         return Task(self.module, feed, method, plan, chooses)
 
 
-def fingerprint(arrays: Mapping[str, Any]) -> str:
-    """A digest of arrays by name: of data, so that a run is not gone on with on others."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype} {array.shape};".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def _identity_of(start: Model) -> str:
+    """Of the parameters and the units that a run begins with."""
+    scales = {
+        f"{kind} of {n}": np.array(values)
+        for n, s in start.scales.items()
+        for kind, values in s.as_json().items()
+    }
+    return fingerprint({**start.parameters, **scales})
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,6 +316,16 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
 def _check_losses(module: ModuleType) -> None:
     if not module.LOSSES:
         raise UserError("the network has no loss", place="loss", remedy="say what judges an output")
+
+
+def _check_start(options: Options) -> None:
+    for name in ("normalise", "initial"):
+        if getattr(options, name) not in (getattr(Options, name), "none"):
+            raise UserError(
+                "is taken from the run that is begun with",
+                place=f"--{name}",
+                remedy="leave it out, or leave out --from",
+            )
 
 
 def _taken_over(module: ModuleType, start: Model, options: Options) -> Arrays:

@@ -14,6 +14,7 @@ from train.dynamics import predicted
 from train.fit import Fitted, Prepared
 from train.loop import Progress
 from train.model import Model
+from train.objective import Batch, steps_argument
 from train.vector import Layout
 
 KINDS = {
@@ -30,7 +31,7 @@ def rms(values: Any) -> float:
 
 def results(prepared: Prepared, progress: Progress) -> dict[str, Any]:
     """Losses by part; for text bits per character; for records errors in the data's units; what the
-    method told last.
+    method told last. For sequences the share of classes that are `right`, too.
 
     Where loops were opened, `one_step` are the predictions from measured values and `free_run`
     those of the closed loop that runs on from the first step of a part; else `predicted` are those
@@ -45,14 +46,48 @@ def results(prepared: Prepared, progress: Progress) -> dict[str, Any]:
     if prepared.record is not None and model.vocabulary is None:
         for kind, by_part in predictions(prepared, model).items():
             found[kind] = {
-                part: {name: _errors(*pair) for name, pair in by_output.items()}
+                part: {
+                    name: _errors(*pair, model.original(name, prepared.record.signals[name]))
+                    for name, pair in by_output.items()
+                }
                 for part, by_output in by_part.items()
             }
+    for part, batch in prepared.batches.items():
+        for kind, by_output in _of_sequences(prepared, model, batch).items():
+            found.setdefault(kind, {})[part] = by_output
     return found
 
 
-def _errors(measured: Any, values: Any) -> dict[str, float]:
-    reach = float(measured.max() - measured.min())
+def _of_sequences(prepared: Prepared, model: Model, batch: Batch) -> dict[str, dict[str, Any]]:
+    """Of the steps that losses judge: errors in the data's units, the share of classes right."""
+    module = prepared.module
+    told = steps_argument(module, next((len(t) for t in batch.targets.values()), 0))
+    with np.errstate(all="ignore"):
+        signals = module.forward(model.parameters, batch.inputs, batch.initial, **told)
+    found: dict[str, dict[str, Any]] = {"predicted": {}, "right": {}}
+    for output, about in module.LOSSES.items():
+        target, values = batch.targets[output], signals[output]
+        if about["steps"] == "last" and values.ndim == 3:
+            values = values[-1]
+        judged = np.ones(values.shape[:-1], bool)
+        if about["mask"] is not None:
+            mask = np.asarray(batch.inputs[about["mask"]])
+            lengths = mask.ndim == 1 and mask.dtype.kind in "iu"
+            mask = np.arange(len(judged))[:, None] < mask if lengths else mask != 0
+            judged = judged & (mask if mask.ndim == 2 else mask[:, None])
+        if output in module.CLASSES:
+            classes = target if target.ndim < values.ndim else target.argmax(-1)
+            found["right"][output] = float((values.argmax(-1) == classes)[judged].mean())
+        elif about["kind"] in ("mse", "sse", "huber"):
+            measured = model.original(output, target[judged])
+            error = _errors(measured, model.original(output, values[judged]), measured)
+            found["predicted"][output] = error
+    return {kind: by_output for kind, by_output in found.items() if by_output}
+
+
+def _errors(measured: Any, values: Any, whole: Any) -> dict[str, float]:
+    """The rms error, also in per cent of the range of all that was measured."""
+    reach = float(whole.max() - whole.min())
     error = rms(values - measured)
     return {"rms": error, "percent_of_range": 100 * error / reach if reach else float("nan")}
 
@@ -64,7 +99,7 @@ def predictions(
 
     In the data's units, of the outputs that squared errors judge at every step.
     """
-    record, parts = prepared.record, prepared.parts or {}
+    record, parts = prepared.record, prepared.parts
     assert record is not None
     runs = {"predicted": prepared.module}
     if model.measured:
@@ -110,7 +145,8 @@ def pictures(fitted: Fitted, folder: Path) -> Iterator[Path]:
         made = plots.prediction(output, measured, series, xlabel=f"step of the {part} part")
         yield plots.save(made, folder / f"prediction_{output}.png")
         residuals = next(iter(series.values())) - measured
-        made = plots.correlations(output, residuals, _inputs(prepared, part))
+        about = f"{output}, {next(iter(series))}, {part} part"
+        made = plots.correlations(about, residuals, _inputs(prepared, part))
         yield plots.save(made, folder / f"residuals_{output}.png")
 
 
@@ -130,7 +166,7 @@ def _series(by_kind: Mapping[str, Any]) -> dict[str, tuple[dict[str, Any], Any, 
 
 def _inputs(prepared: Prepared, part: str) -> dict[str, Any]:
     """Inputs of width one on a part, three at most; measured outputs are none."""
-    record, parts = prepared.record, prepared.parts or {}
+    record, parts = prepared.record, prepared.parts
     assert record is not None
     start, stop = parts[part]
     found = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import signal
 import threading
 import time
@@ -16,8 +17,13 @@ from typing import Any
 from derive.errors import UserError
 from train.checkpoint import TEMPORARY, load, save, write_whole
 from train.fit import Fitted, Prepared
-from train.loop import Progress, Watch, run
+from train.loop import Progress, Watch, resumed, run
 from train.model import ABOUT, PARAMETERS
+
+try:
+    import fcntl
+except ImportError:  # no locks on this system
+    fcntl = None  # type: ignore[assignment]
 
 CHECKPOINT, HISTORY = "checkpoint.npz", "history.csv"
 INTERRUPTED = "interrupted"
@@ -35,18 +41,47 @@ class Keeper:
     def checkpoint(self) -> Path:
         return self.folder / CHECKPOINT
 
-    def begin(self, *, resume: bool, overwrite: bool) -> Progress:
-        """Where to start: anew, or at the checkpoint. Raises UserError rather than lose a run."""
-        fresh = self.prepared.task.start(self.prepared.start)
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder, and keep other runs out of it, where the system can.
+
+        Raises UserError where it cannot be made, or another process is at work in it.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for left in self.folder.glob(f"{TEMPORARY}*"):
-                left.unlink()  # of a run that was killed while it wrote
+            handle = os.open(self.folder, os.O_RDONLY) if fcntl else None
         except OSError as error:
             raise UserError(
                 f"cannot be made ({error.strerror})", file=str(self.folder), remedy="name another"
             ) from None
-        if overwrite or (resume and not self.checkpoint.exists()):
+        try:
+            if fcntl is not None and handle is not None:
+                self._lock(handle)
+            for left in self.folder.glob(f"{TEMPORARY}*"):
+                if left.is_file():
+                    left.unlink()  # of a run that was killed while it wrote
+            yield
+        finally:
+            if handle is not None:
+                os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(
+                "another run is at work in it", file=str(self.folder), remedy="wait, or use -o"
+            ) from None
+
+    def begin(self, *, resume: bool, overwrite: bool) -> Progress:
+        """Where to start: anew, or at the checkpoint. Raises UserError rather than lose a run."""
+        if resume and overwrite:
+            raise UserError(
+                "stands beside --resume", place="--overwrite", remedy="give one of them"
+            )
+        fresh = self.prepared.task.start(self.prepared.start)
+        held = [n for n in (ABOUT, PARAMETERS) if (self.folder / n).exists()]
+        if overwrite or (resume and not self.checkpoint.exists() and not held):
             # A run that is killed before its first checkpoint starts anew.
             save(self.checkpoint, fresh, self.prepared.identity)
             return fresh
@@ -63,12 +98,16 @@ class Keeper:
             return fresh
         progress, identity = load(self.checkpoint)
         self._check(identity)
-        # How long a run goes on may have been changed; whether it is at its end is found again.
-        return replace(progress, stopped=progress.state.done)
+        first = fresh.state.vector
+        if (progress.best.shape, progress.best.dtype) != (first.shape, first.dtype):
+            raise UserError(
+                "holds other parameters", file=str(self.checkpoint), remedy="use --overwrite"
+            )
+        return resumed(progress, self.prepared.task.plan)
 
     def _check(self, identity: Mapping[str, Any]) -> None:
         """Refuse to go on with another network, other data or other options."""
-        own = self.prepared.identity
+        own, identity = self.prepared.identity, identity if isinstance(identity, dict) else {}
         for name, what in (("topology", "the topology"), ("data", "the data"), ("start", "--from")):
             if identity.get(name) != own[name]:
                 raise UserError(

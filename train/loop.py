@@ -118,6 +118,13 @@ def _ended(task: Task, progress: Progress, why: str) -> Progress:
     return replace(progress, stopped=why)
 
 
+def resumed(progress: Progress, plan: Plan) -> Progress:
+    """Where a run goes on: it stays at its end, but for an end that the plan does not have now."""
+    out_of_patience = 0 < plan.patience <= progress.waited
+    final = progress.diverged or progress.state.done or out_of_patience
+    return progress if final else replace(progress, stopped="")
+
+
 def advanced(task: Task, progress: Progress) -> Progress:
     """One step further, with a report where one is due."""
     feed, state = task.feed, progress.state

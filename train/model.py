@@ -16,15 +16,17 @@ import numpy as np
 import scipy
 
 from derive.errors import UserError
-from derive.topology import read_bounded
-from train.checkpoint import strict_json, write_whole
-from train.data.files import read_arrays
+from derive.open_loop import MEASURED
+from train.checkpoint import fingerprint, strict_json, write_whole
+from train.data.files import read_arrays, read_text
 from train.data.scale import Scale, scale_of
-from train.data.text import Vocabulary
+from train.data.text import Vocabulary, text_names
 from train.modules import module_of
 from train.vector import Arrays
 
 ABOUT, PARAMETERS = "run.json", "parameters.npz"
+# What a description holds beside the facts.
+OWN = ("topology", "measured", "scales", "vocabulary", "digest", "versions")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Model:
             "measured": list(self.measured),
             "scales": {n: s.as_json() for n, s in self.scales.items()},
             "vocabulary": self.vocabulary.characters if self.vocabulary else None,
+            "digest": fingerprint(self.parameters),
             **self.facts,
             "versions": versions(),
         }
@@ -74,32 +77,67 @@ def load_model(folder: str | Path) -> Model:
     """A model that `save` wrote. Raises UserError for a folder that holds none."""
     folder = Path(folder)
     path = folder / ABOUT
+    if not path.exists():
+        raise UserError(
+            f"holds no trained network ({ABOUT} is not there)",
+            file=str(folder),
+            remedy="name the folder of a run that has ended",
+        )
     try:
-        about = json.loads(read_bounded(path))
+        about = json.loads(read_text(str(path)))
+        scales = {str(n): scale_of(entry) for n, entry in about["scales"].items()}
         model = Model(
             topology=str(about["topology"]),
             parameters=read_arrays(str(folder / PARAMETERS)),
             measured=tuple(map(str, about["measured"])),
-            scales={str(n): scale_of(entry) for n, entry in about["scales"].items()},
+            scales=scales,
             vocabulary=Vocabulary(str(about["vocabulary"])) if about["vocabulary"] else None,
-            facts={
-                n: v
-                for n, v in about.items()
-                if n not in ("topology", "measured", "scales", "vocabulary", "versions")
-            },
+            facts={n: v for n, v in about.items() if n not in OWN},
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        digest = about["digest"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise UserError(
             "is no description of a trained network", file=str(path), remedy="train one anew"
         ) from None
-    shapes = {n: tuple(s) for n, s in model.closed().PARAMETERS.items()}
-    if {n: a.shape for n, a in model.parameters.items()} != shapes:
-        raise UserError(
-            "does not hold the parameters of the network in run.json",
-            file=str(folder / PARAMETERS),
-            remedy="train anew",
-        )
+    try:
+        _check(model, digest)
+    except UserError as error:
+        raise error.located(file=str(path)) from None
     return model
+
+
+def _check(model: Model, digest: Any) -> None:
+    """Refuse a description and parameters that do not belong to each other."""
+    module = model.closed()
+    shapes = {n: tuple(s) for n, s in module.PARAMETERS.items()}
+    dtypes = {str(a.dtype) for a in model.parameters.values()}
+    if (
+        {n: a.shape for n, a in model.parameters.items()} != shapes
+        or dtypes not in ({"float32"}, {"float64"})
+        or digest != fingerprint(model.parameters)
+    ):
+        raise UserError(
+            f"{PARAMETERS} does not hold the parameters of this network", remedy="train anew"
+        )
+    opened = model.opened() if model.measured else module
+    widths = {n.removeprefix(MEASURED): s[-1] for n, s in opened.INPUTS.items()}
+    widths |= {n: s[-1] for n, s in module.TARGETS.items()}
+    for name, scale in model.scales.items():
+        sizes = {len(scale.centre), len(scale.spread)}
+        finite = np.isfinite([*scale.centre, *scale.spread]).all()
+        if sizes != {widths.get(name)} or not finite or not all(s > 0 for s in scale.spread):
+            raise UserError("is no scale", place=f"scales.{name}"[:80], remedy="train anew")
+    if model.vocabulary is not None:
+        known = model.vocabulary.characters
+        source, target = text_names(module)
+        classes = min(module.INPUTS[source][-1], module.TARGETS[target][-1])
+        if len(set(known)) != len(known) or len(known) > classes or not _is_text(known):
+            raise UserError("is no vocabulary of it", place="vocabulary", remedy="train anew")
+
+
+def _is_text(characters: str) -> bool:
+    """Whether they can be written: no halves of pairs."""
+    return not any(0xD800 <= ord(c) < 0xE000 for c in characters)
 
 
 def versions() -> dict[str, str]:

@@ -24,8 +24,11 @@ from train.methods.schedules import (
 from train.methods.state import Method
 from train.vector import Layout
 
-# Networks with more parameters than this are not trained by normal equations unless asked for.
-FEW_PARAMETERS = 1000
+# Networks with more parameters than this are not trained by normal equations unless asked for;
+# with more than these not at all.
+FEW_PARAMETERS, MOST_PARAMETERS = 1000, 5000
+LARGEST = 1e9
+WORDS = ("method", "schedule", "initial", "dtype", "normalise")
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,19 @@ class Options:
             if getattr(self, name) not in choices:
                 raise _unknown(getattr(self, name), name, choices)
         for name, value in asdict(self).items():
-            if isinstance(value, int | float) and not 0 <= value < float("inf"):
+            kind = str if name in WORDS else tuple if name in ("open", "split") else (int, float)
+            if not isinstance(value, kind):
+                raise UserError(f"is {shown(value)}", place=_option(name), remedy=_wanted(name))
+            if isinstance(value, int | float) and not 0 <= value <= LARGEST:
                 raise UserError(
-                    f"is {value}", place=_option(name), remedy="give a number of 0 or more"
+                    f"is {value}",
+                    place=_option(name),
+                    remedy=f"give a number from 0 to {LARGEST:g}",
                 )
-        if not (len(self.split) in (1, 2, 3) and all(0 <= p < float("inf") for p in self.split)):
+        if not (
+            len(self.split) in (1, 2, 3)
+            and all(isinstance(p, int | float) and 0 <= p <= LARGEST for p in self.split)
+        ):
             raise UserError(
                 f"is {','.join(map(str, self.split))}",
                 place="--split",
@@ -147,9 +158,29 @@ def chosen(options: Options, module: ModuleType) -> str:
     return "lm" if squared and few and whole else "adam"
 
 
-def check(name: str, options: Options) -> None:
-    """Refuse what a method would ignore."""
+def check(name: str, options: Options, parameters: int) -> None:
+    """Refuse what a method would ignore, and networks too large for it."""
     schedule_of(options, 1)
+    if name in ("lm", "bayes") and parameters > MOST_PARAMETERS:
+        raise UserError(
+            f"the network has {parameters} parameters: normal equations would be as wide",
+            place="--method",
+            remedy="use lbfgs, hf or adam",
+        )
+    if name in ("lm", "bayes") and options.dtype != "float64":
+        raise UserError(
+            f"normal equations lose too many digits in {options.dtype}",
+            place="--dtype",
+            remedy="use float64",
+        )
+    if options.momentum != Options.momentum and name not in ("momentum", "nesterov"):
+        raise UserError(f"{name} has none", place="--momentum", remedy="use momentum or nesterov")
+    if options.patience and name == "bayes":
+        raise UserError("bayes needs no validation", place="--patience", remedy="leave it out")
+    if options.patience and not (len(options.split) > 1 and options.split[1]):
+        raise UserError(
+            "there is no part for validation", place="--patience", remedy="use --split 70,15,15"
+        )
     if options.stride and not options.window:
         raise UserError("there are no windows", place="--stride", remedy="give --window too")
     if name not in WHOLE:
@@ -214,7 +245,7 @@ def schedule_of(options: Options, steps: int) -> Schedule:
                 made = Cosine(left, least)
             case "exponential", [factor] if 0 < factor <= 1:
                 made = Exponential(factor, left)
-            case "step", [every, factor] if every >= 1 and 0 < factor <= 1:
+            case "step", [every, factor] if 1 <= every <= LARGEST and 0 < factor <= 1:
                 made = Stepwise(factor, int(every))
             case _:
                 raise ValueError
@@ -229,6 +260,11 @@ def schedule_of(options: Options, steps: int) -> Schedule:
 
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def _wanted(name: str) -> str:
+    kinds = {"open": 'give a tuple of names, ("y",)', "split": "give a tuple, (70, 15, 15)"}
+    return kinds.get(name, "give a word" if name in WORDS else "give a number")
 
 
 def _unknown(found: str, name: str, choices: Any) -> UserError:

@@ -31,6 +31,7 @@ def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (8, 4
     axes = made.subplots(rows, columns)
     for axis in np.ravel(axes):
         axis.grid(True, color="#dddddd", linewidth=0.6)
+        axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
     return made, axes
 
@@ -60,8 +61,9 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> Any:
     if any("validation" in row for row in history):
         values = [row.get("validation", np.nan) for row in history]
         left.plot(steps, values, color=ORANGE, label="validation")
-        best = int(np.nanargmin(values))
-        left.plot(steps[best], values[best], "o", color=RED, label="lowest")
+        if np.isfinite(values).any():
+            best = int(np.nanargmin(np.where(np.isfinite(values), values, np.nan)))
+            left.plot(steps[best], values[best], "o", color=RED, label="lowest")
         left.legend(frameon=False)
     left.set(xlabel="step", ylabel="loss, in the network's units", yscale="log")
     right.plot(steps, [row["gradient_norm"] for row in history], color=GREEN)
@@ -101,11 +103,11 @@ def correlations(name: str, residuals: Any, inputs: Mapping[str, Any], *, lags: 
     axes = np.atleast_1d(axes)
     limit = bound(len(residuals))
     _stems(axes[0], np.arange(lags + 1), autocorrelation(residuals, lags), limit)
-    axes[0].set(title=f"residuals of {name}", xlabel="lag", ylabel="autocorrelation")
+    axes[0].set(title=f"residuals: {name}", xlabel="lag", ylabel="autocorrelation")
     for axis, (label, values) in zip(axes[1:], inputs.items(), strict=True):
         found = cross_correlation(values, residuals, lags)
         _stems(axis, np.arange(-lags, lags + 1), found, limit)
-        axis.set(title=f"{label} and residuals", xlabel="lag", ylabel="correlation")
+        axis.set(title=f"{label} and residuals", xlabel="lag of the residual", ylabel="correlation")
     return made
 
 
@@ -122,8 +124,13 @@ def weights(before: Any, after: Mapping[str, Any]) -> Any:
         np.atleast_1d(axes), {"before": before, **after}.items(), (GREY, BLUE, RED), strict=False
     ):
         # Bins of the bulk: single large weights would leave one bar.
-        edge = max(float(np.quantile(np.abs(vector), 0.98)), 1e-12) * 1.1
-        axis.hist(np.clip(vector, -edge, edge), bins=41, range=(-edge, edge), color=colour)
+        edge = max(float(np.quantile(np.abs(vector), 0.9)), 1e-12) * 1.5
+        axis.hist(vector, bins=41, range=(-edge, edge), color=colour)
         size = float(np.sqrt(np.mean(np.square(vector))))
-        axis.set(title=f"{label}: rms {size:.3g}", xlabel="weight", ylabel="count")
+        beyond = int((np.abs(vector) > edge).sum())
+        title = (
+            f"{label}\nrms {size:.3g}, {beyond} beyond" if beyond else f"{label}\nrms {size:.3g}"
+        )
+        axis.set(xlabel="weight", ylabel="count")
+        axis.set_title(title, fontsize=10)
     return made

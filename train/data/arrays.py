@@ -18,11 +18,15 @@ from train.vector import Arrays
 
 def is_record(module: ModuleType, data: Mapping[str, Any]) -> bool:
     """Whether the data are one record in time: no array has an axis of sequences."""
-    timed = all(s[0] == "T" for s in (*module.INPUTS.values(), *module.TARGETS.values()))
-    return timed and all(
-        np.ndim(a) < 3 and not (np.ndim(a) == 2 and np.asarray(a).dtype.kind in "iub")
-        for a in data.values()
-    )
+    shapes = {n.removeprefix(MEASURED): s for n, s in module.INPUTS.items()} | module.TARGETS
+    if not all(shape[0] == "T" for shape in shapes.values()):
+        return False
+    for name, array in data.items():
+        # Whole numbers, (T, B), are classes of sequences, unless as many columns as units.
+        classes = np.ndim(array) == 2 and np.asarray(array).dtype.kind in "iub"
+        if np.ndim(array) > 2 or (classes and np.shape(array)[1] != shapes.get(name, (1,))[-1]):
+            return False
+    return True
 
 
 def as_signals(module: ModuleType, data: Mapping[str, Any]) -> Arrays:
@@ -59,7 +63,8 @@ def as_batch(module: ModuleType, data: Mapping[str, Any], dtype: Any) -> Batch:
                 raise UserError(f"{name!r} is not finite everywhere", remedy="fill in the rest")
             array = array.astype(dtype)
         if name.startswith("initial_"):
-            groups["initial"][name.removeprefix("initial_")] = array
+            key = name.removeprefix("initial_")
+            groups["initial"][MEASURED + key if MEASURED + key in module.INITIAL else key] = array
         elif name.startswith("weight_"):
             groups["weights"][name.removeprefix("weight_")] = array
         elif name in module.INPUTS:
@@ -112,3 +117,51 @@ def of_text(module: ModuleType, text: str, vocabulary: Vocabulary) -> dict[str, 
     if len(codes) < 2:
         raise UserError("the text has less than two characters", remedy="give more")
     return {source: codes[:-1], target: codes[1:]}
+
+
+def shifted(module: ModuleType, batch: Batch) -> Batch:
+    """Sequences whose first steps become the initial values of measured outputs, if none are given.
+
+    As many as the longest delay of what is measured; inputs have theirs from the same steps.
+    """
+    told = [n for n in module.INITIAL if n in module.INPUTS and n not in module.AFTER]
+    measured = [n for n in told if n.startswith(MEASURED) and n not in batch.initial]
+    before = max((module.INITIAL[n][0] for n in measured), default=0)
+    if not before:
+        return batch
+    initial = dict(batch.initial)
+    for name in told:
+        rows = module.INITIAL[name][0]
+        initial.setdefault(name, batch.inputs[name][max(before - rows, 0) : before])
+        short = rows - len(initial[name])
+        if short > 0:
+            initial[name] = np.pad(initial[name], ((short, 0), (0, 0), (0, 0)))
+
+    def later(arrays: Arrays, shapes: Mapping[str, Any]) -> Arrays:
+        found = {}
+        for name, array in arrays.items():
+            is_lengths = name in module.MASKS and np.ndim(array) == 1 and len(shapes[name]) == 2
+            if is_lengths:
+                found[name] = np.maximum(array - before, 0)
+            else:
+                found[name] = array[before:] if shapes[name][0] == "T" else array
+        return found
+
+    return Batch(
+        later(batch.inputs, module.INPUTS),
+        later(batch.targets, module.TARGETS),
+        initial,
+        later(batch.weights, module.WEIGHTED),
+    )
+
+
+def kept_steps(module: ModuleType, batch: Batch) -> Any:
+    """Which steps of which sequences its mask keeps, (T, B); None where there is not one mask."""
+    masks = [n for n in module.MASKS if module.INPUTS[n][:2] == ("T", "B")]
+    if len(masks) != 1:
+        return None
+    mask = np.asarray(batch.inputs[masks[0]])
+    if mask.ndim == 1:
+        steps = max(len(a) for n, a in batch.inputs.items() if module.INPUTS[n][0] == "T")
+        return np.arange(steps)[:, None] < mask
+    return mask.reshape(mask.shape[:2]) != 0

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
+import tokenize
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +19,23 @@ import numpy as np
 from derive.errors import UserError, did_you_mean, shown
 
 MAX_BYTES = 1 << 30
+MAX_COLUMNS = 10_000
+# All that NumPy and zipfile raise for files that are none of theirs, or damaged.
+BROKEN = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 DELIMITERS = (",", ";", "\t", " ")
 
 
@@ -47,7 +68,7 @@ def read_text(path: str) -> str:
         raise _unreadable(path, error.strerror or "no file") from None
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"byte {error.start} is not UTF-8 text") from None
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_table(path: str) -> Table:
@@ -61,12 +82,15 @@ def read_table(path: str) -> Table:
     if not lines:
         raise UserError("holds no numbers", file=path, remedy="give rows of numbers")
     delimiter = next((d for d in DELIMITERS if d in lines[0][1]), ",")
-    rows = [(number, _cells(line, delimiter)) for number, line in lines]
+    rows = [(number, _cells(line, delimiter, path, number)) for number, line in lines]
+    if len(rows[0][1]) > MAX_COLUMNS:
+        found = f"has {len(rows[0][1])} columns"
+        raise UserError(found, file=path, remedy=f"use at most {MAX_COLUMNS}")
     names = tuple(str(n) for n in range(1, len(rows[0][1]) + 1))
-    if not all(_is_number(cell) for cell in rows[0][1]):
+    if not any(_is_number(cell) for cell in rows[0][1]):
         names = tuple(cell.strip().strip('"') for cell in rows[0][1])
         rows = rows[1:]
-        twice = next((n for n in names if names.count(n) > 1), None)
+        twice = next((n for n, count in Counter(names).items() if count > 1), None)
         if twice is not None:
             raise UserError(
                 f"two columns are called {shown(twice)}", file=path, remedy="rename one"
@@ -89,14 +113,7 @@ def read_table(path: str) -> Table:
 
 def read_arrays(path: str) -> dict[str, Any]:
     """The arrays of a .npz file; pickled objects are refused."""
-    try:
-        _check_size(path)
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-    except OSError as error:
-        raise _unreadable(path, error.strerror or "no .npz file") from None
-    except (ValueError, zipfile.BadZipFile, AttributeError, EOFError, KeyError):
-        raise _unreadable(path, "no .npz file of plain arrays") from None
+    found = load_npz(path)
     for name, array in found.items():
         if array.dtype.kind not in "fiub":
             raise UserError(
@@ -113,7 +130,28 @@ def read_arrays(path: str) -> dict[str, Any]:
     return found
 
 
+def load_npz(path: str) -> dict[str, Any]:
+    """The arrays of a .npz file as they are. Raises UserError for what is none, or too large."""
+    try:
+        _check_size(path)
+        with zipfile.ZipFile(path) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+        if size > MAX_BYTES:
+            raise UserError(f"holds {size >> 20} MiB", file=path, remedy="use less")
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+        if not all(isinstance(array, np.ndarray) for array in found.values()):
+            raise TypeError
+        return found
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "no .npz file") from None
+    except BROKEN:
+        raise _unreadable(path, "no .npz file of plain arrays, or damaged") from None
+
+
 def _check_size(path: str) -> None:
+    if Path(path).exists() and not Path(path).is_file():
+        raise UserError("is no plain file", file=path, remedy="name a file of data")
     size = Path(path).stat().st_size
     if size > MAX_BYTES:
         raise UserError(
@@ -131,10 +169,15 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def _cells(line: str, delimiter: str, path: str, number: int) -> list[str]:
     if delimiter == " ":
         return line.split()
-    return next(csv.reader([line], delimiter=delimiter))
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error as error:
+        raise UserError(
+            str(error), file=path, place=f"line {number}", remedy="give rows of numbers"
+        ) from None
 
 
 def _is_number(cell: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.errors import UserError
+from derive.errors import UserError, did_you_mean, shown
 from derive.open_loop import MEASURED
 from train.data.files import Table, read_arrays, read_table
 
@@ -27,6 +27,14 @@ def given_data(module: ModuleType, specs: Iterable[str]) -> dict[str, Any]:
             found |= _of_file(module, spec)
         else:
             name, path, columns = match.groups()
+            known = [*wanted(module), *(f"weight_{n}" for n in module.WEIGHTED)]
+            if name not in known:
+                raise UserError(
+                    f"the network has neither input nor target {shown(name)}"
+                    f"{did_you_mean(name, known)}",
+                    place="--data",
+                    remedy=f"it needs {', '.join(known)}",
+                )
             found[name] = _signal(module, name, _columns(read_table(path), columns))
     return found
 
@@ -47,7 +55,7 @@ def _of_file(module: ModuleType, path: str) -> dict[str, Any]:
     table = read_table(path)
     found = {}
     for name in wanted(module):
-        numbered = [n for n in table.names if re.fullmatch(re.escape(name) + r"_\d+", n)]
+        numbered = [n for n in table.names if re.fullmatch(re.escape(name) + r"_\d{1,6}", n)]
         if name in table.names:
             found[name] = _signal(module, name, table.column(name)[:, None])
         elif numbered:

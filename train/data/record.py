@@ -140,7 +140,7 @@ class Record:
         if name in self.module.MASKS:
             return values[..., 0] if values.ndim > len(shape) else values
         if values.dtype.kind in "iu" and values.ndim < len(shape):
-            values = np.eye(shape[-1], dtype=self.dtype)[values]
+            values = one_hot(values, shape[-1], self.dtype)
         values = values.astype(self.dtype, copy=False)
         return values if "B" in shape else values[:, 0]
 
@@ -174,13 +174,20 @@ class Record:
             else:
                 values = self._target(source, within)
                 if values.ndim == 2:
-                    values = np.eye(shape[-1], dtype=self.dtype)[values]
+                    values = one_hot(values, shape[-1], self.dtype)
             missing = np.repeat(~inside, self.sequences, axis=1)
             if missing.any():
                 values = values.copy()
                 values[missing] = 0
             found[key] = values
         return found
+
+
+def one_hot(classes: Any, width: int, dtype: Any) -> Any:
+    """Rows that hold a single one, at the place of the class."""
+    found = np.zeros((*classes.shape, width), dtype)
+    np.put_along_axis(found, classes[..., None], 1, axis=-1)
+    return found
 
 
 def scaled(

@@ -13,7 +13,8 @@ import numpy as np
 
 from derive.errors import UserError
 
-KINDS = ("minmax", "standard", "none")
+# Beyond this squares overflow.
+LARGEST = 1e150
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ def fitted(name: str, values: Any, kind: str) -> Scale:
     """
     rows = np.asarray(values, float).reshape(-1, np.shape(values)[-1])
     low, high = rows.min(0), rows.max(0)
+    if not (np.abs(rows).max() < LARGEST):
+        raise UserError(
+            f"{name!r} reaches {np.abs(rows).max():g}", remedy=f"use numbers within {LARGEST:g}"
+        )
     if kind == "none":
         return Scale((0.0,) * len(low), (1.0,) * len(low))
     for unit in np.flatnonzero(low == high):
