@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,15 @@ from train import plots
 from train.dynamics import multi_step
 from train.fit import Prepared, prepare
 from train.judged import predictions, rms
+from train.methods.levenberg import BayesianRegularisation
 from train.model import Model
 from train.options import Options
 
 TOPOLOGY = (HERE / "sunspots.toml").read_text(encoding="utf-8")
 FIRST_HELD_BACK = 1921
 ORDER = 9
-STARTS = 8
+# Starts: random weights, and how strong the prior is at first.
+SEEDS, PRIORS = 4, (1e-3, 1e-1)
 HORIZONS = (1, 2, 3, 5, 8, 11)
 FREE = 33
 
@@ -67,9 +70,11 @@ def fitted(series: Any, held_back: int, console: Console) -> tuple[Prepared, Any
         epochs=200,
     )
     found = []
-    for seed in range(STARTS):
+    for seed, weak in product(range(SEEDS), PRIORS):
         prepared = prepare(TOPOLOGY, {"spots": series}, replace(options, seed=seed))
-        found.append((prepared, trained(prepared, f"start {seed}", console)))
+        method = BayesianRegularisation(weak=weak)
+        prepared = replace(prepared, task=replace(prepared.task, method=method))
+        found.append((prepared, trained(prepared, f"seed {seed}, prior {weak}", console)))
     return max(found, key=lambda pair: pair[1].state.report["evidence"])
 
 

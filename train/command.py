@@ -142,6 +142,9 @@ def train_command(
             # What is no option's fault and has no place in the topology is the data's.
             about = "" if error.place else text or ", ".join(data)
             raise error.located(file=about) from None
+    if start:
+        facts = {**prepared.model.facts, "from": start}
+        prepared = replace(prepared, model=replace(prepared.model, facts=facts))
     keeper = Keeper(Path(output or f"runs/{network.name}"), prepared)
     with keeper.locked():
         try:
