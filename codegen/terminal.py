@@ -33,9 +33,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except UserError as error:
-            # An option's fault is not the file's.
-            named = "" if error.place.startswith("--") else kwargs.get("file", "")
-            fail(str(error.located(file=named)), USER_ERROR)
+            fail(str(error.located(file=kwargs.get("file", ""))), USER_ERROR)
         except KeyboardInterrupt:
             fail("interrupted", INTERRUPTED)
         except BrokenPipeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,7 @@ def _split(context: Any, parameter: Any, value: str) -> tuple[float, ...]:
 
 
 @click.command("train")
-@click.argument("file", type=click.Path())
+@click.argument("network", metavar="FILE", type=click.Path())
 @click.option(
     "--data",
     multiple=True,
@@ -105,7 +106,7 @@ def _split(context: Any, parameter: Any, value: str) -> tuple[float, ...]:
 @click.option("--plots/--no-plots", default=None, help="Draw pictures [where matplotlib is].")
 @reports_errors
 def train_command(
-    file: str,
+    network: str,
     data: tuple[str, ...],
     text: str | None,
     output: str,
@@ -129,23 +130,23 @@ def train_command(
     if draws and not plots.is_available():
         plots.figure()  # says what is missing
     options = Options(**given)
-    network = load_topology(file)
-    topology = read_bounded(Path(file))
-    if "name" not in topology.split("[", 1)[0]:
-        topology = f'name = "{network.name}"\n{topology}'
+    name = load_topology(network).name
+    topology = read_bounded(Path(network))
+    if "name" not in tomllib.loads(topology):
+        topology = f'name = "{name}"\n{topology}'
     with working("deriving and generating"):
-        arrays = _data(topology, options, data, text)
         begin = load_model(start) if start else None
         try:
+            arrays = _data(topology, options, data, text)
             prepared = prepare(topology, arrays, options, start=begin)
         except UserError as error:
-            # What is no option's fault and has no place in the topology is the data's.
-            about = "" if error.place else text or ", ".join(data)
-            raise error.located(file=about) from None
+            # An option's fault is no file's; what has no place in the topology is the data's.
+            about = network if error.place else text or ", ".join(data)
+            raise error.located(file="" if error.place.startswith("--") else about) from None
     if start:
         facts = {**prepared.model.facts, "from": start}
         prepared = replace(prepared, model=replace(prepared.model, facts=facts))
-    keeper = Keeper(Path(output or f"runs/{network.name}"), prepared)
+    keeper = Keeper(Path(output or f"runs/{name}"), prepared)
     with keeper.locked():
         try:
             progress = _run(keeper, resume=resume, overwrite=overwrite, draws=draws)
