@@ -77,9 +77,8 @@ def clocks(
             steps = (reference.subscripts or ())[: counts.get(reference.name, 0)]
             used += [s.name for s in steps if s.name and not s.is_fixed]
         letters.append({n: unions.axis(("letter", number, n)) for n in dict.fromkeys(used)})
-    return Clocks(
-        axes, tuple(letters), _batched(statements, set(inputs) - set(unbatched), also or {})
-    )
+    given = set(inputs) - set(unbatched) if inputs else remembered(statements)
+    return Clocks(axes, tuple(letters), _batched(statements, given, also or {}))
 
 
 def _target_letters(target: Reference) -> list[str]:
@@ -140,15 +139,13 @@ def check_steps(reference: Reference, counts: Mapping[str, int]) -> None:
 
 
 def _batched(
-    statements: Sequence[Statement], inputs: set[str], also: Mapping[str, str]
+    statements: Sequence[Statement], given: set[str], also: Mapping[str, str]
 ) -> frozenset[str]:
-    """What differs between the sequences of a batch: all that an input reaches.
+    """What differs between the sequences of a batch: all that something given reaches.
 
-    Without inputs it is what the values before the first step reach.
+    That are the inputs, or without any the values before the first step.
     """
-    found = inputs | {signal for signal, given in also.items() if given in inputs}
-    if not inputs:
-        found |= remembered(statements)
+    found = given | {signal for signal, mask in also.items() if mask in given}
     grown = True
     while grown:
         grown = False
