@@ -17,7 +17,10 @@ from rich.status import Status
 
 from derive.errors import InternalError, UserError
 
-CHECK_FAILED, USER_ERROR, OUR_ERROR, INTERRUPTED = 1, 2, 3, 130
+CHECK_FAILED, USER_ERROR, OUR_ERROR, STOPPED_BY_HAND = 1, 2, 3, 130
+
+# What files are called that are not whole yet.
+TEMPORARY = ".bptt-"
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -35,7 +38,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except UserError as error:
             fail(str(error.located(file=kwargs.get("file", ""))), USER_ERROR)
         except KeyboardInterrupt:
-            fail("interrupted", INTERRUPTED)
+            fail("interrupted", STOPPED_BY_HAND)
         except BrokenPipeError:
             # The reader of a pipe (head, less) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,32 +64,49 @@ def deliver(text: str, output: str | None) -> None:
 
 def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
     """Write files, each one whole or not at all; all are ready before the first is in place."""
-    ready: list[tuple[str, Path]] = []
+    ready: list[tuple[Path, Path]] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            with tempfile.NamedTemporaryFile(
-                "w", dir=folder, prefix=".bptt-", delete=False, encoding="utf-8", newline="\n"
-            ) as stream:
-                ready.append((stream.name, folder / name))
-                stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
+            ready.append((temporary(folder, text.encode("utf-8")), folder / name))
         for _, path in ready:
             if path.exists() and not path.is_file() and not path.is_dir():
                 raise OSError(errno.EINVAL, f"{path.name} is no plain file")
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, f"{path.name} in it is a folder")
-        for temporary, path in ready:
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
+        for written, path in ready:
+            put_in_place(written, path)
     except OSError as error:
-        for temporary, _ in ready:
-            Path(temporary).unlink(missing_ok=True)
+        for written, _ in ready:
+            written.unlink(missing_ok=True)
         raise UserError(
             f"cannot be written ({error.strerror})", file=str(folder), remedy="name another folder"
         ) from None
     return [path for _, path in ready]
+
+
+def temporary(folder: Path, data: bytes) -> Path:
+    """A new file in a folder, on the disk before this returns; none is left where that fails."""
+    path = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=TEMPORARY, delete=False) as stream:
+            path = Path(stream.name)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        return path
+    except OSError:
+        if path is not None:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def put_in_place(written: Path, path: Path) -> None:
+    """Give a whole file its name and its customary permissions."""
+    umask = os.umask(0)
+    os.umask(umask)
+    written.chmod(0o666 & ~umask)
+    written.replace(path)
 
 
 def read(path: str) -> str:

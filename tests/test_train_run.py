@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from bptt.cli import main
 from derive.errors import UserError
 from tests.numeric import Arrays
 from tests.training import AUTONOMOUS, CHARACTERS, LSTM, NARX, TEXT, plant, write_csv
 from train.checkpoint import load, save, write_whole
-from train.cli import main
 from train.fit import fit, prepare
 from train.judged import results
 from train.kept import Keeper
@@ -99,7 +99,7 @@ def test_a_run_cut_off_after_any_step_ends_with_the_same_bits(name: str, tmp_pat
 
 def command(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "train", *arguments],
+        [sys.executable, "-m", "bptt", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -471,7 +471,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     process = subprocess.run(
-        [sys.executable, "-m", "train", *arguments[:-4], "--epochs", "80", "-o", "run", "--resume"],
+        [sys.executable, "-m", "bptt", *arguments[:-4], "--epochs", "80", "-o", "run", "--resume"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

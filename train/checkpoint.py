@@ -6,8 +6,6 @@ import hashlib
 import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from codegen.terminal import put_in_place, temporary
 from derive.errors import UserError
 from train.data.files import load_npz
 from train.loop import Progress
 from train.methods.state import State
 
 FORMAT = 1
-TEMPORARY = ".bptt-"
 _PLAIN = ("epoch", "number", "best_validation", "best_step", "waited", "total", "counted")
 
 
@@ -30,20 +28,13 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises UserError where it cannot be written; the old file is then untouched.
     """
-    temporary = None
+    written = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=TEMPORARY, delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        written = temporary(path.parent, data)
+        put_in_place(written, path)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        if written is not None:
+            written.unlink(missing_ok=True)
         raise UserError(
             f"cannot be written ({error.strerror})",
             file=str(path),
@@ -147,7 +138,6 @@ def _check(progress: Progress) -> None:
     state = progress.state
     counts = [progress.epoch, progress.number, progress.waited, progress.counted]
     counts += [progress.best_step, state.steps]
-
     numbers = (progress.best_validation, progress.total, state.loss, state.gradient_norm)
     rows = (*progress.history, state.report)
     values = (*numbers, *(v for row in rows for v in row.values()))

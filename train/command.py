@@ -13,7 +13,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from codegen.terminal import CHECK_FAILED, console, deliver, fail, reports_errors, working
+from codegen.terminal import (
+    CHECK_FAILED,
+    STOPPED_BY_HAND,
+    console,
+    deliver,
+    fail,
+    reports_errors,
+    working,
+)
 from derive.errors import UserError
 from derive.topology import load as load_topology
 from derive.topology import loads, read_bounded
@@ -24,15 +32,13 @@ from train.data.given import given_data
 from train.dynamics import sample
 from train.fit import Prepared, prepare
 from train.forecast import forecast
-from train.judged import KINDS, pictures, results
+from train.judged import KINDS, pictures, predictions, results
 from train.kept import INTERRUPTED, Keeper
 from train.loop import Progress
 from train.model import load_model
-from train.modules import module_of, source_of_network
+from train.modules import module_of, source_of
 from train.options import METHODS, Options
 from train.shown import Bar
-
-STOPPED_BY_HAND = 130
 
 
 def _split(context: Any, parameter: Any, value: str) -> tuple[float, ...]:
@@ -165,19 +171,21 @@ def _run(keeper: Keeper, *, resume: bool, overwrite: bool, draws: bool | None) -
     _announce(prepared, progress)
     with Bar(prepared, progress) as bar:
         progress = keeper.run(progress, bar.report, bar.tick)
-    found = results(prepared, progress)
+    made = predictions(prepared, prepared.trained(progress))
+    found = results(prepared, progress, made)
     fitted = keeper.finish(progress, found)
-    network, measured = loads(prepared.model.topology), prepared.model.measured
-    sources = {f"{network.name}.py": source_of_network(network)}
+    topology, measured = prepared.model.topology, prepared.model.measured
+    name = loads(topology).name
+    sources = {f"{name}.py": source_of(topology)}
     if measured:
-        sources[f"{network.name}_open.py"] = source_of_network(network, measured=measured)
-    for name, source in sources.items():
-        write_whole(keeper.folder / name, source.encode())
+        sources[f"{name}_open.py"] = source_of(topology, measured=measured)
+    for file, source in sources.items():
+        write_whole(keeper.folder / file, source.encode())
     screen = console()
     screen.print(f"stopped: {progress.stopped}", highlight=False, soft_wrap=True)
     _print_results(found, screen)
     if draws or (draws is None and plots.is_available()):
-        for path in pictures(fitted, keeper.folder):
+        for path in pictures(fitted, made, keeper.folder):
             click.echo(path)
     click.echo(keeper.folder / "run.json")
     return progress

@@ -7,6 +7,7 @@ same parameters.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from derive.errors import UserError
 from train.data.record import Record
 from train.data.text import Vocabulary, text_names
-from train.objective import steps_argument
+from train.objective import signals_of
 from train.vector import Arrays
 
 
@@ -45,8 +46,7 @@ def outside(
     if not missing or first == start:
         return found
     batch = driven.batch([first], start - first)
-    told = steps_argument(driven.module, start - first)
-    signals = driven.module.forward(parameters, batch.inputs, batch.initial, **told)
+    signals = signals_of(driven.module, parameters, batch, start - first)
     for name in missing:
         if name not in signals:
             continue
@@ -75,8 +75,7 @@ def predicted(
     own = record.of(module)
     batch = own.batch([start], stop - start)
     initial = outside(module, parameters, own, start, stop - start, driver=driver)
-    told = steps_argument(module, stop - start)
-    signals = module.forward(parameters, batch.inputs, initial, **told)
+    signals = signals_of(module, parameters, replace(batch, initial=initial), stop - start)
     return {name: signals[name] for name in module.OUTPUTS}
 
 
@@ -102,10 +101,9 @@ def multi_step(
     missing = [n for n in closed.INITIAL if n not in initial and n not in closed.AFTER]
     if missing:
         driven = record.of(opened)
-        first, last = driven.before, int(origins.max())
-        until = driven.batch([first], max(last - first, 1))
-        told = steps_argument(opened, max(last - first, 1))
-        signals = opened.forward(parameters, until.inputs, until.initial, **told)
+        first = driven.before
+        length = max(int(origins.max()) - first, 1)
+        signals = signals_of(opened, parameters, driven.batch([first], length), length)
         for name in missing:
             shape = closed.INITIAL[name]
             if name in signals:
@@ -113,8 +111,7 @@ def multi_step(
                 values = signals[name][np.clip(rows, 0, None), 0]
                 values[rows < 0] = 0
                 initial[name] = values
-    told = steps_argument(closed, horizon)
-    signals = closed.forward(parameters, batch.inputs, initial, **told)
+    signals = signals_of(closed, parameters, replace(batch, initial=initial), horizon)
     return {name: signals[name] for name in closed.OUTPUTS}
 
 

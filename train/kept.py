@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from codegen.terminal import TEMPORARY
 from derive.errors import UserError
-from train.checkpoint import TEMPORARY, load, save, write_whole
+from train.checkpoint import load, save, write_whole
 from train.fit import Fitted, Prepared
 from train.loop import Progress, Watch, resumed, run
 from train.model import ABOUT, PARAMETERS
@@ -80,20 +81,15 @@ class Keeper:
                 "stands beside --resume", place="--overwrite", remedy="give one of them"
             )
         fresh = self.prepared.task.start(self.prepared.start)
-        held = [n for n in (ABOUT, PARAMETERS) if (self.folder / n).exists()]
-        if overwrite or (resume and not self.checkpoint.exists() and not held):
-            # A run that is killed before its first checkpoint starts anew.
-            save(self.checkpoint, fresh, self.prepared.identity)
-            return fresh
-        if not resume:
-            for name in (CHECKPOINT, ABOUT, PARAMETERS):
-                if (self.folder / name).exists():
-                    raise UserError(
-                        "holds a run already",
-                        file=str(self.folder),
-                        remedy="--resume goes on with it, --overwrite starts anew, -o names "
-                        "another folder",
-                    )
+        held = any((self.folder / name).exists() for name in (CHECKPOINT, ABOUT, PARAMETERS))
+        if held and not (resume or overwrite):
+            raise UserError(
+                "holds a run already",
+                file=str(self.folder),
+                remedy="--resume goes on with it, --overwrite starts anew, -o names another folder",
+            )
+        if overwrite or not held:
+            # So does a run that was killed before its first checkpoint.
             save(self.checkpoint, fresh, self.prepared.identity)
             return fresh
         progress, identity = load(self.checkpoint)

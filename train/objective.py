@@ -13,6 +13,10 @@ import numpy as np
 from derive.errors import UserError
 from train.vector import Arrays, Layout, Vector
 
+# Losses that are squared errors, and all losses of a difference between output and target.
+SQUARED = ("mse", "sse")
+DIFFERENCES = (*SQUARED, "huber")
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -135,7 +139,7 @@ class BatchObjective:
 
     def _squared_weights(self) -> Iterator[tuple[str, Any]]:
         for output, about in self.module.LOSSES.items():
-            if about["kind"] not in ("mse", "sse"):
+            if about["kind"] not in SQUARED:
                 raise UserError(
                     f"the loss of {output!r} is {about['kind']}, no squared error",
                     place=f"loss.{output}",
@@ -146,10 +150,7 @@ class BatchObjective:
             if output in self.module.WEIGHTED:
                 counted = counted * np.asarray(self.batch.weights[output])
             elif about["mask"] is not None:
-                mask = np.asarray(self.batch.inputs[about["mask"]])
-                if mask.ndim == 1 and mask.dtype.kind in "iu":
-                    mask = np.arange(shape[0])[:, None] < mask
-                counted = counted * (mask if mask.ndim == 2 else mask[:, None])
+                counted = counted * mask_of(self.module, self.batch, about["mask"], shape[0])
             total = 1.0 if about["kind"] == "sse" else counted.sum() * shape[-1]
             weight = about["weight"] * counted / total
             yield output, np.broadcast_to(weight[..., None], shape)
@@ -168,52 +169,68 @@ class BatchObjective:
             for output, w in self._weights.items()
         }
 
-    def _judged(self, output: str, array: Any) -> Any:
-        """Of an output, or of its derivatives, what the loss judges."""
-        return array[-1] if self.module.LOSSES[output]["steps"] == "last" else array
-
-    @cached_property
-    def _length(self) -> int:
-        """The number of steps, where a target with steps says it."""
-        told = [n for n, shape in self.module.TARGETS.items() if shape[0] == "T"]
-        return len(self.batch.targets[told[0]]) if told else 0
-
     def errors(self, vector: Vector) -> Vector:
         """The weighted errors at a point: their squares add up to the loss divided by scale."""
-        batch = self.batch
-        signals = self.module.forward(
-            self.layout.arrays(vector),
-            batch.inputs,
-            batch.initial,
-            **steps_argument(self.module, self._length),
-        )
+        signals = signals_of(self.module, self.layout.arrays(vector), self.batch)
         found = []
         for output, (kept, roots) in self._kept.items():
-            error = self._judged(output, signals[output]) - batch.targets[output]
+            judged = judged_steps(self.module, output, signals[output])
+            error = judged - self.batch.targets[output]
             found.append(roots * error.ravel()[kept])
         return np.concatenate(found)
 
     def errors_and_jacobian(self, vector: Vector) -> tuple[Vector, Vector]:
         """The weighted errors and their derivatives, by the module's `jacobian`."""
         batch = self.batch
+        told = steps_argument(self.module, batch)
         by_output = self.module.jacobian(
-            self.layout.arrays(vector),
-            batch.inputs,
-            batch.initial,
-            **steps_argument(self.module, self._length),
+            self.layout.arrays(vector), batch.inputs, batch.initial, **told
         )
         rows = []
         for output, (kept, roots) in self._kept.items():
             count = kept.size
             columns = [
-                self._judged(output, by_output[output][name]).reshape(count, -1)[kept]
+                judged_steps(self.module, output, by_output[output][name]).reshape(count, -1)[kept]
                 for name in self.layout.shapes
             ]
             rows.append(roots[:, None] * np.concatenate(columns, axis=1))
         return self.errors(vector), np.concatenate(rows)
 
 
-def steps_argument(module: ModuleType, steps: int) -> dict[str, int]:
-    """What `forward` and `jacobian` are told of the number of steps, where no input says it."""
-    told = {size for shape in module.INPUTS.values() for size in shape}
-    return {} if "T" in told else {"steps": steps}
+def steps_argument(module: ModuleType, batch: Batch, steps: int | None = None) -> dict[str, int]:
+    """What `forward` and `jacobian` are told of the number of steps, where no input says it.
+
+    As `steps` says, or else the targets.
+    """
+    if "T" in {size for shape in module.INPUTS.values() for size in shape}:
+        return {}
+    if steps is None:
+        steps = next(len(batch.targets[n]) for n, s in module.TARGETS.items() if s[0] == "T")
+    return {"steps": steps}
+
+
+def signals_of(
+    module: ModuleType, parameters: Arrays, batch: Batch, steps: int | None = None
+) -> Arrays:
+    """The signals of a batch, by the module's `forward`; for `steps` see `steps_argument`."""
+    told = steps_argument(module, batch, steps)
+    found: Arrays = module.forward(parameters, batch.inputs, batch.initial, **told)
+    return found
+
+
+def judged_steps(module: ModuleType, output: str, array: Any) -> Any:
+    """Of an output, or of its derivatives, what the loss judges."""
+    return array[-1] if module.LOSSES[output]["steps"] == "last" else array
+
+
+def is_lengths(module: ModuleType, name: str, array: Any) -> bool:
+    """Whether an input is a mask that is given as the length of each sequence."""
+    return name in module.MASKS and np.ndim(array) == 1 and module.INPUTS[name] == ("T", "B")
+
+
+def mask_of(module: ModuleType, batch: Batch, name: str, steps: int) -> Any:
+    """A mask of one number a step as (steps, sequences), or (steps, 1) if it is for all of them."""
+    mask = np.asarray(batch.inputs[name])
+    if is_lengths(module, name, mask):
+        return np.arange(steps)[:, None] < mask
+    return mask.reshape(steps, -1)

@@ -7,10 +7,16 @@ from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from derive.errors import UserError, did_you_mean, shown
 from train.methods.descent import Descent
 from train.methods.hessian_free import HessianFree
-from train.methods.levenberg import BayesianRegularisation, LevenbergMarquardt
+from train.methods.levenberg import (
+    BayesianRegularisation,
+    LevenbergMarquardt,
+    check_double,
+)
 from train.methods.line_search import LimitedMemory, LineSearch, PolakRibiere
 from train.methods.rules import Adagrad, Adam, GradientDescent, RMSprop, Rule
 from train.methods.schedules import (
@@ -22,6 +28,7 @@ from train.methods.schedules import (
     WarmUp,
 )
 from train.methods.state import Method
+from train.objective import SQUARED
 from train.vector import Layout
 
 # Networks with more parameters than this are not trained by normal equations unless asked for;
@@ -152,7 +159,7 @@ def chosen(options: Options, module: ModuleType) -> str:
     """The name of the method: `auto` is lm for small networks with squared errors, else adam."""
     if options.method != "auto":
         return options.method
-    squared = all(about["kind"] in ("mse", "sse") for about in module.LOSSES.values())
+    squared = all(about["kind"] in SQUARED for about in module.LOSSES.values())
     few = Layout.of(module).size <= FEW_PARAMETERS
     whole = not options.chunk and not options.batch and options.dtype == "float64"
     return "lm" if squared and few and whole else "adam"
@@ -167,12 +174,8 @@ def check(name: str, options: Options, parameters: int) -> None:
             place="--method",
             remedy="use lbfgs, hf or adam",
         )
-    if name in ("lm", "bayes") and options.dtype != "float64":
-        raise UserError(
-            f"normal equations lose too many digits in {options.dtype}",
-            place="--dtype",
-            remedy="use float64",
-        )
+    if name in ("lm", "bayes"):
+        check_double(np.dtype(options.dtype))
     if options.momentum != Options.momentum and name not in ("momentum", "nesterov"):
         raise UserError(f"{name} has none", place="--momentum", remedy="use momentum or nesterov")
     if options.patience and name == "bayes":

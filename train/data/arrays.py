@@ -12,7 +12,7 @@ from derive.errors import UserError
 from derive.open_loop import MEASURED
 from train.data.scale import Scale
 from train.data.text import Vocabulary, text_names
-from train.objective import Batch
+from train.objective import Batch, is_lengths, mask_of
 from train.vector import Arrays
 
 
@@ -140,8 +140,7 @@ def shifted(module: ModuleType, batch: Batch) -> Batch:
     def later(arrays: Arrays, shapes: Mapping[str, Any]) -> Arrays:
         found = {}
         for name, array in arrays.items():
-            is_lengths = name in module.MASKS and np.ndim(array) == 1 and len(shapes[name]) == 2
-            if is_lengths:
+            if is_lengths(module, name, array):
                 found[name] = np.maximum(array - before, 0)
             else:
                 found[name] = array[before:] if shapes[name][0] == "T" else array
@@ -160,8 +159,9 @@ def kept_steps(module: ModuleType, batch: Batch) -> Any:
     masks = [n for n in module.MASKS if module.INPUTS[n][:2] == ("T", "B")]
     if len(masks) != 1:
         return None
-    mask = np.asarray(batch.inputs[masks[0]])
-    if mask.ndim == 1:
-        steps = max(len(a) for n, a in batch.inputs.items() if module.INPUTS[n][0] == "T")
-        return np.arange(steps)[:, None] < mask
-    return mask.reshape(mask.shape[:2]) != 0
+    steps = max(
+        len(array)
+        for name, array in batch.inputs.items()
+        if module.INPUTS[name][0] == "T" and not is_lengths(module, name, array)
+    )
+    return mask_of(module, batch, masks[0], steps) != 0

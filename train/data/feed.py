@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from derive.errors import UserError
 from train.data.record import Record
-from train.objective import Batch
+from train.objective import Batch, is_lengths
 from train.vector import Arrays
 
 
@@ -83,8 +83,7 @@ class Windows:
         return -(-len(self.starts) // self.size)
 
     def batch(self, epoch: int, number: int, carried: Arrays) -> Batch:
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.starts)
-        taken = np.sort(order[number * self.size : (number + 1) * self.size])
+        taken = self.starts[_taken(len(self.starts), self.size, self.seed, epoch, number)]
         return self.segment.record.batch(taken, self.length)
 
 
@@ -146,8 +145,8 @@ class Sequences:
             for name, shape in shapes.items():
                 if "B" in shape:
                     array = arrays[name]
-                    is_lengths = name in module.MASKS and array.ndim == 1
-                    return np.arange(len(array) if is_lengths else array.shape[shape.index("B")])
+                    axis = 0 if is_lengths(module, name, array) else shape.index("B")
+                    return np.arange(array.shape[axis])
         raise UserError("no input and no target has sequences", remedy="change the topology")
 
     def __len__(self) -> int:
@@ -160,8 +159,7 @@ class Sequences:
     def batch(self, epoch: int, number: int, carried: Arrays) -> Batch:
         chosen = self._all if self.chosen is None else self.chosen
         if self.size:
-            order = np.random.default_rng([self.seed, epoch]).permutation(chosen)
-            chosen = np.sort(order[number * self.size : (number + 1) * self.size])
+            chosen = chosen[_taken(len(chosen), self.size, self.seed, epoch, number)]
         return self.of(chosen)
 
     def of(self, chosen: Any) -> Batch:
@@ -173,8 +171,8 @@ class Sequences:
             for name, array in arrays.items():
                 shape = shapes[name]
                 axis = shape.index("B") if "B" in shape else None
-                if name in module.MASKS and np.ndim(array) == 1 and axis == 1:
-                    axis = 0  # lengths, one a sequence
+                if is_lengths(module, name, array):
+                    axis = 0
                 found[name] = array if axis is None else np.take(array, chosen, axis=axis)
             return found
 
@@ -184,6 +182,17 @@ class Sequences:
             taken(whole.initial, module.INITIAL),
             taken(whole.weights, module.WEIGHTED),
         )
+
+
+def _taken(count: int, size: int, seed: int, epoch: int, number: int) -> Any:
+    """Which of `count` things, by their places, are batch `number` of an epoch."""
+    return np.sort(_order(count, seed, epoch)[number * size : (number + 1) * size])
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, epoch: int) -> Any:
+    """The order of an epoch; all its batches want it."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def split(steps: int, before: int, fractions: tuple[float, ...]) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ import numpy as np
 from derive.errors import UserError
 from derive.open_loop import MEASURED
 from train.data.scale import Scale, fitted
-from train.objective import Batch
+from train.objective import DIFFERENCES, Batch
 from train.vector import Arrays
 
 
@@ -108,11 +108,10 @@ class Record:
         """The same signals for another module: the closed loop of an opened one, say."""
         return replace(self, module=module)
 
-    def batch(self, starts: Any, length: int, *, carried: Arrays | None = None) -> Batch:
+    def batch(self, starts: Any, length: int) -> Batch:
         """The sequences of `length` steps from each of `starts`, side by side.
 
-        Values before them are those measured, zero where the record begins; `carried` has them in
-        place of that.
+        Values before them are those measured, zero where the record begins.
         """
         starts = np.atleast_1d(np.asarray(starts))
         rows = starts[None, :] + np.arange(length)[:, None]
@@ -125,9 +124,7 @@ class Record:
             found = self._target(name, at)
             targets[name] = found if shape[0] == "T" else found[0]
         weights = {n: self._weights(n, rows) for n in self.module.WEIGHTED}
-        if carried is None:
-            carried = self._outside(starts, length)
-        return Batch(inputs, targets, carried, weights)
+        return Batch(inputs, targets, self._outside(starts, length), weights)
 
     def _taken(self, name: str, rows: Any) -> Any:
         """Rows (steps, starts) of a signal, the sequences of all starts side by side."""
@@ -198,7 +195,7 @@ def scaled(
     Inputs are scaled, and outputs that squared errors or huber judge; masks, weights, classes and
     class probabilities stay what they are. Raises UserError for a signal that is constant.
     """
-    judged = {n for n, a in module.LOSSES.items() if a["kind"] in ("mse", "sse", "huber")}
+    judged = {n for n, a in module.LOSSES.items() if a["kind"] in DIFFERENCES}
     others = module.LOSSES.keys() - judged | set(module.MASKS)
     names = ({Record._source(n) for n in module.INPUTS} | judged) - others
     scales: dict[str, Scale] = {}

@@ -64,8 +64,22 @@ class Damping:
     least: float = 1e-20
 
 
+class _Damped:
+    """What both methods share: they see all data in each step, and begin with their damping."""
+
+    damping: Damping
+
+    @property
+    def takes_batches(self) -> bool:
+        return False
+
+    def start(self, vector: Vector) -> State:
+        check_double(vector.dtype)
+        return State(vector, memory={"mu": np.array(self.damping.first)})
+
+
 @dataclass(frozen=True)
-class LevenbergMarquardt:
+class LevenbergMarquardt(_Damped):
     """w <- w - (J'J + (mu + decay) I)^-1 (J'e + decay w), with mu such that e'e + decay w'w falls.
 
     Hagan and Menhaj 1994, "Training feedforward networks with the Marquardt algorithm".
@@ -74,13 +88,6 @@ class LevenbergMarquardt:
     damping: Damping = Damping()
     decay: float = 0.0
     flat: float = 1e-10
-
-    @property
-    def takes_batches(self) -> bool:
-        return False
-
-    def start(self, vector: Vector) -> State:
-        return State(_double(vector), memory={"mu": np.array(self.damping.first)})
 
     def step(self, objective: SumOfSquares, state: State) -> State:
         """One accepted move; `done` where none is found."""
@@ -106,7 +113,7 @@ class LevenbergMarquardt:
 
 
 @dataclass(frozen=True)
-class BayesianRegularisation:
+class BayesianRegularisation(_Damped):
     """F = b E_D + a E_W, E_D = e'e, E_W = w'w, with a and b re-estimated after each move:
 
         gamma = N - 2 a tr(H^-1),  H = 2 b J'J + 2 a I,  a = gamma / (2 E_W),
@@ -126,13 +133,6 @@ class BayesianRegularisation:
     ripe: float = 0.02
     weak: float = 1e-3
     settled: float = 1e-7
-
-    @property
-    def takes_batches(self) -> bool:
-        return False
-
-    def start(self, vector: Vector) -> State:
-        return State(_double(vector), memory={"mu": np.array(self.damping.first)})
 
     def step(self, objective: SumOfSquares, state: State) -> State:
         """One accepted move of the parameters, then a and b anew if it is time."""
@@ -269,11 +269,11 @@ def _remembered(memory: Any) -> Normal:
     )
 
 
-def _double(vector: Vector) -> Vector:
-    if vector.dtype != np.float64:
+def check_double(dtype: np.dtype[Any]) -> None:
+    """Refuse numbers of too few digits for normal equations."""
+    if dtype != np.float64:
         raise UserError(
-            f"normal equations lose too many digits in {vector.dtype}",
+            f"normal equations lose too many digits in {dtype}",
             place="--dtype",
             remedy="use float64",
         )
-    return vector

@@ -1,0 +1,6 @@
+"""`python -m bptt` is the command `bptt`."""
+
+from bptt.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="bptt")
