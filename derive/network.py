@@ -57,6 +57,7 @@ PREFIXES = (
     "loss_",
     "state_",
     "cotangent_",
+    "measured_",
     "N_",
 )
 

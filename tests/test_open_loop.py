@@ -13,7 +13,7 @@ from derive import build
 from derive.errors import UserError
 from derive.open_loop import MEASURED, fed_back, opened
 from derive.system import System
-from derive.topology import load
+from derive.topology import load, loads
 from tests.judge import moderate_example
 from tests.numeric import derivative, module_of, relative
 from tests.random_networks import draw, draw_equations
@@ -83,6 +83,13 @@ def test_same_step_reads_and_other_layers_stay() -> None:
 def test_what_cannot_be_opened(name: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         opened(build(load("generated/narx.toml")), [name])
+
+
+def test_an_input_is_not_taken_for_a_measurement() -> None:
+    """Names that begin like those of opened loops are refused, as others that are made here."""
+    text = Path("generated/narx.toml").read_text().replace("current", "measured_current")
+    with pytest.raises(UserError, match="names that begin with measured_ are made here"):
+        build(loads(text))
 
 
 def test_every_command_opens_loops(tmp_path: Path) -> None:
