@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# The packages as they are when installed, for tools that know nothing of pyproject's package-dir.
+LAYOUT := $(VENV)/layout
 NETWORKS ?= 1000
 SEED ?= 1000
 WORKERS ?= auto
@@ -47,7 +49,9 @@ documentation: $(VENV)/test
 lint: $(VENV)/lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	rm -rf $(LAYOUT) && mkdir -p $(LAYOUT)/bptt
+	ln -s $(CURDIR)/bptt/* $(CURDIR)/derive $(CURDIR)/codegen $(LAYOUT)/bptt
+	cd $(LAYOUT) && ../bin/mypy --config-file ../../pyproject.toml
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)

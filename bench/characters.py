@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from bptt.training.data.files import read_text
+from bptt.training.data.text import Vocabulary
+from bptt.training.fit import prepare
+from bptt.training.loop import advanced
+from bptt.training.options import Options
 from demo.characters import SHAKESPEARE, library_text, topology
 from demo.common import table
-from train.data.files import read_text
-from train.data.text import Vocabulary
-from train.fit import prepare
-from train.loop import advanced
-from train.options import Options
 
 CHUNK, BATCH = 50, 32
 

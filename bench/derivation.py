@@ -6,8 +6,8 @@ import random
 import time
 from pathlib import Path
 
-from codegen import generate
-from derive import Connection, Layer, LossSpec, Network, build, load
+from bptt.codegen import generate
+from bptt.derive import Connection, Layer, LossSpec, Network, build, load
 
 LAYERS, CONNECTIONS = 50, 250
 

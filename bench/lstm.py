@@ -52,8 +52,8 @@ def problem(size: tuple[int, ...], dtype: str) -> dict[str, np.ndarray[Any, Any]
 
 
 def generated(size: tuple[int, ...], dtype: str) -> Run:
-    from codegen.emit import module_source
-    from derive import Connection, Layer, LossSpec, Network, adjoint, build
+    from bptt.codegen.emit import module_source
+    from bptt.derive import Connection, Layer, LossSpec, Network, adjoint, build
 
     inputs, hidden, _, _ = size
     layer = Layer("h", hidden, (Connection("x"),), cell="lstm")

@@ -18,18 +18,18 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from derive.audit import edits as slips
-from derive.audit.claim import Claim
-from derive.audit.claims_file import catalogue, load_claims
-from derive.audit.edits import Edit
-from derive.audit.judge import Judge, Outcome
-from derive.audit.pool import words_of
-from derive.audit.readings import Reading, readings
-from derive.audit.repair import repair
-from derive.audit.setting import instances
-from derive.errors import UserError
-from derive.reading.plain import node_text
-from derive.syntax import Call, Node, Reference
+from bptt.derive.audit import edits as slips
+from bptt.derive.audit.claim import Claim
+from bptt.derive.audit.claims_file import catalogue, load_claims
+from bptt.derive.audit.edits import Edit
+from bptt.derive.audit.judge import Judge, Outcome
+from bptt.derive.audit.pool import words_of
+from bptt.derive.audit.readings import Reading, readings
+from bptt.derive.audit.repair import repair
+from bptt.derive.audit.setting import instances
+from bptt.derive.errors import UserError
+from bptt.derive.language.syntax import Call, Node, Reference
+from bptt.derive.notation.plain import node_text
 
 Sides = tuple[Node, ...]
 FRESH = 1_000

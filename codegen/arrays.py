@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from codegen.nodes import (
+from bptt.codegen.nodes import (
     ZERO,
     Affine,
     Call,
@@ -26,8 +26,8 @@ from codegen.nodes import (
     Where,
     indices,
 )
-from derive.errors import InternalError
-from derive.system import AXIS_ORDER
+from bptt.derive.calculus.system import AXIS_ORDER
+from bptt.derive.errors import InternalError
 
 Labels = tuple[str, ...]
 

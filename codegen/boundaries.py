@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from derive.system import Quantity, System, check_names
+from bptt.derive.calculus.system import Quantity, System, check_names
 
 
 def allocated(quantity: Quantity, system: System, prefix: str = "") -> str:

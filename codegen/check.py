@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from codegen.boundaries import boundary_values
-from codegen.emit import module_source, source_of_test
-from derive.adjoint import adjoint
-from derive.interpret import interpret
-from derive.system import System
+from bptt.codegen.boundaries import boundary_values
+from bptt.codegen.emit import module_source, source_of_test
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.system import System
+from bptt.derive.interpreter import interpret
 
 VALUE_TOLERANCE = 1e-10
 EXTRA_TOLERANCE = 1e-10
@@ -50,7 +49,7 @@ class ModuleFailureError(Exception):
 def check(system: System, source: str | None = None, extras: Iterable[str] = ()) -> list[Result]:
     """Compare a module with its judges. Without `source`, the module is generated.
 
-    `extras` are names of `codegen.extras.EXTRAS` that the module has and are compared too.
+    `extras` are names of `bptt.codegen.extras.EXTRAS` that the module has and are compared too.
 
     Raises ModuleFailureError when the module does not load or stops with an exception.
     """

@@ -8,25 +8,25 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from codegen import runtime
-from codegen.arrays import FIRST_STEP
-from codegen.boundaries import allocated, boundary_values, extensions, trimmed
-from codegen.entries import entry, free_steps, plain_shape, shape_text, size_names, tuple_text
-from codegen.extra_text import extra_functions, extra_tests
-from codegen.extras import LEGENDS, Extended, check_extras, extend, online_function
-from codegen.lower import render
-from codegen.places import further_sections, places
-from codegen.program import Function, Part, program
-from codegen.share import share_values
-from codegen.templating import environment
-from derive.adjoint import adjoint
-from derive.chunks import CHUNK
-from derive.dependence import network_side
-from derive.reading.article import article
-from derive.reading.document import document
-from derive.reading.listing import listing, steps_text
-from derive.system import Loss, Quantity, System, name_of
-from derive.tangent import DOT
+from bptt.codegen import runtime
+from bptt.codegen.arrays import FIRST_STEP
+from bptt.codegen.boundaries import allocated, boundary_values, extensions, trimmed
+from bptt.codegen.entries import entry, free_steps, plain_shape, shape_text, size_names, tuple_text
+from bptt.codegen.extra_text import extra_functions, extra_tests
+from bptt.codegen.extras import LEGENDS, Extended, check_extras, extend, online_function
+from bptt.codegen.lower import render
+from bptt.codegen.places import further_sections, places
+from bptt.codegen.program import Function, Part, program
+from bptt.codegen.share import share_values
+from bptt.codegen.templating import environment
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.chunks import CHUNK
+from bptt.derive.calculus.dependence import network_side
+from bptt.derive.calculus.system import Loss, Quantity, System, name_of
+from bptt.derive.calculus.tangent import DOT
+from bptt.derive.notation.article import article
+from bptt.derive.notation.document import document
+from bptt.derive.notation.listing import listing, steps_text
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def generate(system: System, extras: Iterable[str] = ()) -> Generated:
 def module_source(system: System, extras: Iterable[str] = ()) -> str:
     """The source of the generated module for a system that holds its own adjoint.
 
-    `extras` are names of `codegen.extras.EXTRAS`.
+    `extras` are names of `bptt.codegen.extras.EXTRAS`.
     """
     return source_of(extend(system, extras))
 

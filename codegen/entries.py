@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from derive.system import Quantity, System
+from bptt.derive.calculus.system import Quantity, System
 
 
 def size_names(system: System) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 
-from codegen.boundaries import allocated, row, trimmed
-from codegen.entries import free_steps, has_free_steps, tuple_text
-from codegen.extras import Extended
-from codegen.templating import environment
-from derive.chunks import CHUNK, TOTAL_WEIGHT
-from derive.system import System
-from derive.tangent import DOT
+from bptt.codegen.boundaries import allocated, row, trimmed
+from bptt.codegen.entries import free_steps, has_free_steps, tuple_text
+from bptt.codegen.extras import Extended
+from bptt.codegen.templating import environment
+from bptt.derive.calculus.chunks import CHUNK, TOTAL_WEIGHT
+from bptt.derive.calculus.system import System
+from bptt.derive.calculus.tangent import DOT
 
 
 def extra_functions(extended: Extended, sizes: str, *, counts: bool) -> list[str]:

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from codegen.program import Function, Part, program
-from derive.adjoint import adjoint
-from derive.causality import LoopError
-from derive.chunks import CHUNK, OBJECTIVE, chunked
-from derive.cost import cost
-from derive.dependence import upstream
-from derive.errors import UserError, did_you_mean
-from derive.gauss_newton import GAUSS_NEWTON, gauss_newton
-from derive.sensitivity import sensitivities, sensitivity_name
-from derive.system import PREFIX, System
-from derive.tangent import DOT, PEARLMUTTER, restricted, tangent
+from bptt.codegen.program import Function, Part, program
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.causality import LoopError
+from bptt.derive.calculus.chunks import CHUNK, OBJECTIVE, chunked
+from bptt.derive.calculus.cost import cost
+from bptt.derive.calculus.dependence import upstream
+from bptt.derive.calculus.gauss_newton import GAUSS_NEWTON, gauss_newton
+from bptt.derive.calculus.sensitivity import sensitivities, sensitivity_name
+from bptt.derive.calculus.system import PREFIX, System
+from bptt.derive.calculus.tangent import DOT, PEARLMUTTER, restricted, tangent
+from bptt.derive.errors import UserError, did_you_mean
 
 EXTRAS = {
     "jvp": "Jacobian-vector products: derivatives of all signals along a direction",

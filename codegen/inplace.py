@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from codegen.arrays import FUNCTIONS, PRODUCT, ArrayPrinter, Labels
-from codegen.nodes import Call, Node, Power, Product, Read, Sum, children, reads
+from bptt.codegen.arrays import FUNCTIONS, PRODUCT, ArrayPrinter, Labels
+from bptt.codegen.nodes import Call, Node, Power, Product, Read, Sum, children, reads
 
 # Functions of codegen.runtime that take `out`.
 WITH_OUT = frozenset({"sigmoid"})

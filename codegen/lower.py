@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from codegen.arrays import PRODUCT, ArrayPrinter, Contracted, Labels, Layout, slice_code, step_code
-from codegen.inplace import has_out, into_row
-from codegen.nodes import (
+from bptt.codegen.arrays import (
+    PRODUCT,
+    ArrayPrinter,
+    Contracted,
+    Labels,
+    Layout,
+    slice_code,
+    step_code,
+)
+from bptt.codegen.inplace import has_out, into_row
+from bptt.codegen.nodes import (
     ZERO,
     Affine,
     Call,
@@ -18,8 +26,8 @@ from codegen.nodes import (
     reads,
     term_reads,
 )
-from codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
-from derive.system import System
+from bptt.codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
+from bptt.derive.calculus.system import System
 
 WIDTH = 96
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import sympy as sp
-
-from derive.bounds import AxisKind, Index, limits, substitute
-from derive.errors import InternalError
-from derive.functions import primitive_of
-from derive.order import addends, split_quotient, split_sign
-from derive.system import B, Equation, System, Term, name_of
+from bptt.derive.calculus.bounds import AxisKind, Index, limits, substitute
+from bptt.derive.calculus.order import addends, split_quotient, split_sign
+from bptt.derive.calculus.primitives import primitive_of
+from bptt.derive.calculus.system import B, Equation, System, Term, name_of
+from bptt.derive.errors import InternalError
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from codegen.extras import Extended
-from derive.reading.document import Section
-from derive.system import System
+from bptt.codegen.extras import Extended
+from bptt.derive.calculus.system import System
+from bptt.derive.notation.document import Section
 
 # The comment of a statement that names the equation which it computes.
 NUMBERED = re.compile(r"(#\s*)\((\d+)\)")

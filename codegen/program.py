@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from codegen.lower import Lowering, Statement, Storage, layouts
-from codegen.nodes import Freezer, FrozenEquation, term_reads
-from codegen.schedule import AllSteps, Stage, online, schedule
-from derive.system import System
+from bptt.codegen.lower import Lowering, Statement, Storage, layouts
+from bptt.codegen.nodes import Freezer, FrozenEquation, term_reads
+from bptt.codegen.schedule import AllSteps, Stage, online, schedule
+from bptt.derive.calculus.system import System
 
 
 @dataclass(frozen=True)

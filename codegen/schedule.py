@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy as sp
-
-from codegen.nodes import Freezer, FrozenEquation, FrozenTerm, reads
-from derive.bounds import Index
-from derive.canonical import renamed
-from derive.causality import Loop, LoopError, components, interval, loops
-from derive.system import TIME, Equation, T, index_symbol, name_of
+from bptt.codegen.nodes import Freezer, FrozenEquation, FrozenTerm, reads
+from bptt.derive.calculus.bounds import Index
+from bptt.derive.calculus.canonical import renamed
+from bptt.derive.calculus.causality import Loop, LoopError, components, interval, loops
+from bptt.derive.calculus.system import TIME, Equation, T, index_symbol, name_of
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import sympy as sp
-
-from derive.canonical import canonical
-from derive.dependence import network_side
-from derive.forward_values import ForwardValues
-from derive.system import (
+from bptt.derive.calculus.canonical import canonical
+from bptt.derive.calculus.dependence import network_side
+from bptt.derive.calculus.forward_values import ForwardValues
+from bptt.derive.calculus.system import (
     AXIS_ORDER,
     LETTERS,
     Axis,

@@ -8,18 +8,13 @@ import jinja2
 
 
 @cache
-def environment() -> jinja2.Environment:
+def environment(package: str = "bptt.codegen") -> jinja2.Environment:
+    """The templates of a package."""
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("codegen"),
+        loader=jinja2.PackageLoader(package),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
     )
-
-
-@cache
-def page_environment() -> jinja2.Environment:
-    """For HTML: what is not marked as such is escaped."""
-    return environment().overlay(autoescape=True)

@@ -18,15 +18,15 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from bptt.training import plots
+from bptt.training.data.files import read_text
+from bptt.training.data.text import Vocabulary
+from bptt.training.dynamics import sample
+from bptt.training.fit import Prepared, prepare
+from bptt.training.loop import Progress as Reached
+from bptt.training.loop import run
+from bptt.training.options import Options
 from demo.common import HERE, arguments, check_network, main_of, save_picture, table
-from train import plots
-from train.data.files import read_text
-from train.data.text import Vocabulary
-from train.dynamics import sample
-from train.fit import Prepared, prepare
-from train.loop import Progress as Reached
-from train.loop import run
-from train.options import Options
 
 SHAKESPEARE = HERE.parents[1] / "shared" / "data" / "tinyshakespeare.txt"
 SOURCES = ("argparse.py", "configparser.py", "csv.py", "shutil.py", "subprocess.py", "tarfile.py")

@@ -7,19 +7,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bptt.codegen import check
+from bptt.derive import build
+from bptt.derive.calculus.open_loop import opened
+from bptt.derive.description.topology import loads
+from bptt.derive.errors import UserError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from codegen import check
-from derive import build
-from derive.errors import UserError
-from derive.open_loop import opened
-from derive.topology import loads
-from train import plots
-from train.fit import Prepared
-from train.loop import Progress as Reached
-from train.loop import run
+from bptt.training import plots
+from bptt.training.fit import Prepared
+from bptt.training.loop import Progress as Reached
+from bptt.training.loop import run
 
 HERE = Path(__file__).parent
 

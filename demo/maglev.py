@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from bptt.training import plots
+from bptt.training.dynamics import multi_step
+from bptt.training.fit import Prepared, prepare
+from bptt.training.judged import predictions, results, rms
+from bptt.training.methods.levenberg import BayesianRegularisation
+from bptt.training.model import Model
+from bptt.training.options import Options
 from demo.common import HERE, arguments, check_network, main_of, save_picture, table, trained
-from train import plots
-from train.dynamics import multi_step
-from train.fit import Prepared, prepare
-from train.judged import predictions, results, rms
-from train.methods.levenberg import BayesianRegularisation
-from train.model import Model
-from train.options import Options
 
 TOPOLOGY = (HERE / "maglev.toml").read_text(encoding="utf-8")
 DATA = HERE.parents[1] / "shared" / "data"

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from bptt.training import plots
+from bptt.training.fit import Prepared, prepare
+from bptt.training.loop import Progress as Reached
+from bptt.training.options import Options
+from bptt.training.vector import Arrays
 from demo.common import arguments, check_network, main_of, save_picture, table, trained
-from train import plots
-from train.fit import Prepared, prepare
-from train.loop import Progress as Reached
-from train.options import Options
-from train.vector import Arrays
 
 SYMBOLS, COPIED = 8, 5
 SEQUENCES, HELD_BACK = 2000, 400

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from bptt.training import plots
+from bptt.training.fit import prepare
+from bptt.training.judged import rms
+from bptt.training.options import Options
 from demo.common import arguments, check_network, main_of, save_picture, table, trained
-from train import plots
-from train.fit import prepare
-from train.judged import rms
-from train.options import Options
 
 UNITS = (2, 4, 8, 16, 32, 64)
 POINTS, NEW, NOISE = 40, 400, 0.25

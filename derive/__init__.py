@@ -1,12 +1,12 @@
 """From the description of a recurrent network to its equations and their derivatives."""
 
-from derive.adjoint import adjoint
-from derive.build import build
-from derive.errors import InternalError, UserError
-from derive.interpret import interpret
-from derive.network import Cell, Connection, Input, Layer, LossSpec, Network
-from derive.system import Equation, Quantity, System, Term
-from derive.topology import load, loads
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.system import Equation, Quantity, System, Term
+from bptt.derive.description.build import build
+from bptt.derive.description.network import Cell, Connection, Input, Layer, LossSpec, Network
+from bptt.derive.description.topology import load, loads
+from bptt.derive.errors import InternalError, UserError
+from bptt.derive.interpreter import interpret
 
 __all__ = [
     "Cell",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from derive.audit.audit import Audited, Court
-from derive.audit.claim import Claim
-from derive.audit.claims_file import catalogue, read_claims
+from bptt.derive.audit.audit import Audited, Court
+from bptt.derive.audit.claim import Claim
+from bptt.derive.audit.claims_file import catalogue, read_claims
 
 ELMAN = """
 [network]

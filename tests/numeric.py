@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-
-from codegen.boundaries import boundary_values
-from codegen.emit import module_source
-from derive import System, adjoint, interpret
+from bptt.codegen.boundaries import boundary_values
+from bptt.codegen.emit import module_source
+from bptt.derive import System, adjoint, interpret
 
 Arrays = dict[str, Any]
 

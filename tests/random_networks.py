@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from derive import Cell, Connection, Input, Layer, LossSpec, Network
-from derive.cell import shipped_cells
+from bptt.derive import Cell, Connection, Input, Layer, LossSpec, Network
+from bptt.derive.description.cell import shipped_cells
 
 ACTIVATIONS = (
     "linear",

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bptt.derive import adjoint
+from bptt.derive.audit import proof
+from bptt.derive.audit.audit import Court
+from bptt.derive.audit.claim import Claim
+from bptt.derive.audit.claims_file import load_claims, read_claims
+from bptt.derive.audit.judge import Judge
+from bptt.derive.audit.proof import proves
+from bptt.derive.audit.readings import readings
+from bptt.derive.audit.setting import draw, instances
+from bptt.derive.audit.truth import Truth
+from bptt.derive.calculus.system import System
+from bptt.derive.errors import InternalError
+from bptt.derive.interpreter import interpret
+from bptt.derive.language.syntax import Node
+from bptt.derive.notation.plain import node_text
 
 from bench.mutants import examine
-from derive import adjoint
-from derive.audit import proof
-from derive.audit.audit import Court
-from derive.audit.claim import Claim
-from derive.audit.claims_file import load_claims, read_claims
-from derive.audit.judge import Judge
-from derive.audit.proof import proves
-from derive.audit.readings import readings
-from derive.audit.setting import draw, instances
-from derive.audit.truth import Truth
-from derive.errors import InternalError
-from derive.interpret import interpret
-from derive.reading.plain import node_text
-from derive.syntax import Node
-from derive.system import System
 from tests.claims import ELMAN, audited, catalogue_claims, claims_of, elman
 
 CATALOGUE = catalogue_claims()

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import html5lib
 import pytest
+from bptt.derive.audit.claims_file import _Reading, _setting, load_claims
+from bptt.derive.audit.tex import read_latex
+from bptt.derive.audit.typeset import ClaimSetter
+from bptt.derive.description.topology import read_bounded
+from bptt.derive.notation.latex import latex
+from bptt.derive.notation.plain import node_text
 from click.testing import CliRunner, Result
 
-from codegen.cli import main
-from derive.audit.claims_file import _Reading, _setting, load_claims
-from derive.audit.tex import read_latex
-from derive.audit.typeset import ClaimSetter
-from derive.reading.latex import latex
-from derive.reading.plain import node_text
-from derive.topology import read_bounded
+from bptt.commands.main import main
 from tests.claims import ELMAN, catalogue_claims
 
 CATALOGUE = catalogue_claims()
@@ -395,7 +395,7 @@ def test_claims_are_data(tmp_path: Path) -> None:
 
 def test_as_a_program(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "codegen", "audit", write(tmp_path, ELMAN)],
+        [sys.executable, "-m", "bptt", "audit", write(tmp_path, ELMAN)],
         capture_output=True,
         text=True,
         check=False,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from codegen.cli import main
+from bptt.commands.main import main
 
 FOLDER = Path(__file__).parent.parent / "generated"
 NARX = (FOLDER / "narx.toml").read_text(encoding="utf-8")
@@ -292,7 +292,7 @@ def test_in_a_process_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "net.toml"
     path.write_text(layer(size="0"), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "codegen", "show", path], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "bptt", "show", path], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert done.stdout == ""

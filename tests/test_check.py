@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from codegen.check import ModuleFailureError, check
-from derive import build, load
+from bptt.codegen.check import ModuleFailureError, check
+from bptt.derive import build, load
 
 FOLDER = Path(__file__).parent.parent / "generated"
 EQUATION = re.compile(

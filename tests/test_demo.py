@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import scipy.integrate
 
+from bptt.training.fit import fit
+from bptt.training.options import Options
 from demo.maglev import simulated
 from demo.regularisation import NEW, POINTS, points, topology
-from train.fit import fit
-from train.options import Options
 
 HERE = Path(__file__).parent.parent
 QUICK = {

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import html5lib
 import pytest
+from bptt.codegen.check import check
+from bptt.codegen.emit import module_source
+from bptt.codegen.extras import extend
+from bptt.codegen.places import further_sections, places
+from bptt.derive import adjoint, build, load
+from bptt.derive.notation.article import article, fragment
+from bptt.derive.notation.document import Document, document
+from bptt.derive.notation.markdown import markdown
+from bptt.derive.notation.notations import NOTATIONS
 from click.testing import CliRunner
 
-from codegen.check import check
-from codegen.cli import main
-from codegen.emit import module_source
-from codegen.extras import extend
-from codegen.places import further_sections, places
-from codegen.report import report
-from derive import adjoint, build, load
-from derive.reading.article import article, fragment
-from derive.reading.document import Document, document
-from derive.reading.markdown import markdown
-from derive.reading.notations import NOTATIONS
+from bptt.commands.main import main
+from bptt.pages.report import report
 from docs import make
 from tests.random_networks import draw, draw_equations
 

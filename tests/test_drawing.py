@@ -13,12 +13,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
-from derive import build, load, loads
-from derive.drawing.geometry import Layout, Point, Wire
-from derive.drawing.graph import Edge, Graph, Node, NodeKind, network_graph
-from derive.drawing.layout import layout
-from derive.drawing.writers import svg, tikz
+from bptt.derive import build, load, loads
+from bptt.derive.drawing.geometry import Layout, Point, Wire
+from bptt.derive.drawing.graph import Edge, Graph, Node, NodeKind, network_graph
+from bptt.derive.drawing.layout import layout
+from bptt.derive.drawing.writers import svg, tikz
 
 FOLDER = Path(__file__).parent.parent / "generated"
 TOPOLOGIES = sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -203,9 +202,9 @@ def test_an_empty_graph_is_drawn() -> None:
 
 def test_the_same_picture_whatever_the_hash_seed() -> None:
     code = (
-        "from derive import build, load\n"
-        "from derive.drawing.writers import svg, tikz\n"
-        "from derive.drawing.graph import network_graph\n"
+        "from bptt.derive import build, load\n"
+        "from bptt.derive.drawing.writers import svg, tikz\n"
+        "from bptt.derive.drawing.graph import network_graph\n"
         "for name in ('self_attention', 'bahdanau', 'lstm_variants', 'own_past'):\n"
         "    graph = network_graph(build(load(f'generated/{name}.toml')))\n"
         "    print(tikz(graph), svg(graph))\n"

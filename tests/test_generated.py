@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from codegen.emit import generate
-from derive import build, load
+from bptt.codegen.emit import generate
+from bptt.derive import build, load
 
 FOLDER = Path(__file__).parent.parent / "generated"
 TOPOLOGIES = sorted(FOLDER.glob("*.toml"))
@@ -51,7 +50,7 @@ def test_same_bytes_under_every_hash_seed(name: str, tmp_path: Path) -> None:
     for seed in ("0", "1", "42", "4294967295"):
         folder = tmp_path / seed
         subprocess.run(
-            [sys.executable, "-m", "codegen", "generate", FOLDER / f"{name}.toml", "-o", folder],
+            [sys.executable, "-m", "bptt", "generate", FOLDER / f"{name}.toml", "-o", folder],
             check=True,
             capture_output=True,
             env={**os.environ, "PYTHONHASHSEED": seed},

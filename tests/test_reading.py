@@ -10,23 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bptt.codegen.emit import module_source
+from bptt.codegen.extras import extend
+from bptt.derive import System, adjoint, build, load, loads
+from bptt.derive.calculus.equality import same, terms_of
+from bptt.derive.calculus.inline import compact, inlined
+from bptt.derive.calculus.lddn import is_layered, layered
+from bptt.derive.calculus.system import Equation, T, Term
+from bptt.derive.errors import UserError
+from bptt.derive.language.syntax import Reference
+from bptt.derive.notation.explain import explain
+from bptt.derive.notation.index import index_statement
+from bptt.derive.notation.latex import aligned, latex
+from bptt.derive.notation.matrix import has_matrix_form, matrix_statement
+from bptt.derive.notation.notations import NOTATIONS, notation
+from bptt.derive.notation.plain import formula_text, statement_text
+from bptt.derive.notation.reader import read_equations
 
-from codegen.emit import module_source
-from codegen.extras import extend
-from derive import System, adjoint, build, load, loads
-from derive.equality import same, terms_of
-from derive.errors import UserError
-from derive.inline import compact, inlined
-from derive.lddn import is_layered, layered
-from derive.reading.explain import explain
-from derive.reading.index import index_statement
-from derive.reading.latex import aligned, latex
-from derive.reading.matrix import has_matrix_form, matrix_statement
-from derive.reading.notations import NOTATIONS, notation
-from derive.reading.plain import formula_text, statement_text
-from derive.reading.reader import read_equations
-from derive.syntax import Reference
-from derive.system import Equation, T, Term
 from tests.numeric import Example, load_module, relative
 from tests.random_networks import draw, draw_equations
 
@@ -81,7 +81,7 @@ def test_random_networks_are_read_back(kind: object, seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["narx", "gru", "bahdanau", "delta_rule", "self_attention"])
 def test_a_listing_as_a_whole_is_read_back(name: str) -> None:
-    from derive.reading.listing import listing
+    from bptt.derive.notation.listing import listing
 
     system = system_of(name)
     for chosen in ("index", "matrix"):

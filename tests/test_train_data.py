@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bptt.derive.errors import UserError
 
-from derive.errors import UserError
+from bptt.training.data.feed import Segment, Sequences, Streams, Windows, split
+from bptt.training.data.files import read_arrays, read_table
+from bptt.training.data.given import given_data
+from bptt.training.data.record import Record, scaled
+from bptt.training.data.scale import fitted, scale_of
+from bptt.training.data.text import Vocabulary
+from bptt.training.modules import module_of
+from bptt.training.objective import Batch, BatchObjective
+from bptt.training.vector import Layout
 from tests.numeric import relative
 from tests.training import LSTM, NARX, plant
-from train.data.feed import Segment, Sequences, Streams, Windows, split
-from train.data.files import read_arrays, read_table
-from train.data.given import given_data
-from train.data.record import Record, scaled
-from train.data.scale import fitted, scale_of
-from train.data.text import Vocabulary
-from train.modules import module_of
-from train.objective import Batch, BatchObjective
-from train.vector import Layout
 
 SIGNALS = {n: a[:, None, None] for n, a in plant(60).items()}
 

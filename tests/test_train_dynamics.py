@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bptt.derive.errors import UserError
 
-from derive.errors import UserError
+from bptt.training.data.record import Record
+from bptt.training.data.text import Vocabulary
+from bptt.training.dynamics import multi_step, outside, predicted, sample
+from bptt.training.initial import METHODS, initial_parameters
+from bptt.training.modules import module_of
+from bptt.training.residuals import autocorrelation, bound, cross_correlation, outside_bounds
 from tests.numeric import relative
 from tests.training import AUTONOMOUS, CHARACTERS, LSTM, NARX, plant
-from train.data.record import Record
-from train.data.text import Vocabulary
-from train.dynamics import multi_step, outside, predicted, sample
-from train.initial import METHODS, initial_parameters
-from train.modules import module_of
-from train.residuals import autocorrelation, bound, cross_correlation, outside_bounds
 
 SIGNALS = {n: a[:, None, None] for n, a in plant(80).items()}
 # A layer of its own memory beside what is fed back: its states are not measured.

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
+from bptt.derive.errors import UserError
 
-from derive.errors import UserError
-from train.methods.descent import Descent, clipped
-from train.methods.hessian_free import HessianFree
-from train.methods.levenberg import (
+from bptt.training.methods.descent import Descent, clipped
+from bptt.training.methods.hessian_free import HessianFree
+from bptt.training.methods.levenberg import (
     BayesianRegularisation,
     Damping,
     LevenbergMarquardt,
@@ -21,11 +21,11 @@ from train.methods.levenberg import (
     effective_parameters,
     log_evidence,
 )
-from train.methods.line_search import LimitedMemory, LineSearch, PolakRibiere
-from train.methods.rules import Adagrad, Adam, GradientDescent, RMSprop, Rule
-from train.methods.schedules import Constant, Cosine, Exponential, Stepwise, WarmUp
-from train.methods.state import NotFiniteError, State
-from train.objective import Evaluation
+from bptt.training.methods.line_search import LimitedMemory, LineSearch, PolakRibiere
+from bptt.training.methods.rules import Adagrad, Adam, GradientDescent, RMSprop, Rule
+from bptt.training.methods.schedules import Constant, Cosine, Exponential, Stepwise, WarmUp
+from bptt.training.methods.state import NotFiniteError, State
+from bptt.training.objective import Evaluation
 
 
 class Rosenbrock:

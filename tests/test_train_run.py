@@ -17,19 +17,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bptt.cli import main
+from bptt.derive.errors import UserError
 from click.testing import CliRunner, Result
 
-from bptt.cli import main
-from derive.errors import UserError
+from bptt.training.checkpoint import load, save, write_whole
+from bptt.training.fit import fit, prepare
+from bptt.training.judged import results
+from bptt.training.kept import Keeper
+from bptt.training.loop import Progress, run
+from bptt.training.model import load_model
+from bptt.training.options import Options
 from tests.numeric import Arrays
 from tests.training import AUTONOMOUS, CHARACTERS, LSTM, NARX, TEXT, plant, write_csv
-from train.checkpoint import load, save, write_whole
-from train.fit import fit, prepare
-from train.judged import results
-from train.kept import Keeper
-from train.loop import Progress, run
-from train.model import load_model
-from train.options import Options
 
 DATA = plant(120)
 RUNS: dict[str, tuple[str, Any, Options]] = {
@@ -144,7 +144,8 @@ def test_a_kill_while_a_file_is_written_leaves_the_old_one(tmp_path: Path) -> No
     path = tmp_path / "checkpoint.npz"
     write_whole(path, b"old")
     script = (
-        "import os, signal; from pathlib import Path; from train.checkpoint import write_whole\n"
+        "import os, signal; from pathlib import Path\n"
+        "from bptt.training.checkpoint import write_whole\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"write_whole(Path({str(path)!r}), b'new')"
     )

@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from derive.audit.claim import Claim, Context
-from derive.audit.edits import terms
-from derive.audit.evaluate import Evaluator
-from derive.audit.indices import LETTERS
-from derive.audit.judge import Counterexample, Judge
-from derive.audit.matrices import ShapeError
-from derive.audit.repair import Repair, repair
-from derive.audit.setting import instances
-from derive.audit.verdict import Finding, Verdict, judge
-from derive.errors import UserError
-from derive.interpret import Array
-from derive.reading.plain import node_text
-from derive.syntax import Comparison, Node, Number, Reference
+from bptt.derive.audit.claim import Claim, Context
+from bptt.derive.audit.edits import terms
+from bptt.derive.audit.evaluate import Evaluator
+from bptt.derive.audit.indices import LETTERS
+from bptt.derive.audit.judge import Counterexample, Judge
+from bptt.derive.audit.matrices import ShapeError
+from bptt.derive.audit.repair import Repair, repair
+from bptt.derive.audit.setting import instances
+from bptt.derive.audit.verdict import Finding, Verdict, judge
+from bptt.derive.errors import UserError
+from bptt.derive.interpreter import Array
+from bptt.derive.language.syntax import Comparison, Node, Number, Reference
+from bptt.derive.notation.plain import node_text
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-
-from derive.adjoint import adjoint
-from derive.audit import edits as slips
-from derive.audit.edits import Edit, Words
-from derive.audit.setting import Instance, Setting, draw
-from derive.audit.truth import Truth
-from derive.build import build
-from derive.errors import InternalError, UserError, shown
-from derive.interpret import Array
-from derive.network import Network
-from derive.reading.index import index_statement
-from derive.reading.plain import formula_text
-from derive.reading.reader import read_equations
-from derive.system import Equation, System
+from bptt.derive.audit import edits as slips
+from bptt.derive.audit.edits import Edit, Words
+from bptt.derive.audit.setting import Instance, Setting, draw
+from bptt.derive.audit.truth import Truth
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.system import Equation, System
+from bptt.derive.description.build import build
+from bptt.derive.description.network import Network
+from bptt.derive.errors import InternalError, UserError, shown
+from bptt.derive.interpreter import Array
+from bptt.derive.notation.index import index_statement
+from bptt.derive.notation.plain import formula_text
+from bptt.derive.notation.reader import read_equations
 
 TOLERANCE = 1e-6
 SAME = 1e-7

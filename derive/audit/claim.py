@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from derive.audit.setting import Setting
-from derive.audit.symbols import Spelling
-from derive.syntax import Comparison, Node, Reference
+from bptt.derive.audit.setting import Setting
+from bptt.derive.audit.symbols import Spelling
+from bptt.derive.language.syntax import Comparison, Node, Reference
 
 Layout = Literal["jacobian", "denominator", "numerator"]
 LAYOUTS: tuple[Layout, ...] = ("jacobian", "denominator", "numerator")

@@ -8,20 +8,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from derive.audit.claim import LAYOUTS, Claim, Context, Definition, Source
-from derive.audit.indices import labels_of
-from derive.audit.readings import walk
-from derive.audit.setting import DRAWS, Setting, lengths_of
-from derive.audit.symbols import FUNCTIONS, Pattern, Spelling, Vocabulary, spelling_of
-from derive.audit.tex import read_latex
-from derive.audit.tex_symbols import read_mention
-from derive.audit.text import read_text
-from derive.errors import UserError, did_you_mean, shown
-from derive.functions import PRIMITIVES
-from derive.language import parse_conditions
-from derive.network import Network
-from derive.syntax import Comparison, Node, Reference
-from derive.topology import load, only, read_bounded, strings_of, table_of
+from bptt.derive.audit.claim import LAYOUTS, Claim, Context, Definition, Source
+from bptt.derive.audit.indices import labels_of
+from bptt.derive.audit.readings import walk
+from bptt.derive.audit.setting import DRAWS, Setting, lengths_of
+from bptt.derive.audit.symbols import FUNCTIONS, Pattern, Spelling, Vocabulary, spelling_of
+from bptt.derive.audit.tex import read_latex
+from bptt.derive.audit.tex_symbols import read_mention
+from bptt.derive.audit.text import read_text
+from bptt.derive.calculus.primitives import PRIMITIVES
+from bptt.derive.description.network import Network
+from bptt.derive.description.topology import load, only, read_bounded, strings_of, table_of
+from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.language.parser import parse_conditions
+from bptt.derive.language.syntax import Comparison, Node, Reference
 
 _TOP = (
     *("source", "network", "draw", "states", "definitions", "sets", "symbols", "functions"),

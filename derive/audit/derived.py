@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from derive.adjoint import adjoint
-from derive.audit.claim import Claim, Definition
-from derive.audit.edits import folded
-from derive.audit.proof import derived_equation, expanded
-from derive.audit.readings import rewritten, walk
-from derive.audit.text import limited
-from derive.errors import InternalError, UserError
-from derive.reading.index import index_statement
-from derive.reading.matrix import matrix_statement
-from derive.reading.rank import rank
-from derive.syntax import (
+from bptt.derive.audit.claim import Claim, Definition
+from bptt.derive.audit.edits import folded
+from bptt.derive.audit.proof import derived_equation, expanded
+from bptt.derive.audit.readings import rewritten, walk
+from bptt.derive.audit.text import limited
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.system import System
+from bptt.derive.errors import InternalError, UserError
+from bptt.derive.language.syntax import (
     Big,
     Binary,
     Call,
@@ -28,7 +26,9 @@ from derive.syntax import (
     Sum,
     Transpose,
 )
-from derive.system import System
+from bptt.derive.notation.index import index_statement
+from bptt.derive.notation.matrix import matrix_statement
+from bptt.derive.notation.rank import rank
 
 PREFIX = "d_"
 BATCH = "b"

@@ -11,10 +11,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from derive.audit.readings import walk
-from derive.functions import PRIMITIVES
-from derive.reading.plain import node_text
-from derive.syntax import (
+from bptt.derive.audit.readings import walk
+from bptt.derive.calculus.primitives import PRIMITIVES
+from bptt.derive.language.syntax import (
     Big,
     Binary,
     Call,
@@ -29,6 +28,7 @@ from derive.syntax import (
     children,
     with_children,
 )
+from bptt.derive.notation.plain import node_text
 
 SHIFT = "a step or an index is shifted"
 TRANSPOSE = "a transpose"

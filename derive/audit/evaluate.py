@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-
-from derive.audit.indices import (
+from bptt.derive.audit.indices import (
     DERIVATIVES,
     LETTERS,
     MAX_POINTS,
@@ -19,7 +18,7 @@ from derive.audit.indices import (
     Letters,
     along_axis,
 )
-from derive.audit.matrices import (
+from bptt.derive.audit.matrices import (
     OPERATIONS,
     ShapeError,
     Value,
@@ -29,11 +28,10 @@ from derive.audit.matrices import (
     sum_of,
     times,
 )
-from derive.audit.mentions import Mentions
-from derive.errors import UserError
-from derive.interpret import Array
-from derive.reading.plain import node_text
-from derive.syntax import (
+from bptt.derive.audit.mentions import Mentions
+from bptt.derive.errors import UserError
+from bptt.derive.interpreter import Array
+from bptt.derive.language.syntax import (
     Big,
     Binary,
     Call,
@@ -47,6 +45,7 @@ from derive.syntax import (
     Transpose,
     Where,
 )
+from bptt.derive.notation.plain import node_text
 
 
 class Evaluator(Mentions):

@@ -11,17 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 
 import numpy as np
-
-from derive.audit.claim import Context, Definition, Layout
-from derive.audit.matrices import (
+from bptt.derive.audit.claim import Context, Definition, Layout
+from bptt.derive.audit.matrices import (
     Value,
 )
-from derive.audit.setting import lengths_of
-from derive.audit.truth import Truth
-from derive.errors import UserError, did_you_mean, shown
-from derive.interpret import Array
-from derive.reading.plain import node_text
-from derive.syntax import (
+from bptt.derive.audit.setting import lengths_of
+from bptt.derive.audit.truth import Truth
+from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.interpreter import Array
+from bptt.derive.language.syntax import (
     Binary,
     Comparison,
     Negative,
@@ -31,6 +29,7 @@ from derive.syntax import (
     Subscript,
     children,
 )
+from bptt.derive.notation.plain import node_text
 
 LETTERS = 12
 MAX_POINTS = 100_000

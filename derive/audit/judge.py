@@ -8,18 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from derive.audit.claim import Context, Layout
-from derive.audit.evaluate import Evaluator
-from derive.audit.indices import LETTERS, MAX_VISITS, Letters, along_axis, letters_in
-from derive.audit.matrices import ShapeError, Value
-from derive.audit.setting import Instance
-from derive.audit.truth import Truth
-from derive.errors import UserError
-from derive.interpret import Array
-from derive.reading.plain import node_text
-from derive.syntax import Big, Comparison, Node, Reference, children
-from derive.system import System
+from bptt.derive.audit.claim import Context, Layout
+from bptt.derive.audit.evaluate import Evaluator
+from bptt.derive.audit.indices import LETTERS, MAX_VISITS, Letters, along_axis, letters_in
+from bptt.derive.audit.matrices import ShapeError, Value
+from bptt.derive.audit.setting import Instance
+from bptt.derive.audit.truth import Truth
+from bptt.derive.calculus.system import System
+from bptt.derive.errors import UserError
+from bptt.derive.interpreter import Array
+from bptt.derive.language.syntax import Big, Comparison, Node, Reference, children
+from bptt.derive.notation.plain import node_text
 
 # Relative; where differences took the place of complex steps, rougher.
 TOLERANCE, ROUGH = 1e-10, 1e-7

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-from derive.errors import UserError, did_you_mean, shown
-from derive.functions import PRIMITIVES
-from derive.interpret import Array
-from derive.reading.index import MEANING
-from derive.reading.plain import node_text
-from derive.syntax import Call, Node, children
+from bptt.derive.calculus.primitives import PRIMITIVES
+from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.interpreter import Array
+from bptt.derive.language.syntax import Call, Node, children
+from bptt.derive.notation.index import MEANING
+from bptt.derive.notation.plain import node_text
 
 MAX_ENTRIES = 10_000
 

@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
-
-from derive.audit.claim import Definition
-from derive.audit.indices import (
+from bptt.derive.audit.claim import Definition
+from bptt.derive.audit.indices import (
     DERIVATIVES,
     LETTERS,
     MAX_ARGMIN,
@@ -18,16 +17,16 @@ from derive.audit.indices import (
     labels_of,
     letters_in,
 )
-from derive.audit.matrices import (
+from bptt.derive.audit.matrices import (
     ShapeError,
     Value,
     scalar,
 )
-from derive.audit.truth import Held
-from derive.errors import UserError, did_you_mean, shown
-from derive.interpret import Array, Element
-from derive.reading.plain import node_text
-from derive.syntax import (
+from bptt.derive.audit.truth import Held
+from bptt.derive.calculus.system import Quantity
+from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.interpreter import Array, Element
+from bptt.derive.language.syntax import (
     Call,
     Node,
     Reference,
@@ -35,7 +34,7 @@ from derive.syntax import (
     Transpose,
     children,
 )
-from derive.system import Quantity
+from bptt.derive.notation.plain import node_text
 
 
 class Mentions(Indices):

@@ -6,11 +6,12 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from derive.audit.claim import Context
-from derive.audit.edits import Words
-from derive.audit.readings import walk
-from derive.audit.setting import Instance
-from derive.syntax import (
+from bptt.derive.audit.claim import Context
+from bptt.derive.audit.edits import Words
+from bptt.derive.audit.readings import walk
+from bptt.derive.audit.setting import Instance
+from bptt.derive.calculus.system import name_of
+from bptt.derive.language.syntax import (
     Big,
     Binary,
     Call,
@@ -21,7 +22,6 @@ from derive.syntax import (
     Subscript,
     Transpose,
 )
-from derive.system import name_of
 
 MAX_TERMS = 4_000
 

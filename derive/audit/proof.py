@@ -12,17 +12,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
-
-from derive.adjoint import adjoint
-from derive.audit.claim import Context, Definition
-from derive.bounds import Index, always_holds, prune, substitute
-from derive.constants import exact_number
-from derive.equality import terms_of
-from derive.errors import InternalError, UserError
-from derive.functions import PRIMITIVES
-from derive.inline import inlined
-from derive.reading.index import MEANING
-from derive.syntax import (
+from bptt.derive.audit.claim import Context, Definition
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.bounds import Index, always_holds, prune, substitute
+from bptt.derive.calculus.equality import terms_of
+from bptt.derive.calculus.inline import inlined
+from bptt.derive.calculus.primitives import PRIMITIVES
+from bptt.derive.calculus.system import Equation, Quantity, System, Term, index_symbol, name_of
+from bptt.derive.errors import InternalError, UserError
+from bptt.derive.language.constants import exact_number
+from bptt.derive.language.syntax import (
     Big,
     Binary,
     Call,
@@ -39,7 +38,7 @@ from derive.syntax import (
     children,
     with_children,
 )
-from derive.system import Equation, Quantity, System, Term, index_symbol, name_of
+from bptt.derive.notation.index import MEANING
 
 MAX_TERMS = 60
 MAX_NODES = 3_000

@@ -11,9 +11,9 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from derive.audit.claim import Claim, Layout
-from derive.reading.plain import node_text
-from derive.syntax import Big, Call, Node, Reference, children, with_children
+from bptt.derive.audit.claim import Claim, Layout
+from bptt.derive.language.syntax import Big, Call, Node, Reference, children, with_children
+from bptt.derive.notation.plain import node_text
 
 OPEN = "derivative"
 MAX_OPEN = 4

@@ -7,17 +7,17 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from derive.audit import edits as slips
-from derive.audit import pool
-from derive.audit.claim import Claim
-from derive.audit.derived import derived_sides
-from derive.audit.edits import Edit
-from derive.audit.judge import Judge, Outcome
-from derive.audit.proof import expanded, proves
-from derive.audit.readings import Reading, walk
-from derive.errors import UserError
-from derive.reading.plain import node_text
-from derive.syntax import Binary, Call, Node, Number, Reference, Transpose
+from bptt.derive.audit import edits as slips
+from bptt.derive.audit import pool
+from bptt.derive.audit.claim import Claim
+from bptt.derive.audit.derived import derived_sides
+from bptt.derive.audit.edits import Edit
+from bptt.derive.audit.judge import Judge, Outcome
+from bptt.derive.audit.proof import expanded, proves
+from bptt.derive.audit.readings import Reading, walk
+from bptt.derive.errors import UserError
+from bptt.derive.language.syntax import Binary, Call, Node, Number, Reference, Transpose
+from bptt.derive.notation.plain import node_text
 
 # Nodes that are evaluated at most, some 10 µs each.
 BUDGET = 380_000

@@ -13,13 +13,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-
-from derive.build import build
-from derive.errors import UserError, shown
-from derive.interpret import Array, Element, Interpreter
-from derive.network import Input, Network
-from derive.system import Quantity, System
-from derive.topology import network_of
+from bptt.derive.calculus.system import Quantity, System
+from bptt.derive.description.build import build
+from bptt.derive.description.network import Input, Network
+from bptt.derive.description.topology import network_of
+from bptt.derive.errors import UserError, shown
+from bptt.derive.interpreter import Array, Element, Interpreter
 
 DRAWS = ("normal", "positive", "probability", "one hot", "zero")
 MAX_ELEMENTS = 150

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from derive.errors import UserError, did_you_mean, shown
-from derive.syntax import Reference, Subscript
+from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.language.syntax import Reference, Subscript
 
 FUNCTIONS = {
     **{n: n for n in ("tanh", "exp", "log", "sin", "cos", "softmax", "diag", "det", "vec")},

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from derive.audit.symbols import Mention, Spelling, Vocabulary
-from derive.audit.tex_symbols import SymbolReader
-from derive.audit.tex_tokens import BEGIN, CLOSING, END, Token
-from derive.audit.text import limited
-from derive.errors import UserError, shown
-from derive.syntax import (
+from bptt.derive.audit.symbols import Mention, Spelling, Vocabulary
+from bptt.derive.audit.tex_symbols import SymbolReader
+from bptt.derive.audit.tex_tokens import BEGIN, CLOSING, END, Token
+from bptt.derive.audit.text import limited
+from bptt.derive.errors import UserError, shown
+from bptt.derive.language.syntax import (
     Big,
     BigKind,
     Binary,

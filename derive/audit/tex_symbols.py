@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from derive.audit.symbols import Entry, Mention, Spelling, Vocabulary
-from derive.audit.tex_tokens import CLOSING, Cursor, Token
-from derive.errors import UserError
-from derive.syntax import Subscript
+from bptt.derive.audit.symbols import Entry, Mention, Spelling, Vocabulary
+from bptt.derive.audit.tex_tokens import CLOSING, Cursor, Token
+from bptt.derive.errors import UserError
+from bptt.derive.language.syntax import Subscript
 
 _STYLES = frozenset(
     (

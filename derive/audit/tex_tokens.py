@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from derive.errors import UserError, shown
+from bptt.derive.errors import UserError, shown
 
 MAX_DEPTH = 40
 MAX_DIGITS = 9

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from derive.language import parse_claim
-from derive.syntax import (
+from bptt.derive.language.parser import parse_claim
+from bptt.derive.language.syntax import (
     Big,
     Binary,
     Comparison,

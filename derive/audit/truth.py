@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-
-from derive.audit.setting import Instance, padded, without_batch
-from derive.interpret import Array, Element
-from derive.system import System, name_of
+from bptt.derive.audit.setting import Instance, padded, without_batch
+from bptt.derive.calculus.system import System, name_of
+from bptt.derive.interpreter import Array, Element
 
 STEP = 1e-30
 

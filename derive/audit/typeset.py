@@ -5,10 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from derive.audit.claim import Claim
-from derive.audit.indices import labels_of
-from derive.audit.symbols import FUNCTIONS, Slot, Spelling
-from derive.reading.boxes import (
+from bptt.derive.audit.claim import Claim
+from bptt.derive.audit.indices import labels_of
+from bptt.derive.audit.symbols import FUNCTIONS, Slot, Spelling
+from bptt.derive.language.syntax import (
+    Big,
+    Binary,
+    Call,
+    Comparison,
+    Negative,
+    Node,
+    Number,
+    Part,
+    Reference,
+    Subscript,
+    Sum,
+    Transpose,
+    Where,
+)
+from bptt.derive.notation.boxes import (
     GREEK,
     BigSum,
     Box,
@@ -25,21 +40,6 @@ from derive.reading.boxes import (
     has_superscript,
     listed,
     row,
-)
-from derive.syntax import (
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Part,
-    Reference,
-    Subscript,
-    Sum,
-    Transpose,
-    Where,
 )
 
 RELATIONS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">", "=": "=", "!=": "≠", "in": "∈"}

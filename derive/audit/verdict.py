@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from derive.audit.claim import Claim
-from derive.audit.judge import Judge, Outcome
-from derive.audit.proof import proves
-from derive.audit.readings import Reading, readings
-from derive.errors import InternalError, UserError
+from bptt.derive.audit.claim import Claim
+from bptt.derive.audit.judge import Judge, Outcome
+from bptt.derive.audit.proof import proves
+from bptt.derive.audit.readings import Reading, readings
+from bptt.derive.errors import InternalError, UserError
 
 Status = Literal["holds", "fails", "ambiguous"]
 

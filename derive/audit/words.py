@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-
-from derive.audit.audit import Audited, Gap
-from derive.audit.edits import described
-from derive.audit.judge import Counterexample, Outcome
-from derive.audit.verdict import Finding
-from derive.interpret import Array
-from derive.reading.plain import node_text
-from derive.syntax import Node
+from bptt.derive.audit.audit import Audited, Gap
+from bptt.derive.audit.edits import described
+from bptt.derive.audit.judge import Counterexample, Outcome
+from bptt.derive.audit.verdict import Finding
+from bptt.derive.interpreter import Array
+from bptt.derive.language.syntax import Node
+from bptt.derive.notation.plain import node_text
 
 
 def verdict_sentence(audited: Audited) -> str:

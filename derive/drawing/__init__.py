@@ -1,6 +1,6 @@
 """The picture of a network: layers, connections, and the delays on them."""
 
-from derive.drawing.graph import Graph, network_graph
-from derive.drawing.writers import svg, tikz
+from bptt.derive.drawing.graph import Graph, network_graph
+from bptt.derive.drawing.writers import svg, tikz
 
 __all__ = ["Graph", "network_graph", "svg", "tikz"]

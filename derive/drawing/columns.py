@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from derive.drawing.graph import Edge, Graph, Node
+from bptt.derive.drawing.graph import Edge, Graph, Node
 
 SWEEPS = 12
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from derive.drawing.graph import Edge, Node
+from bptt.derive.drawing.graph import Edge, Node
 
 Point = tuple[float, float]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from derive.drawing.columns import Columns, arrange
-from derive.drawing.geometry import (
+from bptt.derive.drawing.columns import Columns, arrange
+from bptt.derive.drawing.geometry import (
     Box,
     Label,
     Layout,
@@ -24,8 +24,8 @@ from derive.drawing.geometry import (
     tidy,
     wave,
 )
-from derive.drawing.graph import Edge, Graph
-from derive.drawing.placing import (
+from bptt.derive.drawing.graph import Edge, Graph
+from bptt.derive.drawing.placing import (
     LABEL_HEIGHT,
     LOOP_HEIGHT,
     PORT,

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from derive.drawing.columns import Columns, Slot
-from derive.drawing.geometry import NAME_SIZE, SMALL_SIZE, text_width
+from bptt.derive.drawing.columns import Columns, Slot
+from bptt.derive.drawing.geometry import NAME_SIZE, SMALL_SIZE, text_width
 
 LABEL_HEIGHT, LABEL_PAD = 9.0, 4.0
 BOX_HEIGHT, BOX_PAD, PORT = 28.0, 11.0, 6.0

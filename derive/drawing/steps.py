@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import sympy as sp
-
-from derive.bounds import Index
-from derive.causality import interval
-from derive.system import LETTERS, Equation, System, Term
+from bptt.derive.calculus.bounds import Index
+from bptt.derive.calculus.causality import interval
+from bptt.derive.calculus.system import LETTERS, Equation, System, Term
 
 LAST = sp.Symbol("last", integer=True)
 

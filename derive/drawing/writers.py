@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.sax.saxutils import escape
 
-from derive.drawing.geometry import (
+from bptt.derive.drawing.geometry import (
     NAME_SIZE,
     SMALL_SIZE,
     Box,
@@ -15,8 +15,8 @@ from derive.drawing.geometry import (
     between,
     is_straight,
 )
-from derive.drawing.graph import Graph, NodeKind
-from derive.drawing.layout import layout
+from bptt.derive.drawing.graph import Graph, NodeKind
+from bptt.derive.drawing.layout import layout
 
 # Wider pictures than this are fitted into the width of the text, in points.
 WIDE = 300.0

@@ -1,0 +1,364 @@
+"""The command line: `bptt generate`, `check`, `show`, `latex`, `report`, `markdown`, `audit`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from bptt.codegen.check import ModuleFailureError, Result, check
+from bptt.codegen.emit import generate, source_of
+from bptt.codegen.extras import EXTRAS, Extended, check_extras, extend, possible_extras
+from bptt.codegen.places import further_sections, places
+from bptt.commands.audit import audit_command
+from bptt.commands.terminal import (
+    CHECK_FAILED,
+    console,
+    deliver,
+    fail,
+    read,
+    reports_errors,
+    working,
+    write_all,
+)
+from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.open_loop import opened
+from bptt.derive.calculus.system import System
+from bptt.derive.description.build import build
+from bptt.derive.description.topology import load
+from bptt.derive.errors import UserError
+from bptt.derive.notation.article import article, fragment
+from bptt.derive.notation.document import Document, document
+from bptt.derive.notation.listing import explained_text, listing, steps_text
+from bptt.derive.notation.markdown import markdown
+from bptt.derive.notation.notations import NOTATIONS
+from bptt.pages.report import report
+
+FILE = click.argument("file", type=click.Path())
+WITH = click.option(
+    "--with",
+    "extras",
+    default="",
+    metavar="NAMES",
+    help=f"More to derive, with commas: {', '.join(EXTRAS)}; or all.",
+)
+OPEN = click.option(
+    "--open",
+    "measured",
+    multiple=True,
+    metavar="NAME",
+    help="Open the loop through this signal: in place of itself the network gets measured values "
+    "of it, the input measured_NAME. May be repeated.",
+)
+NOTATION = click.option(
+    "--notation",
+    default="index",
+    show_default=True,
+    metavar="NAME",
+    help=f"How equations are written: {', '.join(NOTATIONS)}.",
+)
+COMPACT = click.option(
+    "--compact", is_flag=True, help="Put derivatives by net inputs where they are read."
+)
+EXPLAIN = click.option(
+    "--explain",
+    multiple=True,
+    metavar="NAME",
+    help="Derive the loss's derivative by this quantity step by step (all: by every one). May be "
+    "repeated.",
+)
+OUTPUT = click.option(
+    "-o", "--output", type=click.Path(), help="File to write; else standard output."
+)
+
+
+def _asked(file: str, names: str, measured: tuple[str, ...]) -> tuple[System, tuple[str, ...]]:
+    """The system of a file, and the extras that the file or the option asks for.
+
+    `all` are those that the network can have. Loops through `measured` signals are opened.
+    """
+    network = load(file)
+    system = build(network)
+    if measured:
+        system = opened(system, measured)
+    if names == "all":
+        found = possible_extras(adjoint(system))
+        without = [name for name in EXTRAS if name not in found]
+        if without:
+            click.echo(f"bptt: this network cannot have {', '.join(without)}", err=True)
+        return system, found
+    asked = (name.strip() for name in names.split(",") if name.strip())
+    return system, check_extras((*network.extras, *asked))
+
+
+# Training loads SciPy, which takes as long as a derivation: only for who trains.
+TRAINING = {"train": "train_command", "predict": "predict_command", "sample": "sample_command"}
+
+
+class Commands(click.Group):
+    """A group that loads the commands of training when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *TRAINING])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in TRAINING:
+            return super().get_command(ctx, cmd_name)
+        module = importlib.import_module("bptt.commands.training")
+        found: click.Command = getattr(module, TRAINING[cmd_name])
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bptt", message="%(prog)s %(version)s")
+def main() -> None:
+    """Derive backpropagation through time for a recurrent network, and generate NumPy code.
+
+    A topology file (TOML) describes the network. Exit status: 0 done, 1 a check failed, 2 a
+    mistake in what was given.
+
+    \b
+    Examples:
+      bptt show narx.toml
+      bptt generate narx.toml -o out
+      bptt check narx.toml
+      bptt latex narx.toml -o narx.tex
+      bptt audit claims.toml
+    """
+
+
+@main.command("generate")
+@FILE
+@click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
+@WITH
+@OPEN
+@reports_errors
+def generate_command(file: str, output: str, extras: str, measured: tuple[str, ...]) -> None:
+    """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
+
+    \b
+    Example:
+      bptt generate narx.toml -o out
+      bptt generate narx.toml -o out --with jacobian,hvp
+      bptt generate narx.toml -o out --open position
+      python out/test_narx.py
+    """
+    with working("deriving and generating"):
+        files = generate(*_asked(file, extras, measured)).files()
+    for path in write_all(Path(output), files):
+        click.echo(path)
+
+
+@main.command("check")
+@FILE
+@click.option("--module", type=click.Path(), help="Check this module instead of a fresh one.")
+@WITH
+@OPEN
+@reports_errors
+def check_command(file: str, module: str | None, extras: str, measured: tuple[str, ...]) -> None:
+    """Compare values and gradients of the generated module with independent numbers.
+
+    Every signal is compared with the reference interpreter, every gradient with complex-step
+    derivatives (central differences where a function is not analytic). Exit status 1 when an
+    error is too large. With --module that Python file is run.
+
+    \b
+    Examples:
+      bptt check narx.toml
+      bptt check narx.toml --module out/narx.py
+    """
+    source = None if module is None else read(module)
+    system, names = _asked(file, extras, measured)
+    try:
+        with working("comparing values and gradients"):
+            results = check(system, source, names)
+    except ModuleFailureError as error:
+        fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
+    _print_results(results)
+    wrong = [r for r in results if not r.passed]
+    if wrong:
+        listed = ", ".join(f"{r.about} {r.name}" for r in wrong[:8])
+        more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+        fail(f"wrong: {listed}{more}", CHECK_FAILED)
+
+
+@main.command("show")
+@FILE
+@NOTATION
+@COMPACT
+@EXPLAIN
+@click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
+@WITH
+@OPEN
+@reports_errors
+def show_command(file: str, trace: bool, **options: Any) -> None:
+    """Print the network in FILE: its shapes, its forward and its adjoint equations.
+
+    \b
+    Examples:
+      bptt show narx.toml | less
+      bptt show narx.toml --notation matrix
+      bptt show narx.toml --explain hidden
+    """
+    with working("deriving"):
+        found = _document(_derived(file, options), **options)
+    screen = console()
+    width = max(screen.width, 60)
+
+    def printed(text: str) -> None:
+        screen.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    if found.explanations:
+        for explanation in found.explanations:
+            screen.print(f"\n[bold]The derivative by {explanation.name}, step by step[/bold]")
+            printed(explained_text(explanation.steps, width=width))
+        return
+    system = found.system
+    count = system.parameter_count
+    screen.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
+    screen.print(_shapes(system))
+    screen.print(steps_text(system), highlight=False, markup=False)
+    for loss in system.losses:
+        printed(f"{loss.signal} (weight {loss.weight:g}): {loss.formula}")
+    screen.print("d_x is the derivative of the loss by x", highlight=False)
+    for section in found.sections:
+        screen.print(f"\n[bold]{section.heading}[/bold]")
+        text = listing(section.equations, system, notation=found.notation, width=width, trace=trace)
+        printed(text)
+
+
+@main.command("latex")
+@FILE
+@OUTPUT
+@NOTATION
+@COMPACT
+@EXPLAIN
+@click.option("--fragment", "bare", is_flag=True, help="The equations alone, for \\input.")
+@WITH
+@OPEN
+@reports_errors
+def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> None:
+    """Write the network in FILE as a LaTeX article.
+
+    It has the network's picture, its symbols, its equations, what they cost, and the lines of the
+    generated module that compute each.
+
+    \b
+    Examples:
+      bptt latex narx.toml -o narx.tex && pdflatex narx.tex
+      bptt latex narx.toml --notation matrix --fragment -o equations.tex
+      bptt latex narx.toml --explain hidden --with rtrl -o narx.tex
+    """
+    if bare and options["explain"]:
+        raise UserError(
+            "a fragment has equations alone",
+            place="--explain",
+            remedy="leave out --fragment or --explain",
+        )
+    with working("deriving"):
+        extended = _derived(file, options)
+        if bare:
+            text = fragment(_document(extended, **options))
+        else:
+            text = article(_document(extended, source_of(extended), **options))
+    deliver(text, output)
+
+
+@main.command("report")
+@FILE
+@OUTPUT
+@NOTATION
+@COMPACT
+@EXPLAIN
+@WITH
+@OPEN
+@reports_errors
+def report_command(file: str, output: str | None, **options: Any) -> None:
+    """Write the network in FILE as one HTML page.
+
+    It has the picture, the equations, the generated module with links between both, and the
+    result of its check; it needs no script and no network. Exit status 1 when the check fails.
+
+    \b
+    Example:
+      bptt report narx.toml -o narx.html
+    """
+    with working("deriving and checking"):
+        extended = _derived(file, options)
+        module = source_of(extended)
+        results = check(extended.base.forward(), module, extended.names)
+        text = report(_document(extended, module, **options), module, results)
+    deliver(text, output)
+    if not all(r.passed for r in results):
+        fail("the module is wrong: the report says where", CHECK_FAILED)
+
+
+@main.command("markdown")
+@FILE
+@OUTPUT
+@NOTATION
+@COMPACT
+@EXPLAIN
+@WITH
+@OPEN
+@reports_errors
+def markdown_command(file: str, output: str | None, **options: Any) -> None:
+    """Write the equations of the network in FILE as Markdown, formulas between dollar signs.
+
+    \b
+    Example:
+      bptt markdown narx.toml --notation matrix -o equations.md
+    """
+    with working("deriving"):
+        text = markdown(_document(_derived(file, options), **options))
+    deliver(text, output)
+
+
+def _derived(file: str, options: dict[str, Any]) -> Extended:
+    """The system of a file with its adjoint, opened and extended as the options ask; takes them."""
+    system, names = _asked(file, options.pop("extras"), options.pop("measured"))
+    return extend(adjoint(system), names)
+
+
+def _document(
+    extended: Extended, module: str = "", *, notation: str, compact: bool, explain: tuple[str, ...]
+) -> Document:
+    """The document that the options of a command ask for; it names the lines of `module`."""
+    return document(
+        extended.system,
+        style=notation,
+        more=further_sections(extended),
+        explained=explain,
+        places=places(module, extended.system),
+        compacted=compact,
+    )
+
+
+def _shapes(system: System) -> Table:
+    table = Table("name", "is", "shape", box=None, pad_edge=False, header_style="italic")
+    for quantity in system.of_kind("input", "mask", "parameter", "signal", "target", "weight"):
+        shape = ", ".join(map(str, system.shape(quantity)))
+        table.add_row(quantity.name, quantity.role or quantity.kind, f"({shape})")
+    return table
+
+
+def _print_results(results: Iterable[Result]) -> None:
+    results = list(results)
+    table = Table("", "of", "name", "relative error", "against", box=None, pad_edge=False)
+    for result in results:
+        verdict = "ok" if result.passed else "[bold red]WRONG[/bold red]"
+        table.add_row(verdict, result.about, result.name, f"{result.error:.1e}", result.method)
+    screen = console()
+    screen.print(table)
+    worst = max(results, key=lambda r: r.error / r.tolerance)
+    screen.print(
+        f"worst: {worst.about} {worst.name}, {worst.error:.1e} (tolerance {worst.tolerance:.0e})",
+        highlight=False,
+    )
+
+
+main.add_command(audit_command)

@@ -1,0 +1,1 @@
+"""Pages and documents for people: reports of networks, results of audits."""

@@ -1,0 +1,1 @@
+"""Systems of indexed recurrence equations, and the derivations: maps from systems to systems."""

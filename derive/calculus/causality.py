@@ -1,0 +1,244 @@
+"""Which quantity needs which, and the time loops that compute those that need each other.
+
+An equation reads a quantity at an interval of offsets from its own step: h[t-1] at [-1, -1], all
+steps before its own at [.., -1], a whole axis anywhere. Quantities that need each other run in
+one time loop, along one axis of each, forward where every offset is negative or zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import sympy as sp
+from bptt.derive.calculus.system import Equation, Quantity, System, Term, name_of
+from bptt.derive.errors import UserError
+
+STARTS, MOST_SHOWN, MOST_CHOICES = 20, 12, 256
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Offsets from `low` to `high`; None where there is no limit."""
+
+    low: int | None
+    high: int | None
+
+    @property
+    def holds_zero(self) -> bool:
+        return (self.low is None or self.low <= 0) and (self.high is None or self.high >= 0)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Quantities that need each other, in the order in which one step computes them.
+
+    `axes` says which axis of each the loop runs along, `size` how long that is.
+    """
+
+    names: tuple[str, ...]
+    direction: Literal["forward", "backward"]
+    axes: Mapping[str, int]
+    size: sp.Expr
+
+
+class LoopError(Exception):
+    """No time loop computes these quantities: by which graph of needs, instant or not."""
+
+    def __init__(self, names: set[str], instant: Mapping[str, list[str]] | None) -> None:
+        super().__init__(f"no time loop computes {sorted(names)}")
+        self.names, self.instant = names, instant
+
+
+def loops(equations: Mapping[str, Equation]) -> Iterator[str | Loop]:
+    """The quantities in an order of computation: one by one, or those of a time loop together.
+
+    Raises LoopError where quantities need each other at the same step, or both before and after.
+    """
+    graph = {name: sorted(e.needs & equations.keys()) for name, e in equations.items()}
+    for component in components(graph):
+        first = component[0]
+        if len(component) == 1 and first not in graph[first]:
+            yield first
+        else:
+            yield _loop(component, equations)
+
+
+def _loop(component: list[str], equations: Mapping[str, Equation]) -> Loop:
+    members = sorted(component)
+    failure: LoopError | None = None
+    for axes, size in _choices(members, equations):
+        edges = list(_edges(members, equations, axes))
+        instant = {
+            name: sorted({need for n, need, at in edges if n == name and at.holds_zero})
+            for name in members
+        }
+        groups = components(instant)
+        if any(len(g) > 1 or g[0] in instant[g[0]] for g in groups):
+            failure = failure or LoopError(set(members), instant)
+            continue
+        ordered = tuple(name for group in groups for name in group)
+        if all(at.high is not None and at.high <= 0 for _, _, at in edges):
+            return Loop(ordered, "forward", axes, size)
+        if all(at.low is not None and at.low >= 0 for _, _, at in edges):
+            return Loop(ordered, "backward", axes, size)
+        failure = LoopError(set(members), None)
+    raise failure or LoopError(set(members), dict.fromkeys(members, members))
+
+
+def _choices(
+    members: list[str], equations: Mapping[str, Equation]
+) -> Iterator[tuple[dict[str, int], sp.Expr]]:
+    """Ways to choose an axis of each member, all of one length: its first, its last, then any."""
+    axes = {n: time_axes(equations[n].quantity) for n in members}
+    sizes = dict.fromkeys(size for found in axes.values() for size in found.values())
+    for size in sizes:
+        fitting = {n: [p for p, s in found.items() if s == size] for n, found in axes.items()}
+        if not all(fitting.values()):
+            continue
+        yield {n: found[0] for n, found in fitting.items()}, size
+        if any(len(found) > 1 for found in fitting.values()):
+            yield {n: found[-1] for n, found in fitting.items()}, size
+            every = itertools.product(*fitting.values())
+            for choice in itertools.islice(every, MOST_CHOICES):
+                yield dict(zip(members, choice, strict=True)), size
+
+
+def time_axes(quantity: Quantity) -> dict[int, sp.Expr]:
+    """The positions of the time axes, with their lengths."""
+    return {p: axis.size for p, axis in enumerate(quantity.axes) if axis.kind == "time"}
+
+
+def _edges(
+    members: list[str], equations: Mapping[str, Equation], axes: Mapping[str, int]
+) -> Iterator[tuple[str, str, Interval]]:
+    for name in members:
+        equation = equations[name]
+        now = equation.indices[axes[name]].symbol
+        for term in equation.terms:
+            for read in term.reads():
+                need = name_of(read)
+                if need in axes:
+                    yield name, need, interval(read.indices[axes[need]], now, term)
+
+
+def interval(at: sp.Expr, now: sp.Symbol, term: Term) -> Interval:
+    """The offsets from `now` at which a term reads, `at` being the subscript in time."""
+    offset = sp.expand(at - now)
+    if offset.is_Integer:
+        return Interval(int(offset), int(offset))
+    lows, highs = [], []
+    for bound in (*term.bounds, *term.equals, *(-e for e in term.equals)):
+        below, above = sp.expand(offset - bound), sp.expand(offset + bound)
+        if below.is_Integer:
+            lows.append(int(below))
+        if above.is_Integer:
+            highs.append(int(above))
+    return Interval(max(lows, default=None), min(highs, default=None))
+
+
+def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Strongly connected components, each after those that it needs (Tarjan, without recursion).
+
+    `graph` maps every node to the nodes that it needs.
+    """
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    on_stack: set[str] = set()
+    stack: list[str] = []
+    found: list[list[str]] = []
+    for root in graph:
+        if root in order:
+            continue
+        work = [(root, iter(graph[root]))]
+        order[root] = low[root] = len(order)
+        stack.append(root)
+        on_stack.add(root)
+        while work:
+            node, needs = work[-1]
+            for need in needs:
+                if need not in order:
+                    order[need] = low[need] = len(order)
+                    stack.append(need)
+                    on_stack.add(need)
+                    work.append((need, iter(graph[need])))
+                    break
+                if need in on_stack:
+                    low[node] = min(low[node], order[need])
+            else:
+                work.pop()
+                if work:
+                    parent = work[-1][0]
+                    low[parent] = min(low[parent], low[node])
+                if low[node] == order[node]:
+                    component = []
+                    while True:
+                        member = stack.pop()
+                        on_stack.discard(member)
+                        component.append(member)
+                        if member == node:
+                            break
+                    found.append(component)
+    return found
+
+
+def check_causality(system: System) -> None:
+    """Refuse loops that no order of time steps can evaluate, naming the layers on them."""
+    try:
+        for _ in loops(system.definitions):
+            pass
+    except LoopError as error:
+        if error.instant is not None:
+            raise _algebraic_loop(system, error.instant, error.names) from None
+        layers = sorted(n for n in error.names if not system.quantities[n].internal)
+        raise UserError(
+            f"{' and '.join(layers)} need each other both before and after a step",
+            remedy="a loop runs forward or backward in time: let all its delays point one way",
+        ) from None
+
+
+def _algebraic_loop(
+    system: System, instant: Mapping[str, list[str]], members: set[str]
+) -> UserError:
+    """The error for a loop of total delay zero: its shortest round, and where to put a delay."""
+    cycle = _shortest_cycle(instant, members)
+    shown = [name for name in cycle if not system.quantities[name].internal] or cycle
+    # `instant` points from a signal to what it needs: reverse it to read along the connections.
+    path = shown[::-1]
+    start = path.index(min(path))
+    path = path[start:] + path[:start]
+    source, target = path[-1], path[0]
+    around = [*path, path[0]]
+    if len(around) > MOST_SHOWN:
+        around = [*around[: MOST_SHOWN // 2], "...", *around[-MOST_SHOWN // 2 :]]
+    return UserError(
+        f"the loop {' -> '.join(around)} has no delay",
+        remedy=f"give a connection on it a delay of 1 or more, such as {source} -> {target}",
+    )
+
+
+def _shortest_cycle(graph: Mapping[str, list[str]], members: set[str]) -> list[str]:
+    """The shortest round through one of the first few members, by breadth-first search."""
+    best: list[str] = []
+    for start in sorted(members)[:STARTS]:
+        came_from = {start: ""}
+        frontier, last = [start], ""
+        while frontier and not last:
+            reached = []
+            for node in frontier:
+                for need in graph[node]:
+                    if need == start:
+                        last = node
+                    elif need in members and need not in came_from:
+                        came_from[need] = node
+                        reached.append(need)
+            frontier = reached
+        cycle = []
+        while last:
+            cycle.append(last)
+            last = came_from[last]
+        if not best or len(cycle) < len(best):
+            best = cycle
+    return best[::-1]

@@ -1,0 +1,25 @@
+"""What equations cost: multiplications and additions, as a formula in T, B and the sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy as sp
+from bptt.derive.calculus.system import Equation
+
+
+def cost(equations: Iterable[Equation]) -> sp.Expr:
+    """The number of summands that are formed: one for each point of each term's indices.
+
+    A condition that ties two indices to each other takes one of them away; other conditions are
+    not counted.
+    """
+    total = sp.Integer(0)
+    for equation in equations:
+        for term in equation.terms:
+            points = sp.Mul(*(index.length for index in equation.box(term)))
+            for equal in term.equals:
+                tied = [i for i in equation.box(term) if equal.coeff(i.symbol) != 0]
+                points = points / tied[0].length if tied else points
+            total += points
+    return sp.expand(total)

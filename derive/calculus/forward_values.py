@@ -1,0 +1,77 @@
+"""Derivatives in forward values: where tanh(n) is known as a, its derivative reads 1 - a²."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import sympy as sp
+from bptt.derive.calculus.bounds import substitute
+from bptt.derive.calculus.system import Equation, System, name_of, reads
+
+
+class ForwardValues:
+    """The functions that a system computes, each with the quantity that holds its value."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._definitions: dict[type[sp.Expr], list[Equation]] = {}
+        for equation in system.equations:
+            if len(equation.terms) != 1:
+                continue
+            (term,) = equation.terms
+            is_one = not (term.sums or term.reduction != "sum")
+            if is_one and isinstance(term.factor, sp.Function | sp.Add):
+                self._definitions.setdefault(type(term.factor), []).append(equation)
+
+    def express(self, expr: sp.Expr, conditions: Collection[sp.Expr] = ()) -> sp.Expr:
+        """The expression with every application that a quantity holds replaced by it.
+
+        A quantity that holds a value under conditions alone stands for it under these.
+        """
+        if not self._definitions:
+            return expr
+        mapping: dict[sp.Expr, sp.Expr] = {}
+        for call in expr.atoms(*self._definitions):
+            for equation in self._definitions.get(type(call), ()):
+                at = self._matches(equation, call)
+                if at is not None and self._holds(equation, at, conditions):
+                    mapping[call] = equation.lhs.xreplace(at)
+                    break
+        while mapping and expr.has(*mapping):
+            expr = expr.xreplace(mapping)
+        return expr
+
+    @staticmethod
+    def _holds(
+        equation: Equation, at: Mapping[sp.Expr, sp.Expr], conditions: Collection[sp.Expr]
+    ) -> bool:
+        term = equation.terms[0]
+        return set(substitute((*term.bounds, *term.equals), at)) <= set(conditions)
+
+    def _matches(self, equation: Equation, call: sp.Expr) -> Mapping[sp.Expr, sp.Expr] | None:
+        """The index substitution that makes the equation's right side the given call.
+
+        Only exact time steps are matched (t to t): another step may lie outside the range in
+        which the equation holds.
+        """
+        pattern = equation.terms[0].factor
+        theirs = {name_of(read): read for read in reads(call)}
+        at: dict[sp.Expr, sp.Expr] = {}
+        for read in reads(pattern):
+            other = theirs.get(name_of(read))
+            if other is None:
+                return None
+            if self._system.quantity_of(read).axes:
+                at |= {
+                    mine: yours
+                    for mine, yours in zip(read.indices, other.indices, strict=True)
+                    if mine.is_Symbol
+                }
+        time = equation.quantity.time_axis
+        if time is not None:
+            now = equation.indices[time].symbol
+            if at.get(now, now) != now:
+                return None
+        if any(index.symbol not in at for index in equation.indices):
+            return None
+        return at if pattern.xreplace(at) == call else None

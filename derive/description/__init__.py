@@ -1,0 +1,1 @@
+"""What describes a network, a topology file or Python calls, made into its system."""

@@ -1,0 +1,395 @@
+"""Topology files: TOML text to a network description. The text is data and is never evaluated."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bptt.derive.description.network import (
+    ACTIVATIONS,
+    LOSS_KINDS,
+    Cell,
+    Connection,
+    Input,
+    Layer,
+    LossSpec,
+    Network,
+    check_delay,
+    check_name,
+    check_size,
+)
+from bptt.derive.errors import UserError, did_you_mean, shown
+
+MAX_BYTES, MAX_LINE = 250_000, 10_000
+_TOP = (
+    "name",
+    "inputs",
+    "layers",
+    "loss",
+    "outputs",
+    "cells",
+    "equations",
+    "signals",
+    "parameters",
+    "with",
+)
+_INPUT = ("size", "time", "batch", "mask")
+_LAYER = (
+    *("size", "from", "activation", "cell", "bias", "direction"),
+    *("inner", "mask", "masked", "shares"),
+)
+_CONNECTION = ("delays", "weight", "weights", "at")
+_LOSS = ("kind", "weight", "steps", "delta", "mask")
+_CELL = ("equations", "output", "bias", "signals", "about", "inner")
+
+
+def load(path: str | Path) -> Network:
+    """Read a topology file. Raises UserError, which names the file and the place."""
+    path = Path(path)
+    text = read_bounded(path)
+    try:
+        return loads(text, default_name=path.stem)
+    except UserError as error:
+        raise error.located(file=str(path)) from None
+
+
+def read_bounded(path: Path) -> str:
+    """The text of a file that a stranger may have sent. Raises UserError."""
+    try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise UserError(f"this is {what}", remedy="name a topology file")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise UserError(f"more than {MAX_BYTES} bytes", remedy="use a smaller file")
+        return _text(data)
+    except UserError as error:
+        raise error.located(file=str(path)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(
+            f"cannot be read ({reason})", file=str(path), remedy="name a topology file"
+        ) from None
+    except ValueError:
+        raise UserError(
+            "is no file name", file=shown(str(path)), remedy="name a topology file"
+        ) from None
+
+
+def _text(data: bytes) -> str:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"byte {error.start} is not UTF-8 text", remedy="a topology file is a TOML text"
+        ) from None
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > MAX_LINE:
+            raise UserError(
+                f"a line of {len(line)} characters",
+                place=f"line {number}",
+                remedy=f"at most {MAX_LINE} are read",
+            )
+    if not text.strip():
+        raise UserError(
+            "the file is empty", remedy="describe a network: [inputs], [layers.*], [loss]"
+        )
+    return text
+
+
+def loads(text: str, *, default_name: str = "network") -> Network:
+    """A network from TOML text. Raises UserError."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(
+            f"not valid TOML: {_sentence(str(error))}", remedy="mend the text there"
+        ) from None
+    except RecursionError:
+        raise UserError(
+            "nested too deeply", remedy="a topology file is nested four levels"
+        ) from None
+    except ValueError as error:
+        raise UserError(
+            f"not valid TOML: {_sentence(str(error))}", remedy="mend the text"
+        ) from None
+    return network_of(data, default_name)
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def network_of(data: dict[str, Any], default_name: str) -> Network:
+    """A network from the tables of a topology file. Raises UserError."""
+    only(data, _TOP, "")
+    for table in ("inputs", "signals", "parameters", "loss"):
+        # In TOML a key belongs to the table above it.
+        if isinstance(data.get(table), dict) and isinstance(data[table].get("equations"), str):
+            raise UserError(
+                f"the key 'equations' stands in the table [{table}]",
+                place=table,
+                remedy="put it above the first [table]",
+            )
+    inputs = table_of(data, "inputs", "")
+    signals = table_of(data, "signals", "")
+    parameters = table_of(data, "parameters", "")
+    losses = table_of(data, "loss", "")
+    layers = table_of(data, "layers", "")
+    cells = table_of(data, "cells", "")
+    return Network(
+        name=_string(data, "name", "", default_name),
+        inputs={n: _input(v, f"inputs.{_key(n)}") for n, v in inputs.items()},
+        layers=tuple(_layer(n, _as_table(v, f"layers.{_key(n)}")) for n, v in layers.items()),
+        losses=tuple(_loss(n, v) for n, v in losses.items()),
+        outputs=strings_of(data, "outputs", ""),
+        extras=strings_of(data, "with", ""),
+        cells={n: _cell(n, _as_table(v, f"cells.{_key(n)}")) for n, v in cells.items()},
+        equations=_string(data, "equations", "", ""),
+        signals={n: _width(v, f"signals.{_key(n)}") for n, v in signals.items()},
+        parameters={n: _shape(v, f"parameters.{_key(n)}") for n, v in parameters.items()},
+    )
+
+
+def _input(value: Any, place: str) -> int | Input:
+    if not isinstance(value, dict):
+        return check_size(value, place)
+    only(value, _INPUT, place)
+    mask = _flag(value, "mask", place, False)
+    time = value.get("time", "T")
+    if isinstance(time, str):
+        time = [time]
+    if not isinstance(time, list) or not all(isinstance(name, str) for name in time):
+        raise UserError(
+            f"{shown(time)} does not name axes of steps",
+            place=f"{place}.time",
+            remedy='write "S", or ["T", "S"]',
+        )
+    size = value.get("size", [] if mask else [1])
+    return Input(
+        size=_shape(size, f"{place}.size"),
+        time=tuple(time),
+        batch=_flag(value, "batch", place, True),
+        mask=mask,
+    )
+
+
+def _width(value: Any, place: str) -> int | tuple[int, ...]:
+    return _shape(value, place) if isinstance(value, list) else check_size(value, place)
+
+
+def _layer(name: str, table: dict[str, Any]) -> Layer:
+    place = f"layers.{_key(name)}"
+    check_name(name, "a layer", place)
+    only(table, _LAYER, place)
+    if "size" not in table:
+        raise UserError("the layer has no size", place=place, remedy="add size = 10")
+    cell = _string(table, "cell", place, "")
+    if cell and "activation" in table:
+        raise UserError(
+            "the layer has a cell and an activation", place=place, remedy="keep one of the two"
+        )
+    if not cell and "activation" not in table:
+        raise UserError(
+            "the layer has no activation",
+            place=place,
+            remedy=f"add activation = one of {', '.join(ACTIVATIONS)}; or a cell",
+        )
+    direction = _string(table, "direction", place, "forward")
+    return Layer(
+        name=name,
+        size=check_size(table["size"], f"{place}.size"),
+        connections=_connections(table_of(table, "from", place), f"{place}.from"),
+        activation=_string(table, "activation", place, "tanh"),
+        cell=cell or None,
+        bias=_flag(table, "bias", place, True),
+        direction=direction,  # type: ignore[arg-type]
+        inner=check_size(table["inner"], f"{place}.inner") if "inner" in table else None,
+        mask=_string(table, "mask", place, "") or None,
+        masked=_string(table, "masked", place, "hold"),  # type: ignore[arg-type]
+        shares=_string(table, "shares", place, "") or None,
+    )
+
+
+def _connections(table: dict[str, Any], place: str) -> tuple[Connection, ...]:
+    found = []
+    for source, value in table.items():
+        at = f"{place}.{_key(source)}"
+        entry = value if isinstance(value, dict) else {"delays": value}
+        only(entry, _CONNECTION, at)
+        if "at" in entry and "delays" in entry:
+            raise UserError("both at and delays", place=at, remedy="keep one of the two")
+        step = _string(entry, "at", at, "") or None
+        delays = _delays(entry.get("delays", [0]), at)
+        weights = _weights(entry, len(delays), at)
+        found += [Connection(source, d, w, step) for d, w in zip(delays, weights, strict=True)]
+    return tuple(found)
+
+
+def _delays(value: Any, place: str) -> list[int]:
+    if not isinstance(value, list):
+        raise UserError(
+            f"{shown(value)} is not a list of delays", place=place, remedy="write [0] or [1, 2]"
+        )
+    if not value:
+        raise UserError("the list of delays is empty", place=place, remedy="write [0] or [1, 2]")
+    delays = [check_delay(d, place) for d in value]
+    ordered = sorted(set(delays))
+    if delays != ordered:
+        found = "repeats a delay" if len(ordered) < len(delays) else "is not in rising order"
+        raise UserError(f"{shown(delays)} {found}", place=place, remedy=f"write {shown(ordered)}")
+    return delays
+
+
+def _weights(entry: dict[str, Any], count: int, place: str) -> list[str | None]:
+    if "weight" in entry and "weights" in entry:
+        raise UserError("both weight and weights", place=place, remedy="keep one of the two")
+    if "weight" in entry:
+        return [_string(entry, "weight", place, "")] * count
+    if "weights" not in entry:
+        return [None] * count
+    weights = list(strings_of(entry, "weights", place))
+    if len(weights) != count:
+        raise UserError(
+            f"{len(weights)} weights for {count} delays", place=place, remedy="name one for each"
+        )
+    return list(weights)
+
+
+def _loss(output: str, value: Any) -> LossSpec:
+    place = f"loss.{_key(output)}"
+    if isinstance(value, str):
+        return LossSpec(output, value)
+    if not isinstance(value, dict):
+        raise UserError(f"{shown(value)} is not a loss", place=place, remedy='write "mse"')
+    only(value, _LOSS, place)
+    if "kind" not in value:
+        raise UserError("the loss has no kind", place=place, remedy='add kind = "mse"')
+    kind = _string(value, "kind", place, "")
+    if "delta" in value and kind in LOSS_KINDS and kind != "huber":
+        raise UserError("delta belongs to huber", place=place, remedy="leave it out")
+    return LossSpec(
+        output=output,
+        kind=kind,
+        weight=_number(value, "weight", place, 1.0),
+        steps=_string(value, "steps", place, "all"),  # type: ignore[arg-type]
+        delta=_number(value, "delta", place, 1.0),
+        mask=_string(value, "mask", place, "") or None,
+    )
+
+
+def _cell(name: str, table: dict[str, Any]) -> Cell:
+    place = f"cells.{_key(name)}"
+    only(table, _CELL, place)
+    if "equations" not in table:
+        raise UserError(
+            "the cell has no equations", place=place, remedy="add equations = '''...'''"
+        )
+    signals = table_of(table, "signals", place)
+    return Cell(
+        name=name,
+        equations=_string(table, "equations", place, ""),
+        output=_string(table, "output", place, "h"),
+        bias=strings_of(table, "bias", place),
+        signals={n: check_size(v, f"{place}.signals.{_key(n)}") for n, v in signals.items()},
+        about=_string(table, "about", place, ""),
+        inner=strings_of(table, "inner", place),
+    )
+
+
+def _shape(value: Any, place: str) -> tuple[int, ...]:
+    sizes = value if isinstance(value, list) else [value]
+    if len(sizes) > 6:
+        raise UserError(f"{len(sizes)} axes", place=place, remedy="use at most 6")
+    return tuple(check_size(n, place) for n in sizes)
+
+
+# Types of TOML values.
+
+
+def _key(name: str) -> str:
+    """A key as a place shows it: cut where it is long, quoted where it is odd."""
+    return name if len(name) <= 64 and name.isidentifier() else shown(name)
+
+
+def only(table: Mapping[str, Any], known: Iterable[str], place: str) -> None:
+    """Refuse keys that are not known."""
+    known = tuple(known)
+    for key in table:
+        if key not in known:
+            raise UserError(
+                f"the key {shown(key)} is not known{did_you_mean(key, known)}",
+                place=place,
+                remedy=f"known are {', '.join(known)}",
+            )
+
+
+def _join(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _as_table(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(
+            f"{shown(value)} is not a table", place=place, remedy="write key = value pairs"
+        )
+    return value
+
+
+def table_of(table: Mapping[str, Any], key: str, place: str) -> dict[str, Any]:
+    """A table within a table; empty where there is none."""
+    return _as_table(table.get(key, {}), _join(place, key))
+
+
+def _typed(
+    table: Mapping[str, Any], key: str, place: str, check: Callable[[Any], bool], what: str
+) -> Any:
+    value = table[key]
+    if not check(value):
+        raise UserError(
+            f"{shown(value)} is not {what}", place=_join(place, key), remedy=f"use {what}"
+        )
+    return value
+
+
+def _string(table: dict[str, Any], key: str, place: str, default: str) -> str:
+    if key not in table:
+        return default
+    return str(_typed(table, key, place, lambda v: isinstance(v, str), "a text in quotes"))
+
+
+def strings_of(table: Mapping[str, Any], key: str, place: str) -> tuple[str, ...]:
+    """A list of texts within a table; empty where there is none."""
+    if key not in table:
+        return ()
+    value = _typed(
+        table,
+        key,
+        place,
+        lambda v: isinstance(v, list) and all(isinstance(s, str) for s in v),
+        "a list of texts in quotes",
+    )
+    return tuple(value)
+
+
+def _flag(table: dict[str, Any], key: str, place: str, default: bool) -> bool:
+    if key not in table:
+        return default
+    return bool(_typed(table, key, place, lambda v: isinstance(v, bool), "true or false"))
+
+
+def _number(table: dict[str, Any], key: str, place: str, default: float) -> float:
+    if key not in table:
+        return default
+    value = _typed(
+        table,
+        key,
+        place,
+        lambda v: isinstance(v, int | float) and not isinstance(v, bool) and abs(v) < 10**300,
+        "a finite number",
+    )
+    return float(value)

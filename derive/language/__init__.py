@@ -1,0 +1,1 @@
+"""The equation language: text to typed equations between quantities."""

@@ -1,0 +1,81 @@
+"""Numbers in equations: exact where that is short, and never beyond what one computes with."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import sympy as sp
+from bptt.derive.calculus.primitives import Primitive
+from bptt.derive.errors import UserError
+from bptt.derive.language.syntax import Negative, Node, Number
+
+MAX_EXPONENT = 100
+IN_RANGE = "use 1e-12 to 1e12"
+
+
+def exact_number(text: str, at: str = "") -> sp.Expr:
+    """A literal: exact where its denominator is small, else the nearest double."""
+    exponent = text.lower().partition("e")[2]
+    if len(exponent) > 4:  # not even worth computing
+        raise UserError(f"the number {text} is out of range", place=at, remedy=IN_RANGE)
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UserError(f"{text!r} is not a number", remedy="write it as 1, 0.5 or 1e-3") from None
+    if abs(value) > 10**12 or (value and abs(value) < Fraction(1, 10**12)):
+        raise UserError(f"the number {text} is out of range", place=at, remedy=IN_RANGE)
+    if value.denominator <= 1000:
+        return sp.Rational(value.numerator, value.denominator)
+    return sp.Float(float(value))
+
+
+def power_of(base: sp.Expr, exponent: sp.Expr, at: str) -> sp.Expr:
+    """`base ** exponent`, where that is a number, or a power that floating point can hold."""
+    if base == 0 and exponent < 0:
+        raise UserError("a division by zero", place=at, remedy="divide by something else")
+    if base.is_number and base != 0 and abs(float(sp.log(abs(base))) * exponent) > 30:
+        raise UserError("a number is out of range", place=at, remedy="use 1e-12 to 1e12")
+    found = checked(base**exponent, at)
+    if any(abs(power.exp) > MAX_EXPONENT for power in found.atoms(sp.Pow)):
+        raise UserError("an exponent is too large", place=at, remedy=f"use at most {MAX_EXPONENT}")
+    return found
+
+
+def constant_call(primitive: Primitive, argument: sp.Expr, at: str) -> sp.Expr:
+    """A function of a number, as a number."""
+    try:
+        value = complex(primitive.scalar(complex(argument)))
+    except (OverflowError, ValueError):
+        value = complex("nan")
+    if value.imag or not math.isfinite(value.real):
+        raise UserError(
+            f"{primitive.name} of a constant is not a finite real number",
+            place=at,
+            remedy="use numbers in range",
+        )
+    return sp.Float(value.real)
+
+
+def checked(value: sp.Expr, at: str) -> sp.Expr:
+    """The expression; where it is a number, one that is real and of a size to compute with."""
+    if not value.is_number:
+        return value
+    if not (value.is_finite and value.is_real and abs(value) < 10**15):
+        raise UserError(
+            "a constant is not a finite real number", place=at, remedy="use numbers in range"
+        )
+    return value if value.is_Rational and value.q <= 10**6 else sp.Float(float(value))
+
+
+def exponent_of(node: Node) -> sp.Expr:
+    negative = isinstance(node, Negative)
+    number = node.operand if isinstance(node, Negative) else node
+    if not isinstance(number, Number):
+        raise UserError("an exponent is not a number", place=node.at, remedy="write x ** 2")
+    value = exact_number(number.text, number.at)
+    if abs(value) > MAX_EXPONENT:
+        raise UserError(
+            "an exponent is too large", place=node.at, remedy=f"use at most {MAX_EXPONENT}"
+        )
+    return -value if negative else value

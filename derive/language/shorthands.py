@@ -1,0 +1,309 @@
+"""The functions of the equation language, each as the terms that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import sympy as sp
+from bptt.derive.calculus.bounds import Index, substitute
+from bptt.derive.calculus.primitives import PRIMITIVES, every
+from bptt.derive.calculus.system import Term
+from bptt.derive.errors import UserError, did_you_mean
+from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
+from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS
+from bptt.derive.language.syntax import OVER_AN_INDEX, Call, Node, Number, Statement, children
+
+if TYPE_CHECKING:
+    from bptt.derive.language.elaborate import Elaborator, Place, Terms
+
+# What a mask takes off a logit where it is zero: its exponential is then zero in any precision.
+MASKED = sp.Float(1e30)
+MAX_ARGUMENTS = {"concat": 100, "outer": 2, "every": 2, "layernorm": 2}
+
+
+def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
+    name = node.function
+    label = f"n_{e.local_target}"
+    argument = e.pointwise(node.arguments[0], place, label)
+    if argument.atoms(sp.Function):
+        # A function of a function: the inner value is a quantity of its own.
+        argument = e.lift([Term(argument)], label)
+    match name:
+        case "gaussian":
+            value = sp.exp(-(argument**2))
+        case "square":
+            value = power_of(argument, sp.Integer(2), node.at)
+        case "sqrt":
+            value = sp.sqrt(argument)
+        case _:
+            primitive = PRIMITIVES[ELEMENTWISE[name]]
+            if argument.is_number:
+                value = constant_call(primitive, argument, node.at)
+            else:
+                value = primitive.symbolic(argument)
+    return [Term(checked(value, node.at))]
+
+
+def _linear(e: Elaborator, node: Call, place: Place) -> Terms:
+    return e.terms(node.arguments[0], place)
+
+
+def _every(e: Elaborator, node: Call, place: Place) -> Terms:
+    """every(t, n): one at the steps 0, n, 2n, ..., else zero."""
+    place_of = e.pointwise(node.arguments[0], place)
+    period = node.arguments[1] if len(node.arguments) == 2 else None
+    if not isinstance(period, Number) or not period.text.isdigit() or int(period.text) < 1:
+        raise UserError("every has no period", place=node.at, remedy="write every(t, 4)")
+    steps = place_of.atoms(sp.Symbol)
+    is_step = len(steps) == 1 and (place_of - sp.Add(*steps)).is_Integer
+    if place_of.atoms(sp.Indexed) or not is_step:
+        raise UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
+    return [Term(every(place_of, exact_number(period.text, period.at)))]
+
+
+def _concat(e: Elaborator, node: Call, place: Place) -> Terms:
+    terms: Terms = []
+    start: sp.Expr = sp.Integer(0)
+    if place.by_letters:
+        raise _is_matrix_notation(node)
+    for argument in node.arguments:
+        shape = e.shapes.of(argument)
+        assert shape is not None
+        stop = start + shape[0]
+        bounds = (place.at[0] - start, stop - 1 - place.at[0])
+        index = e.fresh(shape[0])
+        at: Mapping[sp.Expr, sp.Expr] = {index.symbol: place.at[0] - start}
+        for term in e.terms(argument, replace(place, at=(index.symbol,))):
+            terms.append(
+                replace(
+                    term,
+                    factor=term.factor.xreplace(dict(at)),
+                    bounds=substitute(term.bounds, at) + bounds,
+                    equals=substitute(term.equals, at),
+                )
+            )
+        start = stop
+    return terms
+
+
+def _outer(e: Elaborator, node: Call, place: Place) -> Terms:
+    """outer(a, b) at (i, j) is a_i b_j."""
+    if place.by_letters:
+        raise _is_matrix_notation(node)
+    product = sp.Integer(1)
+    for argument, at in zip(node.arguments, place.at, strict=True):
+        product *= e.pointwise(argument, replace(place, at=(at,)))
+    return [Term(product)]
+
+
+def _diag(e: Elaborator, node: Call, place: Place) -> Terms:
+    """diag(v) at (i, j) is v_i where i = j, else zero."""
+    if place.by_letters:
+        raise _is_matrix_notation(node)
+    row, column = place.at
+    value = e.lift_unless_atomic(
+        e.terms(node.arguments[0], replace(place, at=(row,))), e.product_name(node.arguments[0])
+    )
+    return [Term(value, equals=(sp.expand(row - column),))]
+
+
+def _is_matrix_notation(node: Call) -> UserError:
+    return UserError(
+        f"{node.function} in index notation", place=node.at, remedy="write it in matrix notation"
+    )
+
+
+def _sum(e: Elaborator, node: Call, place: Place) -> Terms:
+    """A sum or mean over an index that is named, or over all units."""
+    span = e.span(node)
+    if span is None:
+        if place.by_letters:
+            raise _unnamed(node)
+        shape = e.shapes.of(node.arguments[0])
+        assert shape is not None
+        indices, bounds = [e.fresh(size) for size in shape], ()
+        terms = e.terms(node.arguments[0], replace(place, at=tuple(i.symbol for i in indices)))
+    else:
+        index, bounds = span
+        if e.is_on_left(index) or index.symbol.name in (place.letters or ()):
+            raise _unnamed(node)
+        inside = place.inside([index.symbol.name]) if place.by_letters else place
+        indices = [index]
+        terms = e.terms(node.arguments[0], inside)
+    count = sp.Integer(1)
+    if node.function == "mean":
+        if bounds:
+            raise UserError(
+                "a mean over a part of the steps", place=node.at, remedy="divide a sum by its count"
+            )
+        count = sp.Mul(*(i.length for i in indices))
+    return [
+        replace(
+            term,
+            factor=term.factor / count,
+            sums=term.sums + tuple(indices),
+            bounds=term.bounds + bounds,
+        )
+        for term in terms
+    ]
+
+
+def _unnamed(node: Call) -> UserError:
+    return UserError(
+        f"{node.function} does not say which index it runs over",
+        place=node.at,
+        remedy=f"write {node.function}(..., i), with an index that is not on the left",
+    )
+
+
+def _logsumexp(e: Elaborator, node: Call, place: Place) -> Terms:
+    """log(sum(exp(z))) over an index, or over all units."""
+    span = e.span(node)
+    if span is None:
+        if place.by_letters:
+            raise _unnamed(node)
+        shape = e.shapes.of(node.arguments[0])
+        if not shape or len(shape) != 1:
+            raise _not_one_vector(node)
+        span = e.fresh(shape[0]), ()
+        place = replace(place, at=(span[0].symbol,))
+    index, bounds = span
+    if e.is_on_left(index):
+        raise _unnamed(node)
+    if place.by_letters:
+        place = place.inside([index.symbol.name])
+    terms = e.terms(node.arguments[0], place)
+    return [Term(_total(e, e.lift_unless_atomic(terms, _net(e)), index, bounds))]
+
+
+def _total(e: Elaborator, logits: sp.Expr, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
+    """The logarithm of the sum of exponentials, as a signal of its own."""
+    term = Term(logits, (index,), bounds, reduction="logsumexp")
+    return e.lift([term], f"logsumexp_{e.local_target}")
+
+
+def _net(e: Elaborator) -> str:
+    return f"n_{e.local_target}"
+
+
+def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
+    """exp(z_i - log sum_j exp(z_j)): stable, and its derivative follows from its parts.
+
+    With a mask m, a third argument of zeros and ones, the softmax is over the places where it
+    is one, and zero elsewhere.
+    """
+    span = e.span(node)
+    bounds: tuple[sp.Expr, ...] = ()
+    argument = node.arguments[0]
+    if span is None:
+        shape = e.shapes.of(argument)
+        if place.by_letters or not shape or len(shape) != 1:
+            raise _not_one_vector(node)
+        index = e.fresh(shape[0])
+        at = {index.symbol: place.at[0]}
+        inner = replace(place, at=(index.symbol,))
+    else:
+        index, bounds = span
+        at, inner = {}, place
+        if not e.is_on_left(index):
+            raise UserError(
+                f"{node.function} does not say over which index of the left side it normalises",
+                place=node.at,
+                remedy=f"write {node.function}(z[t,i], i)",
+            )
+    terms = e.terms(argument, inner)
+    if not any(index.symbol in term.factor.free_symbols for term in terms):
+        raise UserError(
+            f"{node.function} over {index.symbol.name!r} of something that does not vary with it",
+            place=node.at,
+            remedy=f"write {node.function}(z[t,i], i)",
+        )
+    mask = None
+    if len(node.arguments) == 3:
+        mask = e.pointwise(node.arguments[2], inner)
+        terms = [*terms, Term(-MASKED * (1 - mask))]
+    logits = e.lift_unless_atomic(terms, _net(e))
+    value = logits.xreplace(at) - _total(e, logits, index, bounds)
+    if node.function == "softmax":
+        value = sp.exp(value) * (1 if mask is None else mask)
+    return [Term(value, bounds=bounds)]
+
+
+def _not_one_vector(node: Call) -> UserError:
+    return UserError(
+        f"{node.function} of something that is not one vector",
+        place=node.at,
+        remedy=f"write {node.function}(z[t]) with a vector z, or {node.function}(z[t,s], s)",
+    )
+
+
+def _layernorm(e: Elaborator, node: Call, place: Place) -> Terms:
+    """(z - mean z) / sqrt(mean (z - mean z)^2 + eps), over the units."""
+    shape = None if place.by_letters else e.shapes.of(node.arguments[0])
+    if not shape or len(shape) != 1:
+        raise _not_one_vector(node)
+    eps = node.arguments[1] if len(node.arguments) == 2 else None
+    if eps is not None and not isinstance(eps, Number):
+        raise UserError(
+            "layernorm's second argument is not a number",
+            place=node.at,
+            remedy="write layernorm(z[t], 1e-5)",
+        )
+    index = e.fresh(shape[0])
+    inner = replace(place, at=(index.symbol,))
+    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), _net(e))
+    other = e.fresh(shape[0])
+    mean = Term(-z.xreplace({index.symbol: other.symbol}) / shape[0], (other,))
+    centred = e.lift([Term(z), mean], f"centred_{e.local_target}")
+    variance = e.lift([Term(centred**2 / shape[0], (index,))], f"variance_{e.local_target}")
+    small = exact_number(eps.text if eps else "1e-5", node.at)
+    value = centred.xreplace({index.symbol: place.at[0]}) / sp.sqrt(variance + small)
+    return [Term(value)]
+
+
+SHORTHANDS: Mapping[str, Callable[[Elaborator, Call, Place], Terms]] = {
+    **dict.fromkeys((*ELEMENTWISE, "gaussian", "square", "sqrt"), _elementwise),
+    "linear": _linear,
+    "every": _every,
+    "concat": _concat,
+    "outer": _outer,
+    "diag": _diag,
+    "sum": _sum,
+    "mean": _sum,
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "log_softmax": _softmax,
+    "layernorm": _layernorm,
+}
+
+
+def check_functions(statements: tuple[Statement, ...]) -> None:
+    """Refuse unknown functions and a wrong number of arguments, with the place."""
+    for statement in statements:
+        stack: list[Node] = [statement.expression]
+        while stack:
+            node = stack.pop()
+            stack.extend(children(node))
+            if isinstance(node, Call):
+                _check_call(node)
+
+
+def _check_call(node: Call) -> None:
+    if node.function not in FUNCTIONS:
+        raise UserError(
+            f"the function {node.function!r} is not known{did_you_mean(node.function, FUNCTIONS)}",
+            place=node.at,
+            remedy=f"known are {', '.join(FUNCTIONS)}",
+        )
+    most = 1
+    if node.function in OVER_AN_INDEX:
+        most = 3 if node.function in ("softmax", "log_softmax") else 2
+    most = MAX_ARGUMENTS.get(node.function, most)
+    if len(node.arguments) > most:
+        raise UserError(
+            f"{node.function} has {len(node.arguments)} arguments",
+            place=node.at,
+            remedy=f"it takes {most}" if most == 1 else f"it takes at most {most}",
+        )

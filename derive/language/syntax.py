@@ -1,0 +1,273 @@
+"""The syntax trees of equations: parsers make them, notations write them, printers lay them out.
+
+A tree says what is written, not what it means: shapes and indices are the business of who reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bptt.derive.errors import UserError
+
+OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax", "logsumexp")
+TIME_LETTERS = ("t", "s", "r", "u")
+NUMBER = "t"  # the index that may stand for its own number
+END = "end"
+BigKind = Literal["sum", "product", "rising", "falling"]
+
+
+@dataclass(frozen=True)
+class Number:
+    text: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Subscript:
+    """`name + offset`; without a name, the fixed position `offset`.
+
+    The name is an index, or `end`: the last step. In derived equations lengths may be added or
+    taken off, `also` has them with their signs: `k+T-1`.
+    """
+
+    name: str | None
+    offset: int
+    also: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def is_fixed(self) -> bool:
+        return self.name is None or self.name == END
+
+    @property
+    def is_step(self) -> bool:
+        """Whether this can only be a step: an index of steps, or the last one."""
+        return self.name in TIME_LETTERS or self.name == END
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A quantity, with its subscripts (None: written bare)."""
+
+    name: str
+    subscripts: tuple[Subscript, ...] | None
+    at: str
+
+
+@dataclass(frozen=True)
+class Negative:
+    operand: Node
+    at: str
+
+
+@dataclass(frozen=True)
+class Binary:
+    """`+ - * / @ **` applied to two operands."""
+
+    operator: str
+    left: Node
+    right: Node
+    at: str
+
+
+@dataclass(frozen=True)
+class Transpose:
+    operand: Node
+    at: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """The elements start..stop-1 of a vector (of the first axis of a matrix).
+
+    Without `stop`, the one element `start`.
+    """
+
+    operand: Node
+    start: int
+    stop: int | None
+    at: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`operands[0] operators[0] operands[1] ...`: which values an index takes."""
+
+    operands: tuple[Node, ...]
+    operators: tuple[str, ...]
+    at: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """`sum_j,k operand`, as derived equations have it."""
+
+    letters: tuple[str, ...]
+    operand: Node
+    at: str
+
+
+@dataclass(frozen=True)
+class Big:
+    """A sum or a product of matrices over a letter: from `low` to `high`, or over named things.
+
+    Without limits it runs over the axis that the letter stands on; `members` names a set of labels.
+    The factor of the lowest number is on the left of a `rising` product, on the right of a
+    `falling` one; `product` leaves open which.
+    """
+
+    kind: BigKind
+    letter: str
+    low: Node | None
+    high: Node | None
+    members: str
+    operand: Node
+    at: str
+
+
+@dataclass(frozen=True)
+class Where:
+    """`operand [conditions]`: zero where one of the conditions does not hold."""
+
+    operand: Node
+    conditions: tuple[Comparison, ...]
+    at: str
+
+
+@dataclass(frozen=True)
+class Call:
+    function: str
+    arguments: tuple[Node, ...]
+    at: str
+
+
+Node = (
+    Number
+    | Reference
+    | Negative
+    | Binary
+    | Transpose
+    | Part
+    | Comparison
+    | Sum
+    | Big
+    | Where
+    | Call
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One equation: what is defined, and by what."""
+
+    target: Reference
+    expression: Node
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The operands of a node."""
+    match node:
+        case Number() | Reference():
+            return ()
+        case Negative(operand) | Transpose(operand) | Part(operand) | Sum(_, operand):
+            return (operand,)
+        case Big(_, _, low, high, _, operand):
+            return (operand, *(n for n in (low, high) if n is not None))
+        case Where(operand, conditions):
+            return (operand, *conditions)
+        case Binary(_, left, right):
+            return (left, right)
+        case Call(_, arguments):
+            return arguments
+        case Comparison(operands):
+            return operands
+
+
+def with_children(node: Node, new: Sequence[Node]) -> Node:
+    """The node with other operands, in the order of `children`."""
+    match node:
+        case Number() | Reference():
+            return node
+        case Negative() | Transpose() | Part() | Sum():
+            return replace(node, operand=new[0])
+        case Big(low=low, high=high):
+            rest = list(new[1:])
+            return replace(
+                node,
+                operand=new[0],
+                low=low and rest.pop(0),
+                high=high and rest.pop(0),
+            )
+        case Where():
+            return replace(node, operand=new[0], conditions=tuple(new[1:]))  # type: ignore[arg-type]
+        case Binary():
+            return replace(node, left=new[0], right=new[1])
+        case Call():
+            return replace(node, arguments=tuple(new))
+        case Comparison():
+            return replace(node, operands=tuple(new))
+
+
+def index_letter(node: Node) -> Reference | None:
+    """The index that `sum(..., i)`, `softmax(..., s)` or `sum(..., s <= t)` runs over.
+
+    In a comparison it is the first that stands alone and is not t, if there is one.
+    """
+    if isinstance(node, Call) and node.function in OVER_AN_INDEX and len(node.arguments) >= 2:
+        letter = node.arguments[1]
+        if isinstance(letter, Comparison):
+            alone = [o for o in letter.operands if isinstance(o, Reference)]
+            letter = next((o for o in alone if o.name != "t"), alone[0] if alone else letter)
+        if isinstance(letter, Reference) and letter.subscripts is None:
+            return letter
+        raise UserError(
+            f"the second argument of {node.function} is not an index",
+            place=node.at,
+            remedy=f"write {node.function}(..., i)",
+        )
+    return None
+
+
+def references(node: Node) -> Iterator[Reference]:
+    """Every mention of a quantity, from left to right."""
+    stack: list[Node] = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Reference):
+            if not is_index(top):
+                yield top
+            continue
+        below = children(top)
+        stack.extend(reversed((below[0], *below[2:]) if index_letter(top) else below))
+
+
+def is_index(node: Node) -> bool:
+    """Whether this is an index of steps that stands for its own number: the t of `sin(t)`."""
+    return isinstance(node, Reference) and node.subscripts is None and node.name == NUMBER
+
+
+def addends(node: Node) -> list[tuple[int, Node]]:
+    """The operands of a chain of + and -, each with its sign."""
+    found: list[tuple[int, Node]] = []
+    while isinstance(node, Binary) and node.operator in "+-":
+        found.append((1 if node.operator == "+" else -1, node.right))
+        node = node.left
+    found.append((1, node))
+    return found[::-1]
+
+
+def factors(node: Node) -> list[tuple[int, Node]]:
+    """The operands of a chain of * and /, each with its power, 1 or -1."""
+    found: list[tuple[int, Node]] = []
+    while isinstance(node, Binary) and node.operator in ("*", "/"):
+        found.append((1 if node.operator == "*" else -1, node.right))
+        node = node.left
+    found.append((1, node))
+    return found[::-1]
+
+
+def uses_index_notation(statement: Statement) -> bool:
+    """Whether any subscript is an index of units."""
+    mentioned = [statement.target, *references(statement.expression)]
+    return any(not (s.is_fixed or s.is_step) for r in mentioned for s in r.subscripts or ())

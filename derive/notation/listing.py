@@ -1,0 +1,70 @@
+"""Equations as a listing: plain text for the terminal and for the head of a generated module."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from bptt.derive.calculus.system import Equation, System
+from bptt.derive.notation.explain import Step
+from bptt.derive.notation.notations import NOTATIONS, Notation
+from bptt.derive.notation.plain import comparison_text, formula_text, node_text, statement_text
+
+
+def trace_text(equation: Equation) -> str:
+    """Where each term comes from: an equation's number, and the rule that made the term."""
+    return "\n".join(
+        f"term {number} from ({origin.equation}): {origin.rule}"
+        for number, term in enumerate(equation.terms, 1)
+        for origin in term.origins
+    )
+
+
+def listing(
+    equations: Iterable[Equation],
+    system: System,
+    *,
+    notation: Notation = NOTATIONS["index"],
+    width: int = 96,
+    trace: bool = False,
+) -> str:
+    """Numbered equations, one or more lines each; with `trace`, the origins of their terms.
+
+    `system` is the one that the equations belong to.
+    """
+    equations = tuple(equations)
+    digits = len(str(max((e.number for e in equations), default=0)))
+    lines = []
+    for equation in equations:
+        label = f"({equation.number})".rjust(digits + 2)
+        text = statement_text(notation.statement(equation, system), width - digits - 4)
+        lines.append(f"{label}  " + textwrap.indent(text, " " * (digits + 4)).lstrip())
+        if trace and any(term.origins for term in equation.terms):
+            lines.append(textwrap.indent(trace_text(equation), " " * (digits + 4)))
+    return "\n".join(lines)
+
+
+def explained_text(steps: Iterable[Step], *, width: int = 96) -> str:
+    """A derivation, step by step."""
+    lines = []
+    for number, step in enumerate(steps, 1):
+        words = step.sentence(
+            step.words,
+            node_text,
+            lambda found: f"[{', '.join(map(comparison_text, found))}]",
+        )
+        text = f"{number}. {step.rule.capitalize()}. {words}"
+        lines += textwrap.wrap(text, width, subsequent_indent="   ", break_on_hyphens=False)
+        for formula in step.formulas:
+            label = f"({formula.number})" if formula.number else ""
+            body = formula_text(formula.left, formula.right, width - 12)
+            lines.append(f"   {label:5} " + textwrap.indent(body, " " * 9).lstrip())
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def steps_text(system: System) -> str:
+    """What the indices run over, in one line."""
+    sizes = ", ".join(f"{symbol} = {number}" for symbol, number in system.sizes.items())
+    steps = [f"{size.name.lower()} = 0..{size}-1" for size in system.lengths]
+    return f"{', '.join(steps)} steps, b = 0..B-1 sequences; sizes {sizes}"

@@ -1,0 +1,188 @@
+"""How quantities are mentioned: symbols with subscripts, derivatives as fractions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bptt.derive.calculus.system import Axis, Quantity, System
+from bptt.derive.calculus.tangent import DOT
+from bptt.derive.errors import InternalError
+from bptt.derive.language.syntax import Reference, Subscript
+from bptt.derive.notation.boxes import (
+    Box,
+    Digits,
+    Dotted,
+    Fence,
+    Fraction,
+    Mark,
+    Name,
+    Row,
+    Script,
+    listed,
+    row,
+)
+from bptt.derive.notation.names import (
+    Along,
+    Derivative,
+    Held,
+    Plain,
+    Product,
+    Static,
+    found_quantity,
+    meaning,
+    ratio,
+)
+from bptt.derive.notation.symbols import Symbol, customary, length, symbols
+
+
+class Mentions:
+    """Sets the quantities of one system with every subscript; subclasses set them otherwise."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.symbols = symbols(system, self.own_symbol)
+
+    def own_symbol(self, name: str, system: System) -> Symbol:
+        """The symbol of a quantity before it is seen whether another one has it."""
+        return customary(name, system)
+
+    def symbol(self, name: str) -> Symbol:
+        """The symbol of a quantity with a name of its own."""
+        return self.symbols.get(name) or Symbol(name)
+
+    def is_delayed(self, name: str) -> bool:
+        """Whether a symbol has its delay behind it: what is above then is not above that."""
+        return bool(self.symbol(name).delay)
+
+    def quantity(self, name: str) -> Quantity:
+        """The quantity of a name that is mentioned."""
+        found = found_quantity(name, self.system)
+        if found is None:
+            raise InternalError(f"{name} is no quantity of {self.system.name}")
+        return found
+
+    def reference(self, node: Reference) -> Box:
+        """A mention of a quantity, of an index or of a length."""
+        if found_quantity(node.name, self.system) is None:
+            return length(node.name, self.system)
+        at = [self.subscript(s) for s in node.subscripts or ()]
+        return self.mention(node.name, at, node)
+
+    def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+        """A quantity at its subscripts, by what its name means."""
+        found = meaning(name, self.system)
+        match found:
+            case Plain():
+                return self.plain(name, at, node)
+            case Derivative(of, by, way):
+                own, other = self._parted(name, of, by, at)
+                if way in ("initial", "after"):
+                    other = self._outside(by, way, node, other)
+                top, bottom = self._at(of, own), self._at(by, other)
+                return Fraction(*ratio(top, bottom, explicit=way == "explicit"))
+            case Static(of, by):
+                units = len(self.system.quantities[of].features) if at[2:] else 0
+                steps = list(at[: len(at) - 2 * units])
+                top = self._at(of, [*steps, *at[len(steps) : len(steps) + units]])
+                bottom = self._at(by, [*steps, *at[len(steps) + units :]])
+                return Fraction(*ratio(top, bottom, explicit=True))
+            case Held(by):
+                top, bottom = ratio(self._at("loss", ()), self._at(by, at))
+                return Script(Fence(Fraction(top, bottom)), Name("held"))
+            case Along(operator, of):
+                inner = self.mention(of, at, replace(node, name=of))
+                if operator == DOT and isinstance(inner, Name | Script | Row):
+                    return dotted(inner)
+                return row(Name("R"), Fence(inner, "{"))
+            case Product(letter, of, way):
+                at = self._outside(of, way, node, at) if way in ("initial", "after") else at
+                inner = self._at(of, at)
+                if letter == "later":
+                    return Fraction(*ratio(Script(Name("L"), None, Name("later")), inner))
+                return Script(Fence(row(Name("G"), Name("v"))), inner)
+
+    def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+        return self.symbol(name).box(below=listed(at) if at else None)
+
+    def _at(self, name: str, at: Sequence[Box]) -> Box:
+        """A quantity of which the subscripts are known."""
+        if meaning(name, self.system) == Plain(name):
+            return self.plain(name, at, Reference(name, None, ""))
+        return self.mention(name, at, Reference(name, None, ""))
+
+    def _parted(
+        self, name: str, of: str, by: str, at: Sequence[Box]
+    ) -> tuple[list[Box], list[Box]]:
+        """The subscripts of a derivative: those of what is differentiated, and the others'."""
+        quantity = self.quantity(name)
+        of_quantity, by_quantity = self.system.quantities.get(of), self.system.quantities.get(by)
+        if not at or of_quantity is None or not of_quantity.axes or by_quantity is None:
+            return [], list(at)
+        shown = [a for a in quantity.axes if len(at) == len(quantity.axes) or a.is_step]
+        owners = _owners(shown, of_quantity, by_quantity, quantity.kind)
+        pairs = list(zip(at, owners, strict=True))
+        return [b for b, o in pairs if "of" in o], [b for b, o in pairs if "by" in o]
+
+    def _outside(self, by: str, way: str, node: Reference, at: Sequence[Box]) -> list[Box]:
+        """The step that a value outside the steps stands for: k - 3, or T + k."""
+        if not at or by not in self.system.reach:
+            return list(at)
+        quantity, subscripts = self.system.quantities[by], node.subscripts or ()
+        position = 0 if len(at) < len(quantity.axes) else quantity.time_axis or 0
+        step = subscripts[position]
+        if way == "initial":
+            moved = replace(step, offset=step.offset - self.system.reach[by].before)
+        else:
+            last = quantity.axes[quantity.time_axis or 0].size
+            moved = replace(step, also=(*step.also, (1, str(last))))
+        return [*at[:position], self.subscript(moved), *at[position + 1 :]]
+
+    def subscript(self, subscript: Subscript) -> Box:
+        """t-1, T-2, k+T-1."""
+        items: list[Box] = [length(subscript.name, self.system)] if subscript.name else []
+        for sign, name in subscript.also:
+            if items or sign < 0:
+                items.append(Mark("+" if sign > 0 else "-"))
+            items.append(length(name, self.system))
+        if subscript.offset or not items:
+            if items or subscript.offset < 0:
+                items.append(Mark("+" if subscript.offset > 0 else "-"))
+            items.append(Digits(str(abs(subscript.offset))))
+        return row(*items)
+
+
+def dotted(box: Box) -> Box:
+    """A symbol with a dot on its letter."""
+    match box:
+        case Script(base):
+            return replace(box, base=dotted(base))
+        case Row(items):
+            return row(dotted(items[0]), *items[1:])
+        case _:
+            return Dotted(box)
+
+
+def _owners(shown: Sequence[Axis], of: Quantity, by: Quantity, kind: str) -> list[tuple[str, ...]]:
+    """Of each axis of a derivative, whose it is: of what is differentiated, or by what.
+
+    A sensitivity has those of the first, then those of the second. An adjoint with an element has
+    of one kind the steps of `by` first and its units last; sequences are those of both.
+    """
+    counts = Counter(axis.kind for axis in shown)
+    seen: Counter[str] = Counter()
+    found: list[tuple[str, ...]] = []
+    for position, axis in enumerate(shown):
+        own = sum(a.kind == axis.kind for a in by.axes)
+        if kind == "sensitivity":
+            first = sum(a in shown or a.is_step for a in of.axes)
+            found.append(("of",) if position < first else ("by",))
+        elif axis.kind == "batch":
+            found.append(("of", "by") if own else ("of",))
+        elif axis.kind == "feature":
+            found.append(("by",) if seen[axis.kind] >= counts[axis.kind] - own else ("of",))
+        else:
+            found.append(("by",) if seen[axis.kind] < own else ("of",))
+        seen[axis.kind] += 1
+    return found
