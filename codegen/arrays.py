@@ -39,9 +39,6 @@ FUNCTIONS = {
     "tanh": "np.tanh",
 }
 
-# The number of the first step: not zero in a part of a longer sequence.
-FIRST_STEP = "first_step"
-
 COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 
@@ -85,7 +82,8 @@ class ArrayPrinter:
 
     `ranges` says where each index runs; in a time loop `step` names the time index, which is
     then one number, and `local` gives the source of reads that a local variable holds, with the
-    axis that it is a row of.
+    axis that it is a row of. `first_step` is the local variable with the number of the first
+    step, which is not zero in a part of a longer sequence.
     """
 
     def __init__(
@@ -96,12 +94,14 @@ class ArrayPrinter:
         step: str | None = None,
         local: Callable[[Read], tuple[str, int] | None] = lambda read: None,
         named: Callable[[str, str], str] | None = None,
+        first_step: str = "first_step",
     ) -> None:
         self._layouts = layouts
         self._ranges = ranges
         self._step = step
         self._local = local
         self._named = named
+        self._first_step = first_step
 
     def term(self, term: FrozenTerm, out: Labels) -> Contracted:
         """The value of a term, aligned for broadcasting over `out`."""
@@ -230,9 +230,9 @@ class ArrayPrinter:
     def _place(self, index: str, offset: Affine, out: Labels) -> Source:
         """The number of a step: in a loop its own, else of all steps; chunks count on."""
         if index == self._step:
-            return Source(f"{step_code(index, offset.constant)} + {FIRST_STEP}", SUM)
+            return Source(f"{step_code(index, offset.constant)} + {self._first_step}", SUM)
         code = self._arange(index, offset)
-        return Source(aligned(f"({code} + {FIRST_STEP}).astype(dtype)", (index,), out))
+        return Source(aligned(f"({code} + {self._first_step}).astype(dtype)", (index,), out))
 
     def _arange(self, index: str, offset: Affine = ZERO) -> str:
         """The places that an index runs over."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bptt.derive.calculus.system import Quantity, System, check_names
+from bptt.derive.calculus.system import Outside, Quantity, System, Tangent, unused
 
 
-def allocated(quantity: Quantity, system: System, prefix: str = "") -> str:
-    """An array with rows outside the steps, for a quantity or for its tangent."""
+def allocated(quantity: Quantity, system: System) -> str:
+    """An array with rows outside the steps, for a derivative; a tangent's have a direction."""
+    origin = quantity.origin
+    of = origin.of if isinstance(origin, Tangent) else quantity.name
     reach = system.reach[quantity.name]
-    keys = {b.side: b.key for b in boundary_values(system) if b.quantity == quantity.name}
+    keys = {b.side: b.key for b in boundary_values(system) if b.quantity == of}
     before, after = (
-        f'arrays.get("{prefix}initial_{keys[side]}")' if prefix and side in keys else "None"
+        f'arrays.get(("direction", "initial_{keys[side]}"))' if side in keys else "None"
         for side in ("initial", "after")
     )
     length, *rest = map(str, system.shape(quantity))
@@ -42,15 +44,16 @@ def boundary_values(system: System) -> list[Boundary]:
     found = []
     for name, reach in system.reach.items():
         quantity = system.quantities[name]
-        if quantity.kind not in ("signal", "input", "mask"):
+        if quantity.is_derived or quantity.role not in ("signal", "input"):
             continue
         rest = system.shape(quantity)[1:]
-        for side, steps in (("initial", reach.before), ("after", reach.after)):
+        sides: tuple[tuple[Outside, int], ...] = (("initial", reach.before), ("after", reach.after))
+        for side, steps in sides:
             if steps:
                 both = side == "after" and reach.before
-                key = f"{name}_after" if both else name
-                found.append(Boundary(key, name, side, steps, (steps, *rest), f"d_{side}_{name}"))
-    check_names((b.key, f"the values of {b.quantity} outside the steps") for b in found)
+                key = unused(f"{name}_after", system.reach) if both else name
+                gradient = system.derivative("loss", name, side)
+                found.append(Boundary(key, name, side, steps, (steps, *rest), gradient))
     return found
 
 
@@ -71,7 +74,7 @@ def extensions(system: System, boundaries: list[Boundary], *, chunked: bool = Fa
         shape = ", ".join(rest) + ("," if len(rest) == 1 else "")
         outside = f"{before}, {reach.before}, {after}, {reach.after}"
         extended = f"_extended({length}, ({shape}), {outside}, dtype)"
-        if quantity.kind in ("input", "mask"):
+        if quantity.role == "input":
             rows = f"{reach.before} : {reach.before} + {length}"
             lines += [
                 f'given_steps = arrays["{name}"]',
@@ -84,7 +87,7 @@ def extensions(system: System, boundaries: list[Boundary], *, chunked: bool = Fa
                 "if whole:",
                 f'    arrays["{name}"] = {extended}',
                 "else:",
-                f'    arrays["before_{name}"] = outside.get("{keys["initial"]}", {zeros})',
+                f'    arrays["before", "{name}"] = outside.get("{keys["initial"]}", {zeros})',
             ]
         else:
             lines.append(f'arrays["{name}"] = {extended}')

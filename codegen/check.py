@@ -56,8 +56,8 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
     derived = adjoint(system)
     module = _load(source if source is not None else module_source(derived, extras), system.name)
     for name, quantities in (
-        ("PARAMETERS", system.of_kind("parameter")),
-        ("INPUTS", system.of_kind("input", "mask")),
+        ("PARAMETERS", system.of_role("parameter")),
+        ("INPUTS", system.of_role("input")),
     ):
         if set(getattr(module, name, ())) != {q.name for q in quantities}:
             raise ModuleFailureError(f"its {name} are not those of {system.name}")
@@ -83,22 +83,24 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
 
 def _values(system: System, module: types.ModuleType, test: types.ModuleType) -> list[Result]:
     """Signals and losses against the interpreter, on one small example."""
-    elements = system.parameter_count + sum(map(system.elements, system.of_kind("signal")))
+    elements = system.parameter_count + sum(map(system.elements, system.of_role("signal")))
     if elements > MAX_INTERPRETED:
         return []
     steps, batch = (2, 1) if elements > MAX_INTERPRETED // 100 else (3, 2)
     parameters, inputs, targets, initial, weights = test.example(0, steps, batch)
     arrays = {**parameters, **inputs}
-    for name, target in targets.items():
-        width = module.TARGETS[name][-1]
+    for loss in system.losses:
+        target = targets[loss.output]
         is_class = target.dtype.kind == "i"
-        arrays[f"target_{name}"] = np.eye(width)[target] if is_class else target
-    arrays |= {f"weight_{name}": weight for name, weight in weights.items()}
+        width = module.TARGETS[loss.output][-1]
+        arrays[loss.target] = np.eye(width)[target] if is_class else target
+        if loss.output in weights:
+            arrays[loss.weights] = weights[loss.output]
     sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
     for boundary in boundary_values(system):
         sides[boundary.side][boundary.quantity] = initial[boundary.key]
     expected = interpret(
-        system.forward(),
+        system.primal,
         arrays,
         steps=steps,
         batch=batch,

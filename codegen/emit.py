@@ -9,9 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bptt.codegen import runtime
-from bptt.codegen.arrays import FIRST_STEP
 from bptt.codegen.boundaries import allocated, boundary_values, extensions, trimmed
-from bptt.codegen.entries import entry, free_steps, plain_shape, shape_text, size_names, tuple_text
+from bptt.codegen.entries import (
+    entry,
+    free_steps,
+    pairs_text,
+    plain_shape,
+    shape_text,
+    size_names,
+    tuple_text,
+)
 from bptt.codegen.extra_text import extra_functions, extra_tests
 from bptt.codegen.extras import LEGENDS, Extended, check_extras, extend, online_function
 from bptt.codegen.lower import render
@@ -20,10 +27,17 @@ from bptt.codegen.program import Function, Part, program
 from bptt.codegen.share import share_values
 from bptt.codegen.templating import environment
 from bptt.derive.calculus.adjoint import adjoint
-from bptt.derive.calculus.chunks import CHUNK
-from bptt.derive.calculus.dependence import network_side
-from bptt.derive.calculus.system import Loss, Quantity, System, name_of
-from bptt.derive.calculus.tangent import DOT
+from bptt.derive.calculus.dependence import is_gradient, network_side
+from bptt.derive.calculus.system import (
+    Derivative,
+    Loss,
+    Made,
+    Quantity,
+    Role,
+    System,
+    name_of,
+    unused,
+)
 from bptt.derive.notation.article import article
 from bptt.derive.notation.document import document
 from bptt.derive.notation.listing import listing, steps_text
@@ -73,20 +87,21 @@ def module_source(system: System, extras: Iterable[str] = ()) -> str:
 def source_of(extended: Extended) -> str:
     """The source of the generated module for a system with the equations of its extras."""
     system = extended.base
-    backward = [e.quantity.name for e in system.equations[system.forward_count :]]
-    apart = [n for n in extended.system.definitions if n.startswith(CHUNK)]
-    shared = share_values(extended.system, apart)
-    parts = (*_parts(shared, backward), *extended.parts)
+    shared = share_values(extended.system, _without_losses(extended))
+    parts = (*_parts(shared, system), *extended.parts)
     results = {*_results(system), *extended.results}
     functions = [_function(f, shared) for f in program(shared, parts, results)]
     if "rtrl" in extended.names:
-        functions.append(_function(online_function(extended.system), system))
-    counts = any(FIRST_STEP in line for f in functions for line in f.lines)
-    extra_texts = extra_functions(extended, size_names(system), counts=counts)
+        functions.append(_function(online_function(extended.system), extended.system))
+    first_step = unused("first_step", shared.quantities)
+    counts = any(re.search(rf"\b{first_step}\b", line) for f in functions for line in f.lines)
+    extra_texts = extra_functions(
+        extended, size_names(system), first_step=first_step if counts else ""
+    )
     body = "\n".join((*(line for f in functions for line in f.lines), *extra_texts))
     boundaries = boundary_values(system)
     chunked = bool({"truncated", "checkpoints"} & set(extended.names))
-    inputs = system.of_kind("input", "mask")
+    inputs = system.of_role("input")
     return (
         environment()
         .get_template("module.py.jinja")
@@ -98,22 +113,23 @@ def source_of(extended: Extended) -> str:
             equations=listing(extended.system.equations, extended.system).splitlines(),
             sizes=size_names(system),
             lengths=tuple_text(size.name for size in system.lengths),
-            parameters=[entry(q, system) for q in system.of_kind("parameter")],
+            parameters=[entry(q, system) for q in system.of_role("parameter")],
             inputs=[entry(q, system) for q in inputs],
-            masks=tuple_text(q.name for q in system.of_kind("mask")),
+            masks=tuple_text(q.name for q in system.masks),
             outputs=[entry(system.quantities[n], system) for n in system.outputs],
             initial=[f'"{b.key}": {shape_text(b.shape)}' for b in boundaries],
-            initial_gradients=[
-                f'"{b.key}": "{b.gradient}"' for b in boundaries if b.gradient in system.definitions
-            ],
+            gradients=_gradients(system, "parameter"),
+            input_gradients=_gradients(system, "input"),
+            initial_gradients=pairs_text(
+                {b.key: b.gradient for b in boundaries if b.gradient in system.definitions}
+            ),
+            given_as=[f'("targets", "{loss.output}"): "{loss.target}"' for loss in system.losses]
+            + [f'("weights", "{of}"): "{q.name}"' for of, q in _weights(system).items()],
             targets=[
-                entry(system.quantities[f"target_{loss.output}"], system, loss.output)
-                for loss in system.losses
+                entry(system.quantities[loss.target], system, loss.output) for loss in system.losses
             ],
             classes=tuple_text(x.output for x in system.losses if x.by_class),
-            weighted=[
-                entry(q, system, q.name.removeprefix("weight_")) for q in system.of_kind("weight")
-            ],
+            weighted=[entry(q, system, of) for of, q in _weights(system).items()],
             losses=[_loss_entry(loss) for loss in system.losses],
             after=[f'"{b.key}": "{b.quantity}"' for b in boundaries if b.side == "after"],
             layers=[(n, [tuple_text(g) for g in groups]) for n, groups in _layers(system)],
@@ -123,7 +139,7 @@ def source_of(extended: Extended) -> str:
             **free_steps(system),
             whole=", whole=True" if chunked else "",
             signals=[
-                trimmed(q, system, q.name) for q in system.of_kind("signal") if not q.internal
+                trimmed(q, system, q.name) for q in system.of_role("signal") if not q.internal
             ],
             loss_formula=_loss_formula(system),
             extras=[text.rstrip() for text in extra_texts],
@@ -135,9 +151,22 @@ def source_of(extended: Extended) -> str:
     )
 
 
-def _is_outside(gradient: Quantity) -> bool:
-    """Whether a gradient is that of values outside the steps."""
-    return any(axis.kind == "delay" for axis in gradient.axes)
+def _gradients(system: System, role: Role) -> list[str]:
+    """The names of the loss's derivatives by what is given, as entries of a dict."""
+    given = system.of_role(role, differentiable=True)
+    return pairs_text({q.name: system.derivative("loss", q.name) for q in given})
+
+
+def _weights(system: System) -> dict[str, Quantity]:
+    """The weights of the steps of weighted losses, by their outputs."""
+    given = {q.name: q for q in system.of_role("weight")}
+    return {x.output: given[x.weights] for x in system.losses if x.weights in given}
+
+
+def _without_losses(extended: Extended) -> tuple[str, ...]:
+    """What is computed where the losses are not: the parts of chunks."""
+    chunks = ("_chunk_loss", "_chunk_backward")
+    return tuple(n for part in extended.parts if part.name in chunks for n in part.quantities)
 
 
 def _legend(extended: Extended) -> list[str]:
@@ -150,22 +179,27 @@ def _legend(extended: Extended) -> list[str]:
     return textwrap.wrap(" ".join((text, *(f"{sentence}." for sentence in said))), 96)
 
 
-def _parts(system: System, backward: Iterable[str]) -> list[Part]:
-    """The functions of every module, in the order in which they run."""
+def _parts(system: System, base: System) -> list[Part]:
+    """The functions of every module, in the order in which they run.
+
+    `base` holds the adjoint alone; `system` more, and values that both passes share.
+    """
     names = [e.quantity.name for e in system.equations]
     forward = network_side(system)
-    losses = set(names[: system.forward_count]) - forward
-    sides = {f"d_{q.name}" for q in system.of_kind("input")}
-    outside = {n for n in backward if _is_outside(system.quantities[n])}
+    judged = set(system.primal.definitions) - forward
+    backward = {e.quantity.name: e.quantity.origin for e in base.derived}
+    inputs = {q.name for q in system.of_role("input")}
+    outside = {n for n, o in backward.items() if isinstance(o, Derivative) and o.outside}
+    sides = {n for n, o in backward.items() if isinstance(o, Derivative) and o.by in inputs}
     groups = (
         ("_forward", "The signals, forward in time.", forward),
-        ("_loss", "The losses, and what only they need.", losses),
+        ("_loss", "The losses, and what only they need.", judged),
         (
             "_backward",
             "Adjoints, and the parameters' gradients.",
-            set(backward) - sides - outside,
+            backward.keys() - sides - outside,
         ),
-        ("_input_gradients", "The gradients of the inputs.", sides),
+        ("_input_gradients", "The gradients of the inputs.", sides - outside),
         ("_initial_gradients", "The gradients of values outside the steps.", outside),
     )
     return [Part(n, about, tuple(q for q in names if q in group)) for n, about, group in groups]
@@ -173,7 +207,8 @@ def _parts(system: System, backward: Iterable[str]) -> list[Part]:
 
 def _results(system: System) -> list[str]:
     """What a user gets to see: named signals, losses, gradients."""
-    return [q.name for q in system.of_kind("signal", "loss", "gradient") if not q.internal]
+    shown = [q.name for q in system.of_role("signal", "loss") if not q.internal]
+    return shown + [n for e in system.derived if is_gradient(system, n := e.quantity.name)]
 
 
 def source_of_test(system: System, extras: Iterable[str] = ()) -> str:
@@ -211,15 +246,13 @@ class FunctionText:
 def _function(made: Function, system: System) -> FunctionText:
     lines = [f'    {n} = arrays["{n}"]' for n in made.takes]
     for name in made.allocates:
-        quantity, prefix = system.quantities[name], ""
-        if name.startswith(DOT):
-            quantity, prefix = system.quantities[name.removeprefix(DOT)], DOT
-        lines.append(f"    {name} = {allocated(quantity, system, prefix)}")
+        lines.append(f"    {name} = {allocated(system.quantities[name], system)}")
     if lines and made.statements:
         lines.append("")
     body = render(made.statements)
-    if any(re.search(rf"\b{FIRST_STEP}\b", line) for line in body):
-        lines.insert(0, f'    {FIRST_STEP} = arrays.get("{FIRST_STEP}", 0)')
+    first_step = unused("first_step", system.quantities)
+    if any(re.search(rf"\b{first_step}\b", line) for line in body):
+        lines.insert(0, f'    {first_step} = arrays.get("first step", 0)')
     for symbol in system.free:
         if any(re.search(rf"\b{symbol}\b", line) for line in body):
             lines.insert(0, f'    {symbol} = arrays["{symbol}"]')
@@ -229,9 +262,7 @@ def _function(made: Function, system: System) -> FunctionText:
 
 
 def _description(system: System) -> str:
-    inputs = ", ".join(
-        f"{q.name} {plain_shape(q, system)}" for q in system.of_kind("input", "mask")
-    )
+    inputs = ", ".join(f"{q.name} {plain_shape(q, system)}" for q in system.of_role("input"))
     outputs = ", ".join(f"{n} {plain_shape(system.quantities[n], system)}" for n in system.outputs)
     return f"{f'Inputs {inputs}' if inputs else 'No inputs'}; outputs {outputs}."
 
@@ -240,8 +271,8 @@ def _biases(system: System) -> set[str]:
     """Parameters that are only ever added: they start at zero."""
     added: set[str] = set()
     used: set[str] = set()
-    names = {q.name for q in system.of_kind("parameter")}
-    for equation in system.equations[: system.forward_count]:
+    names = {q.name for q in system.of_role("parameter")}
+    for equation in system.primal:
         for term in equation.terms:
             mentioned = {str(r.base.label) for r in term.reads()} & names
             is_alone = len(term.reads()) == 1 and not term.sums and term.factor in term.reads()
@@ -258,10 +289,10 @@ def _loss_entry(loss: Loss) -> str:
 
 def _layers(system: System) -> list[tuple[str, list[tuple[str, ...]]]]:
     """Layers with the parameters of their net inputs; one that is shared belongs to the first."""
-    names = {q.name for q in system.of_kind("parameter")}
+    names = {q.name for q in system.of_role("parameter")}
     seen: set[str] = set()
     found: dict[str, list[tuple[str, ...]]] = {}
-    for equation in system.forward():
+    for equation in system.primal:
         mentioned = {name_of(r): None for term in equation.terms for r in term.reads()}
         group = tuple(name for name in mentioned if name in names - seen)
         if group:
@@ -272,7 +303,10 @@ def _layers(system: System) -> list[tuple[str, list[tuple[str, ...]]]]:
 
 def _layer_of(quantity: Quantity) -> str:
     """The layer of a signal; outside layers a signal is its own, its net input included."""
-    return quantity.layer or quantity.name.removeprefix("n_" if quantity.internal else "")
+    match quantity.origin:
+        case Made("net input", of) if not quantity.layer:
+            return of
+    return quantity.layer or quantity.name
 
 
 def _loss_formula(system: System) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bptt.derive.calculus.system import Quantity, System
 
@@ -21,7 +21,7 @@ def free_steps(system: System) -> dict[str, str]:
 
 def has_free_steps(system: System) -> bool:
     """Whether no input says how many steps there are."""
-    given = {a.size for q in system.of_kind("input", "mask") for a in q.axes if a.kind == "time"}
+    given = {a.size for q in system.of_role("input") for a in q.axes if a.kind == "time"}
     return not set(system.lengths) <= given
 
 
@@ -42,3 +42,8 @@ def entry(quantity: Quantity, system: System, key: str = "") -> str:
 def tuple_text(names: Iterable[str]) -> str:
     quoted = [f'"{name}"' for name in names]
     return f"({', '.join(quoted)}{',' if len(quoted) == 1 else ''})"
+
+
+def pairs_text(pairs: Mapping[str, str]) -> list[str]:
+    """The entries of a dict from names to names."""
+    return [f'"{key}": "{value}"' for key, value in pairs.items()]

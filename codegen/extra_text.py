@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 from bptt.codegen.boundaries import allocated, row, trimmed
-from bptt.codegen.entries import free_steps, has_free_steps, tuple_text
+from bptt.codegen.entries import free_steps, has_free_steps, pairs_text, tuple_text
 from bptt.codegen.extras import Extended
 from bptt.codegen.templating import environment
-from bptt.derive.calculus.chunks import CHUNK, TOTAL_WEIGHT
+from bptt.derive.calculus.chunks import ENDS, TOTAL_STEPS, carry_of, share_of, total_weight_of
 from bptt.derive.calculus.system import System
-from bptt.derive.calculus.tangent import DOT
 
 
-def extra_functions(extended: Extended, sizes: str, *, counts: bool) -> list[str]:
+def extra_functions(extended: Extended, sizes: str, *, first_step: str) -> list[str]:
     """The texts of the functions that extras give to the module's user.
 
-    `counts` says whether a signal depends on the number of its step.
+    `first_step` is the name in a state of the number of its first step, where a signal depends
+    on that.
     """
     names = set(extended.names)
     helpers = []
     if {"jvp", "hvp", "gnvp"} & names:
         helpers.append("directions")
+    if {"hvp", "gnvp"} & names:
+        helpers.append("vectors")
     if {"truncated", "checkpoints"} & names:
         helpers.append("chunks")
-    values = _extra_values(extended, counts=counts)
-    free = free_steps(extended.system.forward())
+    values = _extra_values(extended, first_step)
+    free = free_steps(extended.base)
     named = ", ".join(f'"{n}": {n}' for n in sizes.split(", "))
     return [
         environment()
@@ -35,34 +39,42 @@ def extra_functions(extended: Extended, sizes: str, *, counts: bool) -> list[str
     ]
 
 
-def _extra_values(extended: Extended, *, counts: bool) -> dict[str, dict[str, object]]:
+def _extra_values(extended: Extended, first_step: str) -> dict[str, dict[str, Any]]:
     """What the templates of extras lay out, by the extra's name."""
     system, values = extended.system, extended.values
-    base = system.forward()
-    signals = [q for q in base.of_kind("signal") if not q.internal]
-    found: dict[str, dict[str, object]] = {
-        "jvp": {
-            "tangents": [
-                trimmed(system.quantities[DOT + q.name], system, q.name)
-                for q in signals
-                if DOT + q.name in system.definitions
-            ],
-            "direction_extensions": _direction_extensions(base),
-        },
-        "carry": _counting("T", counts),
+    base = extended.base
+    signals = [q for q in base.of_role("signal") if not q.internal]
+    found: dict[str, dict[str, Any]] = {
+        "carry": _counting("T", first_step),
         "step": {
-            **_counting("1", counts),
+            **_counting("1", first_step),
             "rows": [row(q, base) for q in signals],
             "one_step": ", steps=1" if has_free_steps(base) else "",
         },
     }
-    if "forward_cost" in values:
-        found["jacobian"] = {
-            "rows": [
-                f'"{n}": {reach.before}'
-                for n, reach in system.reach.items()
-                if system.quantities[n].kind == "sensitivity"
+    if "directions" in values:
+        found["jvp"] = {
+            "tangents": [
+                trimmed(system.quantities[name], system, of)
+                for of, name in values["tangents"].items()
             ],
+            "named": pairs_text(values["directions"]),
+            "direction_extensions": _direction_extensions(base, system, values["directions"]),
+        }
+    for name, products in (("hvp", "hessian_products"), ("gnvp", "gauss_newton_products")):
+        if products in values:
+            found[name] = {"products": pairs_text(values[products])}
+    if "vector" in values:
+        found["vectors"] = {"vector": pairs_text(values["vector"])}
+    if "forward_cost" in values:
+        elements = {name for mode in values["forward"].values() for name in mode.values()}
+        found["jacobian"] = {
+            "rows": [f'"{n}": {r.before}' for n, r in system.reach.items() if n in elements],
+            **{
+                mode: [f'"{of}": {{{", ".join(pairs_text(by))}}}' for of, by in found_by.items()]
+                for mode in ("forward", "backward")
+                for found_by in [values[mode]]
+            },
             "forward_cost": values["forward_cost"],
             "backward_cost": values["backward_cost"],
             "formulas": [
@@ -75,31 +87,35 @@ def _extra_values(extended: Extended, *, counts: bool) -> dict[str, dict[str, ob
             "formulas": [
                 *_wrapped(f"here: {values['rtrl_formula']}"),
                 *_wrapped(f"there: {values['bptt_formula']}"),
-            ]
+            ],
+            "gradients": pairs_text(values["online_gradients"]),
         }
     if any(part.name == "_chunk_loss" for part in extended.parts):
-        found["chunks"] = _chunk_values(base)
+        found["chunks"] = _chunk_values(base, values)
+        for name in ("truncated", "checkpoints"):
+            found[name] = {"chunk_loss": values["chunk_loss"]}
     return found
 
 
-def _counting(steps: str, counts: bool) -> dict[str, object]:
+def _counting(steps: str, first_step: str) -> dict[str, Any]:
     """Statements that keep the number of the first step in the state, `steps` steps at a time."""
     texts = {
-        "taken": 'first = state.pop("first_step", 0)',
-        "placed": 'arrays["first_step"] = first',
-        "passed": f'after["first_step"] = first + {steps}',
+        "taken": f'first = state.pop("{first_step}", 0)',
+        "placed": 'arrays["first step"] = first',
+        "passed": f'after["{first_step}"] = first + {steps}',
     }
-    return {name: [text] if counts else [] for name, text in texts.items()}
+    return {name: [text] if first_step else [] for name, text in texts.items()}
 
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, 88, subsequent_indent="    ", break_long_words=False)
 
 
-def _chunk_values(system: System) -> dict[str, object]:
+def _chunk_values(system: System, values: Mapping[str, Any]) -> dict[str, Any]:
     """What is given for every step, the states, and what means count over a whole sequence."""
+    made = values["chunk"].by_origin
     rows = {name: reach.before for name, reach in system.reach.items()}
-    timed = system.of_kind("input", "mask", "target", "weight")
+    timed = system.of_role("input", "target", "weight")
     totals = []
     for loss in system.losses:
         if loss.weights:
@@ -107,29 +123,39 @@ def _chunk_values(system: System) -> dict[str, object]:
             start = rows.get(weight.name, 0)
             every = f'arrays["{weight.name}"]' + (f"[{start}:]" if start else "")
             times = "" if len(weight.axes) > 1 else " * B"
-            key = f"{CHUNK}{TOTAL_WEIGHT}{loss.output}"
-            totals.append(f'part["{key}"] = {every}.sum(){times}')
+            total = system.by_origin.get(total_weight_of(loss.output))
+            if total is not None:
+                key = made[share_of(total.name)].name
+                totals.append(f'part["{key}"] = {every}.sum(){times}')
+    (skip,) = values["chunk"].free
     return {
         "given": [f'"{q.name}": {rows.get(q.name, 0)}' for q in timed if q.time_axis is not None],
         "states": [
-            f'"{q.name}": {rows[q.name]}' for q in system.of_kind("signal") if q.name in rows
+            f'"{q.name}": {rows[q.name]}' for q in system.of_role("signal") if q.name in rows
         ],
-        "carried": tuple_text(n for n in rows if system.quantities[n].kind != "mask"),
+        "carried": [
+            f'"{n}": ("{made[carry_of(n)].name}", "{start}")'
+            for n, start in values["chunk_starts"].items()
+        ],
+        "gradients": pairs_text(values["chunk_gradients"]),
+        "total_steps": made[TOTAL_STEPS].name,
+        "ends": made[ENDS].name,
+        "skip": skip.name,
         "totals": totals,
     }
 
 
-def _direction_extensions(system: System) -> list[str]:
+def _direction_extensions(base: System, system: System, directions: Mapping[str, str]) -> list[str]:
     """Statements that put directions of given values around those of the steps."""
     lines = []
-    for quantity in system.of_kind("input"):
-        if quantity.name in system.reach:
-            before = system.reach[quantity.name].before
-            name = DOT + quantity.name
+    for quantity in base.of_role("input", differentiable=True):
+        name = directions[quantity.name]
+        if name in system.reach:
+            before = system.reach[name].before
             lines += [
-                f'steps = arrays["{name}"]',
-                f'arrays["{name}"] = {allocated(quantity, system, DOT)}',
-                f'arrays["{name}"][{before} : {before} + {system.shape(quantity)[0]}] = steps',
+                f'given = arrays["{name}"]',
+                f'arrays["{name}"] = {allocated(system.quantities[name], system)}',
+                f'arrays["{name}"][{before} : {before} + {system.shape(quantity)[0]}] = given',
             ]
     return lines
 
@@ -138,7 +164,7 @@ def extra_tests(system: System, names: tuple[str, ...]) -> list[str]:
     """The checks of a module's extras, and what they share."""
     if not names:
         return []
-    timed = (q for q in system.of_kind("signal") if not q.internal and q.time_axis is not None)
+    timed = (q for q in system.of_role("signal") if not q.internal and q.time_axis is not None)
     checks = {"hvp": "hessian", "gnvp": "gauss_newton"}
     steps = ", steps=len(arguments[2][next(iter(network.TARGETS))])"
     values = {

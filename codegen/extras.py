@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bptt.codegen.program import Function, Part, program
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
-from bptt.derive.calculus.chunks import CHUNK, OBJECTIVE, chunked
+from bptt.derive.calculus.chunks import OBJECTIVE, chunked, share_of
 from bptt.derive.calculus.cost import cost
-from bptt.derive.calculus.dependence import upstream
-from bptt.derive.calculus.gauss_newton import GAUSS_NEWTON, gauss_newton
-from bptt.derive.calculus.sensitivity import sensitivities, sensitivity_name
-from bptt.derive.calculus.system import PREFIX, System
-from bptt.derive.calculus.tangent import DOT, PEARLMUTTER, restricted, tangent
+from bptt.derive.calculus.dependence import is_gradient, upstream
+from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
+from bptt.derive.calculus.sensitivity import sensitivities
+from bptt.derive.calculus.system import Derivative, System, Tangent
+from bptt.derive.calculus.tangent import DOT, PEARLMUTTER, tangent
 from bptt.derive.errors import UserError, did_you_mean
 
 EXTRAS = {
@@ -32,7 +33,8 @@ EXTRAS = {
     "step": "one step at a time",
     "carry": "loss and gradients of a chunk of a long sequence, and the state after it",
 }
-PER = "_per_"
+# Names of quantities by what they are of: of what a gradient is, say.
+Names = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Extended:
     parts: tuple[Part, ...] = ()
     results: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_extras(names: Iterable[str]) -> tuple[str, ...]:
@@ -89,7 +91,7 @@ def _grown(
     system: System,
     parts: Iterable[Part],
     results: Iterable[str],
-    values: Mapping[str, object] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> Extended:
     return replace(
         old,
@@ -105,93 +107,131 @@ def _added(old: System, new: System) -> tuple[str, ...]:
 
 
 def _parameters(system: System) -> list[str]:
-    return [q.name for q in system.of_kind("parameter")]
+    return [q.name for q in system.of_role("parameter")]
+
+
+def _derivatives(system: System, of: str, by: Iterable[str]) -> Names:
+    """The names of the derivatives of one quantity that the system defines."""
+    found = {name: system.derivative(of, name) for name in by}
+    return {name: made for name, made in found.items() if made in system.definitions}
+
+
+def _tangents(system: System, of: Iterable[str], along: Iterable[str], operator: str) -> Names:
+    """The names of tangents, and of the directions, along the same quantities."""
+    along = tuple(along)
+    found = {name: system.by_origin.get(Tangent(name, along, operator)) for name in of}
+    return {name: made.name for name, made in found.items() if made is not None}
 
 
 def _jvp(old: Extended) -> Extended:
     system = old.system
-    along = [q.name for q in system.of_kind("parameter", "input")]
-    signals = [q.name for q in system.of_kind("signal") if not q.internal]
+    along = [q.name for q in system.of_role("parameter", "input", differentiable=True)]
+    signals = [q.name for q in system.of_role("signal") if not q.internal]
     found = tangent(system, along, signals, initial=True)
     part = Part("_tangents", "Tangents of the signals.", _added(system, found))
-    results = [DOT + n for n in signals if DOT + n in found.definitions]
-    return _grown(old, found, [part], results)
+    known = _tangents(found, signals, along, DOT)
+    defined = {n: name for n, name in known.items() if name in found.definitions}
+    values = {"directions": _tangents(found, along, along, DOT), "tangents": defined}
+    return _grown(old, found, [part], defined.values(), values)
 
 
 def _second_order(old: Extended) -> Extended:
-    """Tangents of the signals along a direction of the parameters."""
+    """Tangents of the signals and losses along a direction of the parameters."""
     system = old.system
     if any(part.name == "_directional" for part in old.parts):
         return old
     parameters = _parameters(system)
-    judged = [e.quantity.name for e in system.forward().equations]
-    found = tangent(system, parameters, judged, prefix=PEARLMUTTER)
+    found = tangent(system, parameters, system.primal.definitions, operator=PEARLMUTTER)
     part = Part("_directional", "Tangents along the parameters.", _added(system, found))
-    return _grown(old, found, [part], ())
+    values = {"vector": _tangents(found, parameters, parameters, PEARLMUTTER)}
+    return _grown(old, found, [part], (), values)
 
 
 def _hvp(old: Extended) -> Extended:
+    """The tangent of the adjoint."""
     old = _second_order(old)
-    system = old.system
-    parameters = _parameters(system)
-    gradients = [f"d_{n}" for n in parameters]
-    whole = system.joined(tangent(system, parameters, gradients, prefix=PEARLMUTTER))
+    system, parameters = old.system, _parameters(old.system)
+    gradients = _derivatives(system, "loss", parameters)
+    whole = tangent(system, parameters, gradients.values(), operator=PEARLMUTTER)
     part = Part("_hessian_products", "Tangents of the adjoints.", _added(system, whole))
-    return _grown(old, whole, [part], [PEARLMUTTER + g for g in gradients])
+    known = _tangents(whole, gradients.values(), parameters, PEARLMUTTER)
+    products = {n: known[g] for n, g in gradients.items() if known.get(g) in whole.definitions}
+    return _grown(old, whole, [part], products.values(), {"hessian_products": products})
 
 
 def _gnvp(old: Extended) -> Extended:
     old = _second_order(old)
     found = gauss_newton(old.system)
-    results = [GAUSS_NEWTON + n for n in _parameters(found)]
-    whole = old.system.joined(found, upstream(found, results))
-    names = _added(old.system, whole)
+    curvature = found.by_origin[CURVATURE].name
+    products = _derivatives(found, curvature, _parameters(found))
+    whole = old.system.joined(found, {*upstream(found, products.values()), curvature})
+    names = tuple(n for n in _added(old.system, whole) if n != curvature)
     part = Part("_gauss_newton_products", "The tangents taken back.", names)
-    return _grown(old, whole, [part], results)
+    return _grown(old, whole, [part], products.values(), {"gauss_newton_products": products})
 
 
 def _jacobian(old: Extended) -> Extended:
     """Both modes; the module takes the one that costs less at the sizes it is given."""
     system, parameters = old.system, _parameters(old.system)
     outputs = list(system.outputs)
-    forward = sensitivities(system, outputs, parameters)
-    names = _added(system, forward)
-    results = [sensitivity_name(o, p) for o in outputs for p in parameters]
+    whole = sensitivities(system, outputs, parameters)
+    names = _added(system, whole)
     parts = [Part("_sensitivities", "Sensitivities, forward in time.", names)]
-    whole = forward
+    forth = {o: _elements(whole, o, forward=True) for o in outputs}
+    back: dict[str, Names] = {}
     backward: list[str] = []
     for output in outputs:
-        taken = adjoint(system, output, prefix=output + PER, per_sequence=True)
-        grown = whole.joined(taken, upstream(taken, [output + PER + p for p in parameters]))
+        taken = adjoint(system, output, per_sequence=True)
+        back[output] = _elements(taken, output, forward=False)
+        grown = whole.joined(taken, upstream(taken, back[output].values()))
         backward += _added(whole, grown)
         whole = grown
-        results += [output + PER + p for p in parameters]
     parts.append(Part("_output_adjoints", "Adjoints of every output.", tuple(backward)))
-    costs: dict[str, object] = {}
+    values: dict[str, Any] = {"forward": forth, "backward": back}
     for mode, group in (("forward", names), ("backward", tuple(backward))):
         formula = cost(whole.definitions[n] for n in group)
-        costs[f"{mode}_formula"] = str(formula)
-        costs[f"{mode}_cost"] = str(formula.subs(dict(system.sizes)))
-    defined = [n for n in results if n in whole.definitions]
-    return _grown(old, whole, parts, defined, costs)
+        values[f"{mode}_formula"] = str(formula)
+        values[f"{mode}_cost"] = str(formula.subs(dict(system.sizes)))
+    results = (name for mode in (forth, back) for found in mode.values() for name in found.values())
+    return _grown(old, whole, parts, results, values)
+
+
+def _elements(system: System, of: str, *, forward: bool) -> Names:
+    """The names of the derivatives of every element of a signal, by the parameters."""
+    origins = {
+        p: Derivative(of, p, forward=forward, per_sequence=not forward) for p in _parameters(system)
+    }
+    found = {p: system.by_origin.get(origin) for p, origin in origins.items()}
+    return {p: q.name for p, q in found.items() if q is not None and q.name in system.definitions}
 
 
 def _chunks(old: Extended) -> Extended:
     system = old.system
     if any(part.name == "_chunk_loss" for part in old.parts):
         return old
-    part_of = adjoint(chunked(system), OBJECTIVE, prefix=f"{CHUNK}d_")
-    given = {q.name: q for q in part_of.of_kind("given")}
-    whole = system.joined(part_of).extended(given, ())
-    names = _added(system, whole)
-    losses = tuple(n for n in names if part_of.quantities[n].kind == "loss")
+    chunk = chunked(system)
+    objective = chunk.by_origin[OBJECTIVE].name
+    derived = adjoint(chunk, objective)
+    whole = system.joined(derived)
+    names = tuple(n for n in _added(system, whole) if n != objective)
+    losses = tuple(n for n in names if derived.quantities[n].role == "loss")
     adjoints = tuple(n for n in names if n not in losses)
     parts = [
         Part("_chunk_loss", "A chunk's share of the loss.", losses),
         Part("_chunk_backward", "Adjoints within a chunk.", adjoints),
     ]
-    results = [f"{CHUNK}loss", *(n for n in adjoints if part_of.quantities[n].kind == "gradient")]
-    return _grown(old, whole, parts, results)
+    starts = {n: derived.derivative(objective, n, "initial") for n in derived.reach}
+    values: dict[str, Any] = {
+        "chunk": derived,
+        "chunk_loss": derived.by_origin[share_of("loss")].name,
+        "chunk_gradients": _derivatives(derived, objective, _parameters(system)),
+        "chunk_starts": {n: name for n, name in starts.items() if name},
+    }
+    results = [
+        str(values["chunk_loss"]),
+        *(n for n in adjoints if is_gradient(derived, n)),
+    ]
+    return _grown(old, whole, parts, results, values)
 
 
 def _rtrl(old: Extended) -> Extended:
@@ -204,34 +244,39 @@ def _rtrl(old: Extended) -> Extended:
             place="--with rtrl",
             remedy="sensitivities are carried along networks that run forward in time",
         ) from None
-    forward, parameters = old.system.forward(), _parameters(old.system)
-    found = sensitivities(forward, ["loss"], parameters)
+    primal, parameters = old.system.primal, _parameters(old.system)
+    found = sensitivities(primal, ["loss"], parameters)
     whole = old.system.joined(found)
-    adjoints = [e for e in old.system.equations if e.quantity.name.startswith(PREFIX)]
-    formulas = {
+    adjoints = (e for e in old.base.derived)
+    values: dict[str, Any] = {
         "rtrl_formula": str(cost(found.equations)),
-        "bptt_formula": str(cost((*forward.equations, *adjoints))),
+        "bptt_formula": str(cost((*primal.equations, *adjoints))),
+        "online_gradients": _online_gradients(whole),
     }
-    return _grown(old, whole, (), (), formulas)
+    return _grown(old, whole, (), (), values)
+
+
+def _online_gradients(system: System) -> Names:
+    """The sensitivities of the loss, by parameter."""
+    origins = {p: Derivative("loss", p, forward=True) for p in _parameters(system)}
+    known = system.by_origin
+    return {p: known[origin].name for p, origin in origins.items() if origin in known}
 
 
 def online_function(system: System) -> Function:
     """Signals, losses and sensitivities in one loop, the sensitivities of the last steps alone."""
-    forward, parameters = system.forward(), _parameters(system)
-    gradients = [sensitivity_name("loss", p) for p in parameters]
-    if not any(g in system.definitions for g in gradients):
-        system = sensitivities(forward, ["loss"], parameters)
-    needed = restricted(system, upstream(system, ["loss", *gradients]))
+    primal = system.primal
+    found = sensitivities(primal, ["loss"], _parameters(system))
+    results = ["loss", *_online_gradients(found).values()]
+    needed = found.restricted(upstream(found, results))
     part = Part(
         "_online",
         "Signals, losses and sensitivities, step by step.",
         tuple(e.quantity.name for e in needed.equations),
     )
-    rolled = {
-        n: r.before for n, r in needed.reach.items() if needed.quantities[n].kind == "sensitivity"
-    }
-    results = ["loss", *gradients]
-    (function,) = program(system, [part], results, step_by_step=True, rolled=rolled)
+    rolled = {n: r.before for n, r in needed.reach.items() if needed.quantities[n].is_derived}
+    whole = system.joined(found)
+    (function,) = program(whole, [part], results, step_by_step=True, rolled=rolled)
     return function
 
 
@@ -246,10 +291,10 @@ LEGENDS = {
     "jacobian": "y_by_W is the derivative of y by W, y_per_x that of y[s] by x[t]",
     "hvp": "R_x is the derivative of x along a vector of parameters",
     "gnvp": "R_x is the derivative of x along a vector of parameters, e_z that of the loss by z"
-    " alone, G_x the product taken back",
+    " alone, curvature_per_x the product taken back",
     "rtrl": "x_by_W is the derivative of x by W",
-    "truncated": "chunk_d_x is the derivative of chunk_objective by x",
-    "checkpoints": "chunk_d_x is the derivative of chunk_objective by x",
+    "truncated": "chunk_objective_per_x is the derivative of chunk_objective by x",
+    "checkpoints": "chunk_objective_per_x is the derivative of chunk_objective by x",
 }
 
 _STEPS: dict[str, Callable[[Extended], Extended]] = {

@@ -27,7 +27,7 @@ from bptt.codegen.nodes import (
     term_reads,
 )
 from bptt.codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
-from bptt.derive.calculus.system import System
+from bptt.derive.calculus.system import System, unused
 
 WIDTH = 96
 
@@ -100,6 +100,7 @@ class Lowering:
         self.rolled = storage.rolled
         self._masks: dict[str, str] = {}
         self._taken = frozenset(taken)
+        self.first_step = unused("first_step", self._taken)
 
     def statements(self, stages: Iterable[Stage]) -> tuple[Statement, ...]:
         found: list[Statement] = []
@@ -181,7 +182,9 @@ class Lowering:
 
     def _value(self, term: FrozenTerm, out: Labels) -> Contracted:
         ranges = {r.name: r for r in (*term.ranges, *term.sums)}
-        return ArrayPrinter(self._layouts, ranges, named=self.named_mask).term(term, out)
+        return ArrayPrinter(
+            self._layouts, ranges, named=self.named_mask, first_step=self.first_step
+        ).term(term, out)
 
     def _is_padded(self, name: str) -> bool:
         return self._layouts[name].is_padded
@@ -459,6 +462,7 @@ class _LoopBody:
             step=self._step,
             local=self._local,
             named=self._lowering.named_mask,
+            first_step=self._lowering.first_step,
         )
 
     def _guard(self, term: FrozenTerm) -> str:

@@ -13,7 +13,7 @@ import sympy as sp
 from bptt.derive.calculus.bounds import AxisKind, Index, limits, substitute
 from bptt.derive.calculus.order import addends, split_quotient, split_sign
 from bptt.derive.calculus.primitives import primitive_of
-from bptt.derive.calculus.system import B, Equation, System, Term, name_of
+from bptt.derive.calculus.system import B, Count, Equation, System, Term, name_of
 from bptt.derive.errors import InternalError
 
 
@@ -394,12 +394,12 @@ class Freezer:
         if isinstance(expr, sp.Symbol):
             return self._symbol(expr)
         if isinstance(expr, sp.Add):
-            signed = [split_sign(a) for a in addends(expr)]
+            signed = [split_sign(a) for a in addends(expr, self._system.quantities)]
             return Sum(tuple(self.node(e) for _, e in signed), tuple(s for s, _ in signed))
         if isinstance(expr, sp.Mul):
             above, below = (
                 tuple(n for n in map(self.node, part) if n != Number(Fraction(1)))
-                for part in split_quotient(expr)
+                for part in split_quotient(expr, self._system.quantities)
             )
             if len(above) == 1 and not below:
                 return above[0]
@@ -414,7 +414,7 @@ class Freezer:
         return Call(primitive.name, tuple(self.node(a) for a in expr.args))
 
     def _symbol(self, symbol: sp.Symbol) -> Node:
-        if symbol == B or symbol in self._system.lengths:
+        if symbol == B or symbol in self._system.lengths or isinstance(symbol, Count):
             return Size(symbol.name)
         if symbol in self._system.sizes:
             return Number(Fraction(self._system.size(symbol)))

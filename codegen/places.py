@@ -32,7 +32,11 @@ def further_sections(extended: Extended) -> tuple[Section, ...]:
     ]
     taken = {e.quantity.name for s in sections for e in s.equations}
     base = len(extended.base.equations)
-    rest = tuple(e for e in system.equations[base:] if e.quantity.name not in taken)
-    if rest:
-        sections.append(Section("Sensitivities, for real-time recurrent learning", rest))
+    rest = [e for e in system.equations[base:] if e.quantity.name not in taken]
+    for heading, is_derived in (
+        ("Scalars that are differentiated and need not be computed", False),
+        ("Sensitivities, for real-time recurrent learning", True),
+    ):
+        own = tuple(e for e in rest if e.quantity.is_derived == is_derived)
+        sections.append(Section(heading, own))
     return tuple(s for s in sections if s.equations)

@@ -58,7 +58,8 @@ def program(
     storage = Storage(layouts(system), _kept(stages) | results, rolled)
     lowering = Lowering(storage, names)
     padded = {n for n in system.reach if n not in rolled}
-    signals = {n for n in padded if system.quantities[n].kind == "signal"}
+    # Signals stand in their arrays with given values around them before they are computed.
+    signals = {n for n in padded if not system.quantities[n].is_derived}
     reads = [_read_by(system, part) for part in parts]
     functions = []
     for position, part in enumerate(parts):

@@ -6,7 +6,7 @@ two quantities, becomes a signal of its own.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -18,11 +18,13 @@ from bptt.derive.calculus.system import (
     LETTERS,
     Axis,
     Equation,
+    Made,
     Quantity,
     System,
     Term,
     name_of,
     reads,
+    unused,
 )
 
 
@@ -32,10 +34,7 @@ def share_values(system: System, apart: Collection[str] = ()) -> System:
     Such a signal has the number of the equation that it was a part of. The quantities `apart`
     are computed without the losses: they share only what the network's signals are made of.
     """
-    forward, backward = (
-        system.equations[: system.forward_count],
-        system.equations[system.forward_count :],
-    )
+    forward, backward = system.primal.equations, system.derived
     wanted = {part for e in backward for term in e.terms for part in _parts(term)}
     quantities = dict(system.quantities)
     added: list[Equation] = []
@@ -75,7 +74,6 @@ def share_values(system: System, apart: Collection[str] = ()) -> System:
         system,
         quantities={n: q for n, q in quantities.items() if n in system.quantities or n in names},
         equations=(*merged, *expressed[len(forward) :]),
-        forward_count=len(merged),
     )
 
 
@@ -106,9 +104,7 @@ def _shared(
             axes.setdefault(at, axis)
     first = LETTERS["time"][0]
     symbols = sorted(axes, key=lambda s: (AXIS_ORDER[axes[s].kind], s.name != first, s.name))
-    name = _name(part)
-    while name in quantities:
-        name += "_"
+    name = unused(_name(part, quantities), quantities)
     quantity = Quantity(
         name,
         "signal",
@@ -120,9 +116,10 @@ def _shared(
     return canonical(Equation(equation.number, quantity, indices, (Term(part),)))
 
 
-def _name(part: sp.Expr) -> str:
+def _name(part: sp.Expr, quantities: Mapping[str, Quantity]) -> str:
     names = list(dict.fromkeys(name_of(r) for r in reads(part)))
     if isinstance(part, sp.Add):
-        judged = [n for n in names if f"target_{n}" in names]
+        targets = (quantities[n].origin for n in names)
+        judged = [o.of for o in targets if isinstance(o, Made) and o.what == "target"]
         return f"error_{judged[0]}" if judged else "_minus_".join(names)[:60]
     return "_".join([type(part).__name__, *names])[:60]

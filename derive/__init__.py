@@ -7,6 +7,7 @@ from bptt.derive.description.network import Cell, Connection, Input, Layer, Loss
 from bptt.derive.description.topology import load, loads
 from bptt.derive.errors import InternalError, UserError
 from bptt.derive.interpreter import interpret
+from bptt.derive.notation.notebook import system_latex
 
 __all__ = [
     "Cell",
@@ -26,4 +27,5 @@ __all__ = [
     "interpret",
     "load",
     "loads",
+    "system_latex",
 ]

@@ -19,7 +19,17 @@ import numpy.typing as npt
 import sympy as sp
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.primitives import primitive_of
-from bptt.derive.calculus.system import B, Equation, Quantity, System, T, Term, time_size
+from bptt.derive.calculus.system import (
+    B,
+    Count,
+    Derivative,
+    Equation,
+    Quantity,
+    System,
+    T,
+    Term,
+    time_size,
+)
 from bptt.derive.errors import InternalError
 
 Array = npt.NDArray[Any]
@@ -106,7 +116,8 @@ class Interpreter:
         values = np.zeros(shape, dtype=complex)
         order = list(itertools.product(*(range(n) for n in shape)))
         # Adjoints are asked for from their last step: recursion then stays one step deep.
-        for at in reversed(order) if quantity.kind == "adjoint" else order:
+        is_backward = isinstance(quantity.origin, Derivative) and not quantity.origin.forward
+        for at in reversed(order) if is_backward else order:
             values[at] = self.element(quantity, at)
         return values if np.any(values.imag) else values.real
 
@@ -159,7 +170,8 @@ class Interpreter:
                 quantity, tuple(int(place(env).real) for place in places)
             )
         if isinstance(expr, sp.Symbol):
-            return lambda env: complex(env[expr])
+            symbol = expr.length if isinstance(expr, Count) else expr
+            return lambda env: complex(env[symbol])
         if expr.is_Number:
             value = complex(expr)
             return lambda env: value

@@ -23,7 +23,7 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
  (9)  logsumexp_a[t,b] = log(sum_s exp(n_a[t,s,b]))
 (10)  a[t,s,b] = valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
 (11)  forth_back[s,b,i] = forth[s,b,i] [i <= N_forth-1] + back[s,b,i-N_forth] [i >= N_forth]
-(12)  c[t,b,i] = sum_s forth_back[s,b,i]*a[t,s,b]
+(12)  c[t,b,i] = sum_s a[t,s,b]*forth_back[s,b,i]
 (13)  n_z[t,b,i] = sum_j W_z[i,j]*word[t,b,j] + sum_j U_z[i,j]*h[t-1,b,j]
           + sum_j C_z[i,j]*c[t,b,j] + b_z[i]
 (14)  z[t,b,i] = sigmoid(n_z[t,b,i])
@@ -46,9 +46,9 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
 (28)  d_c[t,b,i] = sum_j C_y[j,i]*d_n_y[t,b,j] + sum_j C_g[j,i]*d_n_g[t,b,j]
           + sum_j C_z[j,i]*d_n_z[t,b,j]
 (29)  d_forth_back[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b]
-(30)  d_a[t,s,b] = sum_i forth_back[s,b,i]*d_c[t,b,i]
-(31)  d_logsumexp_a[t,b] = -sum_s valid[s,b]*d_a[t,s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
-(32)  d_n_a[t,s,b] = valid[s,b]*d_a[t,s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
+(30)  d_a[t,s,b] = sum_i d_c[t,b,i]*forth_back[s,b,i]
+(31)  d_logsumexp_a[t,b] = -sum_s d_a[t,s,b]*valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
+(32)  d_n_a[t,s,b] = d_a[t,s,b]*valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
           + d_logsumexp_a[t,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
 (33)  d_e[t,s,b] = d_n_a[t,s,b]
 (34)  d_part_e[t,s,b,i] = v[i]*d_e[t,s,b]
@@ -62,18 +62,18 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
 (40)  d_source[s,b,i] = sum_j W_b[j,i]*d_n_back[s,b,j] + sum_j W_f[j,i]*d_n_forth[s,b,j]
 (41)  d_word[t,b,i] = sum_j W_g[j,i]*d_n_g[t,b,j] + sum_j W_z[j,i]*d_n_z[t,b,j]
 (42)  d_v[i] = sum_t,s,b d_e[t,s,b]*part_e[t,s,b,i]
-(43)  d_W_f[i,j] = sum_s,b source[s,b,j]*d_n_forth[s,b,i]
-(44)  d_U_f[i,j] = sum_s,b forth[s-1,b,j]*d_n_forth[s,b,i]
+(43)  d_W_f[i,j] = sum_s,b d_n_forth[s,b,i]*source[s,b,j]
+(44)  d_U_f[i,j] = sum_s,b d_n_forth[s,b,i]*forth[s-1,b,j]
 (45)  d_b_f[i] = sum_s,b d_n_forth[s,b,i]
-(46)  d_W_b[i,j] = sum_s,b source[s,b,j]*d_n_back[s,b,i]
-(47)  d_U_b[i,j] = sum_s,b back[s+1,b,j]*d_n_back[s,b,i]
+(46)  d_W_b[i,j] = sum_s,b d_n_back[s,b,i]*source[s,b,j]
+(47)  d_U_b[i,j] = sum_s,b d_n_back[s,b,i]*back[s+1,b,j]
 (48)  d_b_b[i] = sum_s,b d_n_back[s,b,i]
 (49)  d_W_y[i,j] = sum_t,b d_n_y[t,b,i]*h[t,b,j]
 (50)  d_C_y[i,j] = sum_t,b d_n_y[t,b,i]*c[t,b,j]
 (51)  d_b_y[i] = sum_t,b d_n_y[t,b,i]
 (52)  d_Q[i,j] = sum_t,s,b d_n_e[t,s,b,i]*h[t-1,b,j]
-(53)  d_K_f[i,j] = sum_t,s,b forth[s,b,j]*d_n_e[t,s,b,i]
-(54)  d_K_b[i,j] = sum_t,s,b back[s,b,j]*d_n_e[t,s,b,i]
+(53)  d_K_f[i,j] = sum_t,s,b d_n_e[t,s,b,i]*forth[s,b,j]
+(54)  d_K_b[i,j] = sum_t,s,b d_n_e[t,s,b,i]*back[s,b,j]
 (55)  d_W_z[i,j] = sum_t,b d_n_z[t,b,i]*word[t,b,j]
 (56)  d_U_z[i,j] = sum_t,b d_n_z[t,b,i]*h[t-1,b,j]
 (57)  d_C_z[i,j] = sum_t,b d_n_z[t,b,i]*c[t,b,j]
@@ -236,10 +236,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, S, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, S, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, S, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -322,7 +322,7 @@ def _forward(arrays, T, S, B, dtype):
         n_a_t += e_t  # (8)
         logsumexp_a_t = _logsumexp(n_a_t.T, axis=1)  # (9)
         exp_logsumexp_a_n_a_t = np.exp(n_a_t - logsumexp_a_t, out=exp_logsumexp_a_n_a[t])  # (10)
-        a_t = np.multiply(valid, exp_logsumexp_a_n_a_t, out=a[t])  # (10)
+        a_t = np.multiply(exp_logsumexp_a_n_a_t, valid, out=a[t])  # (10)
         c[t] = c_t = (forth_back * a_t[:, :, None]).sum(axis=0)  # (12) sbi->bi
         n_g_t = n_g[t]
         n_g_t += h_t_minus_1 @ U_g.T  # (15) ij,bj->bi
@@ -425,9 +425,9 @@ def _backward(arrays, T, S, B, dtype):
         d_c_t += d_n_g_t @ C_g  # (28) ij,bj->bi
         d_c_t += d_n_z_t @ C_z  # (28) ij,bj->bi
         d_a_t = (forth_back * d_c_t).sum(axis=2)  # (30) sbi->sb
-        d_logsumexp_a_t = -(valid * d_a_t * exp_logsumexp_a_n_a_t).sum(axis=0)  # (31) sb->b
+        d_logsumexp_a_t = -(d_a_t * exp_logsumexp_a_n_a_t * valid).sum(axis=0)  # (31) sb->b
         d_n_a_t = (  # (32)
-            valid * d_a_t * exp_logsumexp_a_n_a_t
+            d_a_t * exp_logsumexp_a_n_a_t * valid
             + d_logsumexp_a_t * exp_logsumexp_a_n_a_t
         )
         d_e[t] = d_e_t = d_n_a_t  # (33)
@@ -457,18 +457,18 @@ def _backward(arrays, T, S, B, dtype):
         np.subtract(1, d_n_forth_t, out=d_n_forth_t)  # (39)
         d_n_forth_t *= d_forth_t  # (39)
     d_v = (part_e * d_e[:, :, :, None]).sum(axis=(0, 1, 2))  # (42) tsbi->i
-    d_W_f = _rows(d_n_forth).T @ _rows(source)  # (43) sbj,sbi->ij
-    d_U_f = _rows(d_n_forth).T @ _rows(forth[:S])  # (44) sbj,sbi->ij
+    d_W_f = _rows(d_n_forth).T @ _rows(source)  # (43) sbi,sbj->ij
+    d_U_f = _rows(d_n_forth).T @ _rows(forth[:S])  # (44) sbi,sbj->ij
     d_b_f = d_n_forth.sum(axis=(0, 1))  # (45) sbi->i
-    d_W_b = _rows(d_n_back).T @ _rows(source)  # (46) sbj,sbi->ij
-    d_U_b = _rows(d_n_back).T @ _rows(back[1:])  # (47) sbj,sbi->ij
+    d_W_b = _rows(d_n_back).T @ _rows(source)  # (46) sbi,sbj->ij
+    d_U_b = _rows(d_n_back).T @ _rows(back[1:])  # (47) sbi,sbj->ij
     d_b_b = d_n_back.sum(axis=(0, 1))  # (48) sbi->i
     d_W_y = _rows(d_n_y).T @ _rows(h[1:])  # (49) tbi,tbj->ij
     d_C_y = _rows(d_n_y).T @ _rows(c)  # (50) tbi,tbj->ij
     d_b_y = d_n_y.sum(axis=(0, 1))  # (51) tbi->i
     d_Q = _rows(d_n_e.sum(axis=1)).T @ _rows(h[:T])  # (52) tbi,tbj->ij
-    d_K_f = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(forth[1:])  # (53) sbj,sbi->ij
-    d_K_b = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(back[:S])  # (54) sbj,sbi->ij
+    d_K_f = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(forth[1:])  # (53) sbi,sbj->ij
+    d_K_b = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(back[:S])  # (54) sbi,sbj->ij
     d_W_z = _rows(d_n_z).T @ _rows(word)  # (55) tbi,tbj->ij
     d_U_z = _rows(d_n_z).T @ _rows(h[:T])  # (56) tbi,tbj->ij
     d_C_z = _rows(d_n_z).T @ _rows(c)  # (57) tbi,tbj->ij
@@ -595,6 +595,34 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b_b", "b_f", "b_g", "b_y", "b_z"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "y"): "target_y",
+}
+_GRADIENTS = {
+    "v": "d_v",
+    "W_f": "d_W_f",
+    "U_f": "d_U_f",
+    "b_f": "d_b_f",
+    "W_b": "d_W_b",
+    "U_b": "d_U_b",
+    "b_b": "d_b_b",
+    "W_y": "d_W_y",
+    "C_y": "d_C_y",
+    "b_y": "d_b_y",
+    "Q": "d_Q",
+    "K_f": "d_K_f",
+    "K_b": "d_K_b",
+    "W_z": "d_W_z",
+    "U_z": "d_U_z",
+    "C_z": "d_C_z",
+    "b_z": "d_b_z",
+    "W_g": "d_W_g",
+    "U_g": "d_U_g",
+    "C_g": "d_C_g",
+    "b_g": "d_b_g",
+}
+_INPUT_GRADIENTS = {"source": "d_source", "word": "d_word"}
 _INITIAL_GRADIENTS = {"forth": "d_initial_forth", "back": "d_after_back", "h": "d_initial_h"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -630,9 +658,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

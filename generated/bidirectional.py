@@ -159,10 +159,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -330,6 +330,22 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b_future", "b_label", "b_past"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "label"): "target_label",
+}
+_GRADIENTS = {
+    "W_past_x": "d_W_past_x",
+    "U_past": "d_U_past",
+    "b_past": "d_b_past",
+    "W_future_x": "d_W_future_x",
+    "U_future": "d_U_future",
+    "b_future": "d_b_future",
+    "W_label_past": "d_W_label_past",
+    "W_label_future": "d_W_label_future",
+    "b_label": "d_b_label",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"past": "d_initial_past", "future": "d_after_future"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -365,9 +381,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -189,10 +189,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -204,7 +204,7 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
 
 def _forward(arrays, T, B, dtype):
     """The signals, forward in time."""
-    first_step = arrays.get("first_step", 0)
+    first_step = arrays.get("first step", 0)
     x = arrays["x"]
     fast = arrays["fast"]
     medium = arrays["medium"]
@@ -282,7 +282,7 @@ def _loss(arrays, T, B, dtype):
 
 def _backward(arrays, T, B, dtype):
     """Adjoints, and the parameters' gradients."""
-    first_step = arrays.get("first_step", 0)
+    first_step = arrays.get("first step", 0)
     x = arrays["x"]
     fast = arrays["fast"]
     medium = arrays["medium"]
@@ -381,7 +381,7 @@ def _input_gradients(arrays, T, B, dtype):
 
 def _initial_gradients(arrays, T, B, dtype):
     """The gradients of values outside the steps."""
-    first_step = arrays.get("first_step", 0)
+    first_step = arrays.get("first step", 0)
     B_f = arrays["B_f"]
     C = arrays["C"]
     D = arrays["D"]
@@ -436,6 +436,27 @@ def _every(n, period):
 # What is given, checked at the door.
 
 _BIASES = {"b_f", "b_m", "b_s", "b_y"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "y"): "target_y",
+}
+_GRADIENTS = {
+    "A": "d_A",
+    "B_f": "d_B_f",
+    "C": "d_C",
+    "D": "d_D",
+    "b_f": "d_b_f",
+    "E": "d_E",
+    "F": "d_F",
+    "G": "d_G",
+    "b_m": "d_b_m",
+    "H": "d_H",
+    "I": "d_I",
+    "b_s": "d_b_s",
+    "W": "d_W",
+    "b_y": "d_b_y",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"fast": "d_initial_fast", "medium": "d_initial_medium", "slow": "d_initial_slow"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -471,9 +492,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -10,8 +10,8 @@ Equations; d_x stands for the derivative of the loss by x, and a term with a con
 brackets is zero where the condition does not hold. dot_x is the derivative of x along a
 direction. y_by_W is the derivative of y by W, y_per_x that of y[s] by x[t]. R_x is the
 derivative of x along a vector of parameters. R_x is the derivative of x along a vector of
-parameters, e_z that of the loss by z alone, G_x the product taken back. x_by_W is the
-derivative of x by W. chunk_d_x is the derivative of chunk_objective by x.
+parameters, e_z that of the loss by z alone, curvature_per_x the product taken back. x_by_W is
+the derivative of x by W. chunk_objective_per_x is the derivative of chunk_objective by x.
 t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position = 1, N_label =
 2.
 
@@ -26,7 +26,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
   (5)  logsumexp_label[t,b] = log(sum_i exp(n_label[t,b,i]))
   (6)  label[t,b,i] = exp(n_label[t,b,i] - logsumexp_label[t,b])
   (7)  loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*T)
-  (8)  loss_label = -sum_b,i n_label[T-1,b,i]*target_label[b,i]/B
+  (8)  loss_label = -sum_b,i target_label[b,i]*n_label[T-1,b,i]/B
            + sum_b logsumexp_label[T-1,b]/B
   (9)  loss = loss_position + loss_label/2
  (10)  d_n_label[t,b,i] = (label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
@@ -168,19 +168,19 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
  (93)  position_per_hidden[t,s,b,i,j] = sum_k W_position_hidden[k,j]*position_per_position[t,s,b,i,k]
            + sum_k W_hidden_hidden_1[k,j]*position_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
  (94)  position_per_n_hidden[t,s,b,i,j] = position_per_hidden[t,s,b,i,j]*(1 - hidden[t,b,j]^2)
- (95)  position_per_W_hidden_x[t,b,i,j,k] = sum_s x[s,b,k]*position_per_n_hidden[s,t,b,i,j]
- (96)  position_per_W_hidden_x_2[t,b,i,j,k] = sum_s x[s-2,b,k]*position_per_n_hidden[s,t,b,i,j]
- (97)  position_per_W_hidden_hidden_1[t,b,i,j,k] = sum_s hidden[s-1,b,k]*position_per_n_hidden[s,t,b,i,j]
- (98)  position_per_W_hidden_position_1[t,b,i,j,k] = sum_s position[s-1,b,k]*position_per_n_hidden[s,t,b,i,j]
- (99)  position_per_W_hidden_position_3[t,b,i,j,k] = sum_s position[s-3,b,k]*position_per_n_hidden[s,t,b,i,j]
+ (95)  position_per_W_hidden_x[t,b,i,j,k] = sum_s position_per_n_hidden[s,t,b,i,j]*x[s,b,k]
+ (96)  position_per_W_hidden_x_2[t,b,i,j,k] = sum_s position_per_n_hidden[s,t,b,i,j]*x[s-2,b,k]
+ (97)  position_per_W_hidden_hidden_1[t,b,i,j,k] = sum_s position_per_n_hidden[s,t,b,i,j]*hidden[s-1,b,k]
+ (98)  position_per_W_hidden_position_1[t,b,i,j,k] = sum_s position_per_n_hidden[s,t,b,i,j]*position[s-1,b,k]
+ (99)  position_per_W_hidden_position_3[t,b,i,j,k] = sum_s position_per_n_hidden[s,t,b,i,j]*position[s-3,b,k]
 (100)  position_per_b_hidden[t,b,i,j] = sum_s position_per_n_hidden[s,t,b,i,j]
-(101)  position_per_W_position_hidden[t,b,i,j,k] = sum_s hidden[s,b,k]*position_per_position[s,t,b,i,j]
+(101)  position_per_W_position_hidden[t,b,i,j,k] = sum_s position_per_position[s,t,b,i,j]*hidden[s,b,k]
 (102)  position_per_b_position[t,b,i,j] = sum_s position_per_position[s,t,b,i,j]
 (103)  position_per_W_label_hidden[t,b,i,j,k] = 0
 (104)  position_per_W_label_hidden_1[t,b,i,j,k] = 0
 (105)  position_per_b_label[t,b,i,j] = 0
 (106)  label_per_label[t,s,b,i,j] = 1 [s = t, j = i]
-(107)  label_per_logsumexp_label[t,s,b,i] = -sum_j label[t,b,j]*label_per_label[t,s,b,i,j]
+(107)  label_per_logsumexp_label[t,s,b,i] = -sum_j label_per_label[t,s,b,i,j]*label[t,b,j]
 (108)  label_per_n_label[t,s,b,i,j] = label[t,b,j]*(label_per_label[t,s,b,i,j] + label_per_logsumexp_label[t,s,b,i])
 (109)  label_per_position[t,s,b,i,j] = sum_k W_hidden_position_1[k,j]*label_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
            + sum_k W_hidden_position_3[k,j]*label_per_n_hidden[t+3,s,b,i,k] [t <= T-4]
@@ -189,16 +189,16 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
            + sum_k W_position_hidden[k,j]*label_per_position[t,s,b,i,k]
            + sum_k W_hidden_hidden_1[k,j]*label_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
 (111)  label_per_n_hidden[t,s,b,i,j] = label_per_hidden[t,s,b,i,j]*(1 - hidden[t,b,j]^2)
-(112)  label_per_W_hidden_x[t,b,i,j,k] = sum_s x[s,b,k]*label_per_n_hidden[s,t,b,i,j]
-(113)  label_per_W_hidden_x_2[t,b,i,j,k] = sum_s x[s-2,b,k]*label_per_n_hidden[s,t,b,i,j]
-(114)  label_per_W_hidden_hidden_1[t,b,i,j,k] = sum_s hidden[s-1,b,k]*label_per_n_hidden[s,t,b,i,j]
-(115)  label_per_W_hidden_position_1[t,b,i,j,k] = sum_s position[s-1,b,k]*label_per_n_hidden[s,t,b,i,j]
-(116)  label_per_W_hidden_position_3[t,b,i,j,k] = sum_s position[s-3,b,k]*label_per_n_hidden[s,t,b,i,j]
+(112)  label_per_W_hidden_x[t,b,i,j,k] = sum_s label_per_n_hidden[s,t,b,i,j]*x[s,b,k]
+(113)  label_per_W_hidden_x_2[t,b,i,j,k] = sum_s label_per_n_hidden[s,t,b,i,j]*x[s-2,b,k]
+(114)  label_per_W_hidden_hidden_1[t,b,i,j,k] = sum_s label_per_n_hidden[s,t,b,i,j]*hidden[s-1,b,k]
+(115)  label_per_W_hidden_position_1[t,b,i,j,k] = sum_s label_per_n_hidden[s,t,b,i,j]*position[s-1,b,k]
+(116)  label_per_W_hidden_position_3[t,b,i,j,k] = sum_s label_per_n_hidden[s,t,b,i,j]*position[s-3,b,k]
 (117)  label_per_b_hidden[t,b,i,j] = sum_s label_per_n_hidden[s,t,b,i,j]
-(118)  label_per_W_position_hidden[t,b,i,j,k] = sum_s hidden[s,b,k]*label_per_position[s,t,b,i,j]
+(118)  label_per_W_position_hidden[t,b,i,j,k] = sum_s label_per_position[s,t,b,i,j]*hidden[s,b,k]
 (119)  label_per_b_position[t,b,i,j] = sum_s label_per_position[s,t,b,i,j]
-(120)  label_per_W_label_hidden[t,b,i,j,k] = sum_s hidden[s,b,k]*label_per_n_label[s,t,b,i,j]
-(121)  label_per_W_label_hidden_1[t,b,i,j,k] = sum_s hidden[s-1,b,k]*label_per_n_label[s,t,b,i,j]
+(120)  label_per_W_label_hidden[t,b,i,j,k] = sum_s label_per_n_label[s,t,b,i,j]*hidden[s,b,k]
+(121)  label_per_W_label_hidden_1[t,b,i,j,k] = sum_s label_per_n_label[s,t,b,i,j]*hidden[s-1,b,k]
 (122)  label_per_b_label[t,b,i,j] = sum_s label_per_n_label[s,t,b,i,j]
 (123)  R_n_hidden[t,b,i] = sum_j R_W_hidden_x[i,j]*x[t,b,j]
            + sum_j R_W_hidden_x_2[i,j]*x[t-2,b,j]
@@ -218,7 +218,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
 (127)  R_logsumexp_label[t,b] = sum_i R_n_label[t,b,i]*label[t,b,i]
 (128)  R_label[t,b,i] = label[t,b,i]*(R_n_label[t,b,i] - R_logsumexp_label[t,b])
 (129)  R_loss_position = sum_t,b,i 2*R_position[t,b,i]*(position[t,b,i] - target_position[t,b,i])/(B*N_position*T)
-(130)  R_loss_label = -sum_b,i R_n_label[T-1,b,i]*target_label[b,i]/B
+(130)  R_loss_label = -sum_b,i target_label[b,i]*R_n_label[T-1,b,i]/B
            + sum_b R_logsumexp_label[T-1,b]/B
 (131)  R_loss = R_loss_label/2 + R_loss_position
 (132)  R_d_n_label[t,b,i] = R_label[t,b,i]/(2*B) [t = T-1]
@@ -255,113 +255,115 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
            + sum_t,b d_n_label[t,b,i]*R_hidden[t-1,b,j]
 (146)  R_d_b_label[i] = sum_t,b R_d_n_label[t,b,i]
 (147)  R_e_position[t,b,i] = 2*R_position[t,b,i]/(B*N_position*T)
-(148)  R_e_n_label[t,b,i] = (R_n_label[t,b,i] - R_logsumexp_label[t,b])*exp(n_label[t,b,i] - logsumexp_label[t,b])/(2*B) [t = T-1]
-(149)  G_n_label[t,b,i] = R_e_n_label[t,b,i]
-(150)  G_position[t,b,i] = R_e_position[t,b,i]
-           + sum_j W_hidden_position_1[j,i]*G_n_hidden[t+1,b,j] [t <= T-2]
-           + sum_j W_hidden_position_3[j,i]*G_n_hidden[t+3,b,j] [t <= T-4]
-(151)  G_hidden[t,b,i] = sum_j W_label_hidden[j,i]*G_n_label[t,b,j]
-           + sum_j W_label_hidden_1[j,i]*G_n_label[t+1,b,j] [t <= T-2]
-           + sum_j W_position_hidden[j,i]*G_position[t,b,j]
-           + sum_j W_hidden_hidden_1[j,i]*G_n_hidden[t+1,b,j] [t <= T-2]
-(152)  G_n_hidden[t,b,i] = G_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
-(153)  G_W_hidden_x[i,j] = sum_t,b G_n_hidden[t,b,i]*x[t,b,j]
-(154)  G_W_hidden_x_2[i,j] = sum_t,b G_n_hidden[t,b,i]*x[t-2,b,j]
-(155)  G_W_hidden_hidden_1[i,j] = sum_t,b G_n_hidden[t,b,i]*hidden[t-1,b,j]
-(156)  G_W_hidden_position_1[i,j] = sum_t,b G_n_hidden[t,b,i]*position[t-1,b,j]
-(157)  G_W_hidden_position_3[i,j] = sum_t,b G_n_hidden[t,b,i]*position[t-3,b,j]
-(158)  G_b_hidden[i] = sum_t,b G_n_hidden[t,b,i]
-(159)  G_W_position_hidden[i,j] = sum_t,b G_position[t,b,i]*hidden[t,b,j]
-(160)  G_b_position[i] = sum_t,b G_position[t,b,i]
-(161)  G_W_label_hidden[i,j] = sum_t,b G_n_label[t,b,i]*hidden[t,b,j]
-(162)  G_W_label_hidden_1[i,j] = sum_t,b G_n_label[t,b,i]*hidden[t-1,b,j]
-(163)  G_b_label[i] = sum_t,b G_n_label[t,b,i]
-(164)  loss_position_by_W_hidden_x[i,j] = sum_t,b,k 2*position_by_W_hidden_x[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(165)  loss_label_by_W_hidden_x[i,j] = -sum_b,k n_label_by_W_hidden_x[T-1,b,k,i,j]*target_label[b,k]/B
+(148)  R_e_n_label[t,b,i] = label[t,b,i]*(R_n_label[t,b,i] - R_logsumexp_label[t,b])/(2*B) [t = T-1]
+(149)  curvature = sum_t,b,i R_e_position[t,b,i]*position[t,b,i]
+           + sum_t,b,i R_e_n_label[t,b,i]*n_label[t,b,i]
+(150)  curvature_per_n_label[t,b,i] = R_e_n_label[t,b,i]
+(151)  curvature_per_position[t,b,i] = R_e_position[t,b,i]
+           + sum_j W_hidden_position_1[j,i]*curvature_per_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j W_hidden_position_3[j,i]*curvature_per_n_hidden[t+3,b,j] [t <= T-4]
+(152)  curvature_per_hidden[t,b,i] = sum_j W_label_hidden[j,i]*curvature_per_n_label[t,b,j]
+           + sum_j W_label_hidden_1[j,i]*curvature_per_n_label[t+1,b,j] [t <= T-2]
+           + sum_j W_position_hidden[j,i]*curvature_per_position[t,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*curvature_per_n_hidden[t+1,b,j] [t <= T-2]
+(153)  curvature_per_n_hidden[t,b,i] = curvature_per_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+(154)  curvature_per_W_hidden_x[i,j] = sum_t,b curvature_per_n_hidden[t,b,i]*x[t,b,j]
+(155)  curvature_per_W_hidden_x_2[i,j] = sum_t,b curvature_per_n_hidden[t,b,i]*x[t-2,b,j]
+(156)  curvature_per_W_hidden_hidden_1[i,j] = sum_t,b curvature_per_n_hidden[t,b,i]*hidden[t-1,b,j]
+(157)  curvature_per_W_hidden_position_1[i,j] = sum_t,b curvature_per_n_hidden[t,b,i]*position[t-1,b,j]
+(158)  curvature_per_W_hidden_position_3[i,j] = sum_t,b curvature_per_n_hidden[t,b,i]*position[t-3,b,j]
+(159)  curvature_per_b_hidden[i] = sum_t,b curvature_per_n_hidden[t,b,i]
+(160)  curvature_per_W_position_hidden[i,j] = sum_t,b curvature_per_position[t,b,i]*hidden[t,b,j]
+(161)  curvature_per_b_position[i] = sum_t,b curvature_per_position[t,b,i]
+(162)  curvature_per_W_label_hidden[i,j] = sum_t,b curvature_per_n_label[t,b,i]*hidden[t,b,j]
+(163)  curvature_per_W_label_hidden_1[i,j] = sum_t,b curvature_per_n_label[t,b,i]*hidden[t-1,b,j]
+(164)  curvature_per_b_label[i] = sum_t,b curvature_per_n_label[t,b,i]
+(165)  loss_position_by_W_hidden_x[i,j] = sum_t,b,k 2*position_by_W_hidden_x[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(166)  loss_label_by_W_hidden_x[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_x[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_hidden_x[T-1,b,i,j]/B
-(166)  loss_by_W_hidden_x[i,j] = loss_label_by_W_hidden_x[i,j]/2
-           + loss_position_by_W_hidden_x[i,j]
-(167)  loss_position_by_W_hidden_x_2[i,j] = sum_t,b,k 2*position_by_W_hidden_x_2[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(168)  loss_label_by_W_hidden_x_2[i,j] = -sum_b,k n_label_by_W_hidden_x_2[T-1,b,k,i,j]*target_label[b,k]/B
+(167)  loss_by_W_hidden_x[i,j] = loss_position_by_W_hidden_x[i,j]
+           + loss_label_by_W_hidden_x[i,j]/2
+(168)  loss_position_by_W_hidden_x_2[i,j] = sum_t,b,k 2*position_by_W_hidden_x_2[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(169)  loss_label_by_W_hidden_x_2[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_x_2[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_hidden_x_2[T-1,b,i,j]/B
-(169)  loss_by_W_hidden_x_2[i,j] = loss_label_by_W_hidden_x_2[i,j]/2
-           + loss_position_by_W_hidden_x_2[i,j]
-(170)  loss_position_by_W_hidden_hidden_1[i,j] = sum_t,b,k 2*position_by_W_hidden_hidden_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(171)  loss_label_by_W_hidden_hidden_1[i,j] = -sum_b,k n_label_by_W_hidden_hidden_1[T-1,b,k,i,j]*target_label[b,k]/B
+(170)  loss_by_W_hidden_x_2[i,j] = loss_position_by_W_hidden_x_2[i,j]
+           + loss_label_by_W_hidden_x_2[i,j]/2
+(171)  loss_position_by_W_hidden_hidden_1[i,j] = sum_t,b,k 2*position_by_W_hidden_hidden_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(172)  loss_label_by_W_hidden_hidden_1[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_hidden_1[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_hidden_hidden_1[T-1,b,i,j]/B
-(172)  loss_by_W_hidden_hidden_1[i,j] = loss_label_by_W_hidden_hidden_1[i,j]/2
-           + loss_position_by_W_hidden_hidden_1[i,j]
-(173)  loss_position_by_W_hidden_position_1[i,j] = sum_t,b,k 2*position_by_W_hidden_position_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(174)  loss_label_by_W_hidden_position_1[i,j] = -sum_b,k n_label_by_W_hidden_position_1[T-1,b,k,i,j]*target_label[b,k]/B
+(173)  loss_by_W_hidden_hidden_1[i,j] = loss_position_by_W_hidden_hidden_1[i,j]
+           + loss_label_by_W_hidden_hidden_1[i,j]/2
+(174)  loss_position_by_W_hidden_position_1[i,j] = sum_t,b,k 2*position_by_W_hidden_position_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(175)  loss_label_by_W_hidden_position_1[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_position_1[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_hidden_position_1[T-1,b,i,j]/B
-(175)  loss_by_W_hidden_position_1[i,j] = loss_label_by_W_hidden_position_1[i,j]/2
-           + loss_position_by_W_hidden_position_1[i,j]
-(176)  loss_position_by_W_hidden_position_3[i,j] = sum_t,b,k 2*position_by_W_hidden_position_3[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(177)  loss_label_by_W_hidden_position_3[i,j] = -sum_b,k n_label_by_W_hidden_position_3[T-1,b,k,i,j]*target_label[b,k]/B
+(176)  loss_by_W_hidden_position_1[i,j] = loss_position_by_W_hidden_position_1[i,j]
+           + loss_label_by_W_hidden_position_1[i,j]/2
+(177)  loss_position_by_W_hidden_position_3[i,j] = sum_t,b,k 2*position_by_W_hidden_position_3[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(178)  loss_label_by_W_hidden_position_3[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_position_3[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_hidden_position_3[T-1,b,i,j]/B
-(178)  loss_by_W_hidden_position_3[i,j] = loss_label_by_W_hidden_position_3[i,j]/2
-           + loss_position_by_W_hidden_position_3[i,j]
-(179)  loss_position_by_b_hidden[i] = sum_t,b,j 2*position_by_b_hidden[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
-(180)  loss_label_by_b_hidden[i] = -sum_b,j n_label_by_b_hidden[T-1,b,j,i]*target_label[b,j]/B
+(179)  loss_by_W_hidden_position_3[i,j] = loss_position_by_W_hidden_position_3[i,j]
+           + loss_label_by_W_hidden_position_3[i,j]/2
+(180)  loss_position_by_b_hidden[i] = sum_t,b,j 2*position_by_b_hidden[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
+(181)  loss_label_by_b_hidden[i] = -sum_b,j target_label[b,j]*n_label_by_b_hidden[T-1,b,j,i]/B
            + sum_b logsumexp_label_by_b_hidden[T-1,b,i]/B
-(181)  loss_by_b_hidden[i] = loss_label_by_b_hidden[i]/2 + loss_position_by_b_hidden[i]
-(182)  loss_position_by_W_position_hidden[i,j] = sum_t,b,k 2*position_by_W_position_hidden[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(183)  loss_label_by_W_position_hidden[i,j] = -sum_b,k n_label_by_W_position_hidden[T-1,b,k,i,j]*target_label[b,k]/B
+(182)  loss_by_b_hidden[i] = loss_position_by_b_hidden[i] + loss_label_by_b_hidden[i]/2
+(183)  loss_position_by_W_position_hidden[i,j] = sum_t,b,k 2*position_by_W_position_hidden[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(184)  loss_label_by_W_position_hidden[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_position_hidden[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_position_hidden[T-1,b,i,j]/B
-(184)  loss_by_W_position_hidden[i,j] = loss_label_by_W_position_hidden[i,j]/2
-           + loss_position_by_W_position_hidden[i,j]
-(185)  loss_position_by_b_position[i] = sum_t,b,j 2*position_by_b_position[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
-(186)  loss_label_by_b_position[i] = -sum_b,j n_label_by_b_position[T-1,b,j,i]*target_label[b,j]/B
+(185)  loss_by_W_position_hidden[i,j] = loss_position_by_W_position_hidden[i,j]
+           + loss_label_by_W_position_hidden[i,j]/2
+(186)  loss_position_by_b_position[i] = sum_t,b,j 2*position_by_b_position[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
+(187)  loss_label_by_b_position[i] = -sum_b,j target_label[b,j]*n_label_by_b_position[T-1,b,j,i]/B
            + sum_b logsumexp_label_by_b_position[T-1,b,i]/B
-(187)  loss_by_b_position[i] = loss_label_by_b_position[i]/2 + loss_position_by_b_position[i]
-(188)  loss_label_by_W_label_hidden[i,j] = -sum_b,k n_label_by_W_label_hidden[T-1,b,k,i,j]*target_label[b,k]/B
+(188)  loss_by_b_position[i] = loss_position_by_b_position[i] + loss_label_by_b_position[i]/2
+(189)  loss_label_by_W_label_hidden[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_label_hidden[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_label_hidden[T-1,b,i,j]/B
-(189)  loss_by_W_label_hidden[i,j] = loss_label_by_W_label_hidden[i,j]/2
-(190)  loss_label_by_W_label_hidden_1[i,j] = -sum_b,k n_label_by_W_label_hidden_1[T-1,b,k,i,j]*target_label[b,k]/B
+(190)  loss_by_W_label_hidden[i,j] = loss_label_by_W_label_hidden[i,j]/2
+(191)  loss_label_by_W_label_hidden_1[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_label_hidden_1[T-1,b,k,i,j]/B
            + sum_b logsumexp_label_by_W_label_hidden_1[T-1,b,i,j]/B
-(191)  loss_by_W_label_hidden_1[i,j] = loss_label_by_W_label_hidden_1[i,j]/2
-(192)  loss_label_by_b_label[i] = -sum_b,j n_label_by_b_label[T-1,b,j,i]*target_label[b,j]/B
+(192)  loss_by_W_label_hidden_1[i,j] = loss_label_by_W_label_hidden_1[i,j]/2
+(193)  loss_label_by_b_label[i] = -sum_b,j target_label[b,j]*n_label_by_b_label[T-1,b,j,i]/B
            + sum_b logsumexp_label_by_b_label[T-1,b,i]/B
-(193)  loss_by_b_label[i] = loss_label_by_b_label[i]/2
-(194)  chunk_loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*total_steps) [t >= skip]
-(195)  chunk_loss_label = -sum_b,i ends*n_label[T-1,b,i]*target_label[b,i]/B
+(194)  loss_by_b_label[i] = loss_label_by_b_label[i]/2
+(195)  chunk_loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*total_steps) [t >= skip]
+(196)  chunk_loss_label = -sum_b,i ends*target_label[b,i]*n_label[T-1,b,i]/B
            + sum_b ends*logsumexp_label[T-1,b]/B
-(196)  chunk_loss = chunk_loss_position + chunk_loss_label/2
-(197)  chunk_objective = chunk_loss + sum_k,b,i carry_x[k,b,i]*x[k+T-2,b,i]
+(197)  chunk_loss = chunk_loss_position + chunk_loss_label/2
+(198)  chunk_objective = chunk_loss + sum_k,b,i carry_x[k,b,i]*x[k+T-2,b,i]
            + sum_k,b,i carry_hidden[k,b,i]*hidden[k+T-1,b,i]
            + sum_k,b,i carry_position[k,b,i]*position[k+T-3,b,i]
-(198)  chunk_d_n_label[t,b,i] = ends*(label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
-(199)  chunk_d_position[t,b,i] = carry_position[t-T+3,b,i] [t >= T-3]
+(199)  chunk_objective_per_n_label[t,b,i] = ends*(label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
+(200)  chunk_objective_per_position[t,b,i] = carry_position[t-T+3,b,i] [t >= T-3]
            + 2*(position[t,b,i] - target_position[t,b,i])/(B*N_position*total_steps) [t >= skip]
-           + sum_j W_hidden_position_1[j,i]*chunk_d_n_hidden[t+1,b,j] [t <= T-2]
-           + sum_j W_hidden_position_3[j,i]*chunk_d_n_hidden[t+3,b,j] [t <= T-4]
-(200)  chunk_d_hidden[t,b,i] = carry_hidden[t-T+1,b,i] [t >= T-1]
-           + sum_j W_label_hidden[j,i]*chunk_d_n_label[t,b,j]
-           + sum_j W_label_hidden_1[j,i]*chunk_d_n_label[t+1,b,j] [t <= T-2]
-           + sum_j W_position_hidden[j,i]*chunk_d_position[t,b,j]
-           + sum_j W_hidden_hidden_1[j,i]*chunk_d_n_hidden[t+1,b,j] [t <= T-2]
-(201)  chunk_d_n_hidden[t,b,i] = chunk_d_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
-(202)  chunk_d_x[t,b,i] = carry_x[t-T+2,b,i] [t >= T-2]
-           + sum_j W_hidden_x[j,i]*chunk_d_n_hidden[t,b,j]
-           + sum_j W_hidden_x_2[j,i]*chunk_d_n_hidden[t+2,b,j] [t <= T-3]
-(203)  chunk_d_W_hidden_x[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*x[t,b,j]
-(204)  chunk_d_W_hidden_x_2[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*x[t-2,b,j]
-(205)  chunk_d_W_hidden_hidden_1[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*hidden[t-1,b,j]
-(206)  chunk_d_W_hidden_position_1[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*position[t-1,b,j]
-(207)  chunk_d_W_hidden_position_3[i,j] = sum_t,b chunk_d_n_hidden[t,b,i]*position[t-3,b,j]
-(208)  chunk_d_b_hidden[i] = sum_t,b chunk_d_n_hidden[t,b,i]
-(209)  chunk_d_W_position_hidden[i,j] = sum_t,b chunk_d_position[t,b,i]*hidden[t,b,j]
-(210)  chunk_d_b_position[i] = sum_t,b chunk_d_position[t,b,i]
-(211)  chunk_d_W_label_hidden[i,j] = sum_t,b chunk_d_n_label[t,b,i]*hidden[t,b,j]
-(212)  chunk_d_W_label_hidden_1[i,j] = sum_t,b chunk_d_n_label[t,b,i]*hidden[t-1,b,j]
-(213)  chunk_d_b_label[i] = sum_t,b chunk_d_n_label[t,b,i]
-(214)  chunk_d_initial_x[k,b,i] = carry_x[k-T,b,i] [k >= T]
-           + sum_j W_hidden_x_2[j,i]*chunk_d_n_hidden[k,b,j] [k <= T-1]
-(215)  chunk_d_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*chunk_d_n_label[k,b,j]
-           + sum_j W_hidden_hidden_1[j,i]*chunk_d_n_hidden[k,b,j]
-(216)  chunk_d_initial_position[k,b,i] = carry_position[k-T,b,i] [k >= T]
-           + sum_j W_hidden_position_1[j,i]*chunk_d_n_hidden[k-2,b,j] [k >= 2]
-           + sum_j W_hidden_position_3[j,i]*chunk_d_n_hidden[k,b,j] [k <= T-1]
+           + sum_j W_hidden_position_1[j,i]*chunk_objective_per_n_hidden[t+1,b,j] [t <= T-2]
+           + sum_j W_hidden_position_3[j,i]*chunk_objective_per_n_hidden[t+3,b,j] [t <= T-4]
+(201)  chunk_objective_per_hidden[t,b,i] = carry_hidden[t-T+1,b,i] [t >= T-1]
+           + sum_j W_label_hidden[j,i]*chunk_objective_per_n_label[t,b,j]
+           + sum_j W_label_hidden_1[j,i]*chunk_objective_per_n_label[t+1,b,j] [t <= T-2]
+           + sum_j W_position_hidden[j,i]*chunk_objective_per_position[t,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*chunk_objective_per_n_hidden[t+1,b,j] [t <= T-2]
+(202)  chunk_objective_per_n_hidden[t,b,i] = chunk_objective_per_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+(203)  chunk_objective_per_x[t,b,i] = carry_x[t-T+2,b,i] [t >= T-2]
+           + sum_j W_hidden_x[j,i]*chunk_objective_per_n_hidden[t,b,j]
+           + sum_j W_hidden_x_2[j,i]*chunk_objective_per_n_hidden[t+2,b,j] [t <= T-3]
+(204)  chunk_objective_per_W_hidden_x[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t,b,j]
+(205)  chunk_objective_per_W_hidden_x_2[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t-2,b,j]
+(206)  chunk_objective_per_W_hidden_hidden_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*hidden[t-1,b,j]
+(207)  chunk_objective_per_W_hidden_position_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-1,b,j]
+(208)  chunk_objective_per_W_hidden_position_3[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-3,b,j]
+(209)  chunk_objective_per_b_hidden[i] = sum_t,b chunk_objective_per_n_hidden[t,b,i]
+(210)  chunk_objective_per_W_position_hidden[i,j] = sum_t,b chunk_objective_per_position[t,b,i]*hidden[t,b,j]
+(211)  chunk_objective_per_b_position[i] = sum_t,b chunk_objective_per_position[t,b,i]
+(212)  chunk_objective_per_W_label_hidden[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t,b,j]
+(213)  chunk_objective_per_W_label_hidden_1[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t-1,b,j]
+(214)  chunk_objective_per_b_label[i] = sum_t,b chunk_objective_per_n_label[t,b,i]
+(215)  chunk_objective_per_initial_x[k,b,i] = carry_x[k-T,b,i] [k >= T]
+           + sum_j W_hidden_x_2[j,i]*chunk_objective_per_n_hidden[k,b,j] [k <= T-1]
+(216)  chunk_objective_per_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*chunk_objective_per_n_label[k,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*chunk_objective_per_n_hidden[k,b,j]
+(217)  chunk_objective_per_initial_position[k,b,i] = carry_position[k-T,b,i] [k >= T]
+           + sum_j W_hidden_position_1[j,i]*chunk_objective_per_n_hidden[k-2,b,j] [k >= 2]
+           + sum_j W_hidden_position_3[j,i]*chunk_objective_per_n_hidden[k,b,j] [k <= T-1]
 
 Generated by bptt from a topology file. This module needs NumPy and nothing else.
 """
@@ -489,10 +491,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -509,10 +511,11 @@ def jvp(parameters, inputs, directions, initial=None):
     shapes = {**PARAMETERS, **{n: s for n, s in INPUTS.items() if n not in MASKS}}
     shapes.update(("initial_" + n, INITIAL[n]) for n in _INITIAL_GRADIENTS)
     found = _directions("directions", directions, shapes, {"T": T, "B": B}, dtype)
-    arrays.update(("dot_" + name, array) for name, array in found.items())
-    steps = arrays["dot_x"]
-    arrays["dot_x"] = _extended(T, (B, 2), arrays.get("dot_initial_x"), 2, None, 0, dtype)
-    arrays["dot_x"][2 : 2 + T] = steps
+    named = {"x": "dot_x", "W_hidden_x": "dot_W_hidden_x", "W_hidden_x_2": "dot_W_hidden_x_2", "W_hidden_hidden_1": "dot_W_hidden_hidden_1", "W_hidden_position_1": "dot_W_hidden_position_1", "W_hidden_position_3": "dot_W_hidden_position_3", "b_hidden": "dot_b_hidden", "W_position_hidden": "dot_W_position_hidden", "b_position": "dot_b_position", "W_label_hidden": "dot_W_label_hidden", "W_label_hidden_1": "dot_W_label_hidden_1", "b_label": "dot_b_label"}
+    arrays.update((named.get(n, ("direction", n)), array) for n, array in found.items())
+    given = arrays["dot_x"]
+    arrays["dot_x"] = _extended(T, (B, 2), arrays.get(("direction", "initial_x")), 2, None, 0, dtype)
+    arrays["dot_x"][2 : 2 + T] = given
     _forward(arrays, T, B, dtype)
     _tangents(arrays, T, B, dtype)
     return {
@@ -556,18 +559,31 @@ def jacobian(parameters, inputs, initial=None, mode=None):
         _sensitivities(arrays, T, B, dtype)
     else:
         _output_adjoints(arrays, T, B, dtype)
-    between = "_by_" if mode == "forward" else "_per_"
+    names = _ELEMENTS[mode]
     sizes = {"T": T, "B": B}
-    before = {"hidden_by_W_hidden_x": 1, "position_by_W_hidden_x": 3, "hidden_by_W_hidden_x_2": 1, "position_by_W_hidden_x_2": 3, "hidden_by_W_hidden_hidden_1": 1, "position_by_W_hidden_hidden_1": 3, "hidden_by_W_hidden_position_1": 1, "position_by_W_hidden_position_1": 3, "hidden_by_W_hidden_position_3": 1, "position_by_W_hidden_position_3": 3, "hidden_by_b_hidden": 1, "position_by_b_hidden": 3, "hidden_by_W_position_hidden": 1, "position_by_W_position_hidden": 3, "hidden_by_b_position": 1, "position_by_b_position": 3}
+    before = {"position_by_W_hidden_x": 3, "position_by_W_hidden_x_2": 3, "position_by_W_hidden_hidden_1": 3, "position_by_W_hidden_position_1": 3, "position_by_W_hidden_position_3": 3, "position_by_b_hidden": 3, "position_by_W_position_hidden": 3, "position_by_b_position": 3}
     found = {}
     for output, axes in OUTPUTS.items():
         found[output] = {}
         for name, shape in PARAMETERS.items():
-            key, size = output + between + name, tuple(sizes.get(n, n) for n in axes)
+            key, size = names[output].get(name), tuple(sizes.get(n, n) for n in axes)
             if key in before:
                 arrays[key] = arrays[key][before[key] : before[key] + size[0]]
             found[output][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
     return found
+
+
+# The names of the derivatives of the outputs by the parameters.
+_ELEMENTS = {
+    "forward": {
+        "position": {"W_hidden_x": "position_by_W_hidden_x", "W_hidden_x_2": "position_by_W_hidden_x_2", "W_hidden_hidden_1": "position_by_W_hidden_hidden_1", "W_hidden_position_1": "position_by_W_hidden_position_1", "W_hidden_position_3": "position_by_W_hidden_position_3", "b_hidden": "position_by_b_hidden", "W_position_hidden": "position_by_W_position_hidden", "b_position": "position_by_b_position"},
+        "label": {"W_hidden_x": "label_by_W_hidden_x", "W_hidden_x_2": "label_by_W_hidden_x_2", "W_hidden_hidden_1": "label_by_W_hidden_hidden_1", "W_hidden_position_1": "label_by_W_hidden_position_1", "W_hidden_position_3": "label_by_W_hidden_position_3", "b_hidden": "label_by_b_hidden", "W_position_hidden": "label_by_W_position_hidden", "b_position": "label_by_b_position", "W_label_hidden": "label_by_W_label_hidden", "W_label_hidden_1": "label_by_W_label_hidden_1", "b_label": "label_by_b_label"},
+    },
+    "backward": {
+        "position": {"W_hidden_x": "position_per_W_hidden_x", "W_hidden_x_2": "position_per_W_hidden_x_2", "W_hidden_hidden_1": "position_per_W_hidden_hidden_1", "W_hidden_position_1": "position_per_W_hidden_position_1", "W_hidden_position_3": "position_per_W_hidden_position_3", "b_hidden": "position_per_b_hidden", "W_position_hidden": "position_per_W_position_hidden", "b_position": "position_per_b_position", "W_label_hidden": "position_per_W_label_hidden", "W_label_hidden_1": "position_per_W_label_hidden_1", "b_label": "position_per_b_label"},
+        "label": {"W_hidden_x": "label_per_W_hidden_x", "W_hidden_x_2": "label_per_W_hidden_x_2", "W_hidden_hidden_1": "label_per_W_hidden_hidden_1", "W_hidden_position_1": "label_per_W_hidden_position_1", "W_hidden_position_3": "label_per_W_hidden_position_3", "b_hidden": "label_per_b_hidden", "W_position_hidden": "label_per_W_position_hidden", "b_position": "label_per_b_position", "W_label_hidden": "label_per_W_label_hidden", "W_label_hidden_1": "label_per_W_label_hidden_1", "b_label": "label_per_b_label"},
+    },
+}
 
 
 def hessian_vector(parameters, inputs, targets, vector, initial=None, weights=None):
@@ -577,13 +593,17 @@ def hessian_vector(parameters, inputs, targets, vector, initial=None, weights=No
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     found = _directions("vector", vector, PARAMETERS, {"T": T, "B": B}, dtype)
-    arrays.update(("R_" + name, array) for name, array in found.items())
+    arrays.update((_VECTOR[name], array) for name, array in found.items())
     _forward(arrays, T, B, dtype)
     _loss(arrays, T, B, dtype)
     _backward(arrays, T, B, dtype)
     _directional(arrays, T, B, dtype)
     _hessian_products(arrays, T, B, dtype)
-    return {n: arrays.get("R_d_" + n, np.zeros(s, dtype)) for n, s in PARAMETERS.items()}
+    products = {"W_hidden_x": "R_d_W_hidden_x", "W_hidden_x_2": "R_d_W_hidden_x_2", "W_hidden_hidden_1": "R_d_W_hidden_hidden_1", "W_hidden_position_1": "R_d_W_hidden_position_1", "W_hidden_position_3": "R_d_W_hidden_position_3", "b_hidden": "R_d_b_hidden", "W_position_hidden": "R_d_W_position_hidden", "b_position": "R_d_b_position", "W_label_hidden": "R_d_W_label_hidden", "W_label_hidden_1": "R_d_W_label_hidden_1", "b_label": "R_d_b_label"}
+    return {
+        name: arrays[products[name]] if name in products else np.zeros(shape, dtype)
+        for name, shape in PARAMETERS.items()
+    }
 
 
 def gauss_newton_vector(parameters, inputs, targets, vector, initial=None, weights=None):
@@ -594,12 +614,16 @@ def gauss_newton_vector(parameters, inputs, targets, vector, initial=None, weigh
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     found = _directions("vector", vector, PARAMETERS, {"T": T, "B": B}, dtype)
-    arrays.update(("R_" + name, array) for name, array in found.items())
+    arrays.update((_VECTOR[name], array) for name, array in found.items())
     _forward(arrays, T, B, dtype)
     _loss(arrays, T, B, dtype)
     _directional(arrays, T, B, dtype)
     _gauss_newton_products(arrays, T, B, dtype)
-    return {n: arrays.get("G_" + n, np.zeros(s, dtype)) for n, s in PARAMETERS.items()}
+    products = {"W_hidden_x": "curvature_per_W_hidden_x", "W_hidden_x_2": "curvature_per_W_hidden_x_2", "W_hidden_hidden_1": "curvature_per_W_hidden_hidden_1", "W_hidden_position_1": "curvature_per_W_hidden_position_1", "W_hidden_position_3": "curvature_per_W_hidden_position_3", "b_hidden": "curvature_per_b_hidden", "W_position_hidden": "curvature_per_W_position_hidden", "b_position": "curvature_per_b_position", "W_label_hidden": "curvature_per_W_label_hidden", "W_label_hidden_1": "curvature_per_W_label_hidden_1", "b_label": "curvature_per_b_label"}
+    return {
+        name: arrays[products[name]] if name in products else np.zeros(shape, dtype)
+        for name, shape in PARAMETERS.items()
+    }
 
 
 def rtrl(parameters, inputs, targets, initial=None, weights=None):
@@ -621,9 +645,9 @@ def rtrl(parameters, inputs, targets, initial=None, weights=None):
         + 8*B*N_hidden*N_position*T + 3*B*N_hidden*N_position + 4*B*N_hidden*N_x*T +
         2*B*N_hidden*N_x + 3*B*N_hidden*T + B*N_hidden + B*N_label**2*T + B*N_label**2 +
         B*N_label*N_position*T + B*N_label*N_position + 4*B*N_label*T + 2*B*N_label +
-        B*N_position**2*T + 3*B*N_position*T + B*N_position + B + N_hidden**2 +
-        2*N_hidden*N_label + 3*N_hidden*N_position + 2*N_hidden*N_x + N_hidden + N_label +
-        N_position + 2
+        B*N_position**2*T + 3*B*N_position*T + B*N_position + B + 2*N_hidden**2 +
+        2*N_hidden*N_label + 6*N_hidden*N_position + 4*N_hidden*N_x + 2*N_hidden + N_label +
+        2*N_position + 2
     there: 3*B*N_hidden**2*T + B*N_hidden**2 + 6*B*N_hidden*N_label*T + B*N_hidden*N_label +
         9*B*N_hidden*N_position*T + 6*B*N_hidden*N_position + 6*B*N_hidden*N_x*T +
         2*B*N_hidden*N_x + 4*B*N_hidden*T + 4*B*N_label*T + 2*B*N_label + 4*B*N_position*T +
@@ -632,7 +656,8 @@ def rtrl(parameters, inputs, targets, initial=None, weights=None):
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _online(arrays, T, B, dtype)
     zeros = {name: np.zeros(shape, dtype) for name, shape in PARAMETERS.items()}
-    return arrays["loss"], {n: arrays.get("loss_by_" + n, zeros[n]) for n in PARAMETERS}
+    names = {"W_hidden_x": "loss_by_W_hidden_x", "W_hidden_x_2": "loss_by_W_hidden_x_2", "W_hidden_hidden_1": "loss_by_W_hidden_hidden_1", "W_hidden_position_1": "loss_by_W_hidden_position_1", "W_hidden_position_3": "loss_by_W_hidden_position_3", "b_hidden": "loss_by_b_hidden", "W_position_hidden": "loss_by_W_position_hidden", "b_position": "loss_by_b_position", "W_label_hidden": "loss_by_W_label_hidden", "W_label_hidden_1": "loss_by_W_label_hidden_1", "b_label": "loss_by_b_label"}
+    return arrays["loss"], {n: arrays.get(names.get(n), zeros[n]) for n in PARAMETERS}
 
 
 def truncated_loss_and_gradients(
@@ -648,7 +673,7 @@ def truncated_loss_and_gradients(
         raise ValueError(f"k1 is {k1} and k2 is {k2}; 1 <= k1 <= k2 is needed")
     whole = _prepare(parameters, inputs, initial, targets, weights, whole=False)
     T, B, dtype = whole[1:]
-    state, at = {n: whole[0]["before_" + n] for n in _STATES}, 0
+    state, at = {n: whole[0]["before", n] for n in _STATES}, 0
     loss, gradients = dtype.type(0), {n: np.zeros(s, dtype) for n, s in PARAMETERS.items()}
     for counted in range(0, T, k1):
         stop = min(counted + k1, T)
@@ -663,7 +688,7 @@ def truncated_loss_and_gradients(
         _chunk_backward(arrays, stop - start, B, dtype)
         loss = loss + arrays["chunk_loss"]
         for name, gradient in gradients.items():
-            gradient += arrays["chunk_d_" + name]
+            gradient += arrays[_CHUNK_GRADIENTS[name]]
     return loss, gradients
 
 
@@ -681,7 +706,7 @@ def checkpointed_loss_and_gradients(
     if segment < 1:
         raise ValueError(f"segment is {segment}; 1 or more steps are needed")
     starts = range(0, T, segment)
-    states = [{n: whole[0]["before_" + n] for n in _STATES}]
+    states = [{n: whole[0]["before", n] for n in _STATES}]
     for start in starts[:-1]:
         arrays = _part_of(whole, start, start + segment, states[-1], 0)
         _forward(arrays, segment, B, dtype)
@@ -695,10 +720,10 @@ def checkpointed_loss_and_gradients(
         _forward(arrays, stop - start, B, dtype)
         _chunk_loss(arrays, stop - start, B, dtype)
         _chunk_backward(arrays, stop - start, B, dtype)
-        carry = {"carry_" + n: arrays["chunk_d_initial_" + n] for n in _CARRIED}
+        carry = {carried: arrays[start] for carried, start in _CARRIED.values()}
         loss = loss + arrays["chunk_loss"]
         for name, gradient in gradients.items():
-            gradient += arrays["chunk_d_" + name]
+            gradient += arrays[_CHUNK_GRADIENTS[name]]
     return loss, gradients
 
 
@@ -736,7 +761,7 @@ def carried_loss_and_gradients(parameters, state, inputs, targets, weights=None)
     after = {n: arrays[n][-rows[0] :].copy() for n, rows in INITIAL.items()}
     _loss(arrays, T, B, dtype)
     _backward(arrays, T, B, dtype)
-    return arrays["loss"], {n: arrays["d_" + n] for n in PARAMETERS}, after
+    return arrays["loss"], {n: arrays[d_n] for n, d_n in _GRADIENTS.items()}, after
 
 
 def _directions(group, found, shapes, sizes, dtype):
@@ -756,10 +781,32 @@ def _directions(group, found, shapes, sizes, dtype):
     return arrays
 
 
-# Rows before the first step: of what is given for every step, and of the states.
+# The names that arrays hold the elements of a vector by.
+_VECTOR = {"W_hidden_x": "R_W_hidden_x", "W_hidden_x_2": "R_W_hidden_x_2", "W_hidden_hidden_1": "R_W_hidden_hidden_1", "W_hidden_position_1": "R_W_hidden_position_1", "W_hidden_position_3": "R_W_hidden_position_3", "b_hidden": "R_b_hidden", "W_position_hidden": "R_W_position_hidden", "b_position": "R_b_position", "W_label_hidden": "R_W_label_hidden", "W_label_hidden_1": "R_W_label_hidden_1", "b_label": "R_b_label"}
+
+
+# Rows before the first step: of what is given for every step, and of the states. Of what is
+# carried on, where its derivative is put, and where the part before finds it.
 _GIVEN = {"x": 2, "target_position": 0}
 _STATES = {"hidden": 1, "position": 3}
-_CARRIED = ("x", "hidden", "position")
+_CARRIED = {
+    "x": ("carry_x", "chunk_objective_per_initial_x"),
+    "hidden": ("carry_hidden", "chunk_objective_per_initial_hidden"),
+    "position": ("carry_position", "chunk_objective_per_initial_position"),
+}
+_CHUNK_GRADIENTS = {
+    "W_hidden_x": "chunk_objective_per_W_hidden_x",
+    "W_hidden_x_2": "chunk_objective_per_W_hidden_x_2",
+    "W_hidden_hidden_1": "chunk_objective_per_W_hidden_hidden_1",
+    "W_hidden_position_1": "chunk_objective_per_W_hidden_position_1",
+    "W_hidden_position_3": "chunk_objective_per_W_hidden_position_3",
+    "b_hidden": "chunk_objective_per_b_hidden",
+    "W_position_hidden": "chunk_objective_per_W_position_hidden",
+    "b_position": "chunk_objective_per_b_position",
+    "W_label_hidden": "chunk_objective_per_W_label_hidden",
+    "W_label_hidden_1": "chunk_objective_per_W_label_hidden_1",
+    "b_label": "chunk_objective_per_b_label",
+}
 
 
 def _part_of(whole, start, stop, state, skip):
@@ -769,15 +816,15 @@ def _part_of(whole, start, stop, state, skip):
     for name, rows in _GIVEN.items():
         part[name] = arrays[name][start : stop + rows]
     for name, rows in _STATES.items():
-        shape = arrays["before_" + name].shape[1:]
+        shape = arrays["before", name].shape[1:]
         part[name] = _extended(stop - start, shape, state[name], rows, None, 0, dtype)
-    for name in _CARRIED:
+    for name, (carried, _) in _CARRIED.items():
         rows = _STATES.get(name, 0) or _GIVEN[name]
-        part["carry_" + name] = np.zeros((rows, *part[name].shape[1:]), dtype)
+        part[carried] = np.zeros((rows, *part[name].shape[1:]), dtype)
     part["total_steps"] = dtype.type(T)
     part["ends"] = dtype.type(stop == T)
     part["skip"] = skip
-    part["first_step"] = start
+    part["first step"] = start
     return part
 
 
@@ -822,11 +869,9 @@ def _forward(arrays, T, B, dtype):
     n_label += (_rows(hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)  # (4) ij,tbj->tbi
     n_label += b_label  # (4)
     logsumexp_label = _logsumexp(n_label, axis=2)  # (5)
-    logsumexp_label_minus_n_label = n_label - logsumexp_label[:, :, None]  # (6)
-    label = np.exp(logsumexp_label_minus_n_label)  # (6)
+    label = np.exp(n_label - logsumexp_label[:, :, None])  # (6)
     arrays["n_label"] = n_label
     arrays["logsumexp_label"] = logsumexp_label
-    arrays["logsumexp_label_minus_n_label"] = logsumexp_label_minus_n_label
     arrays["label"] = label
 
 
@@ -841,7 +886,7 @@ def _loss(arrays, T, B, dtype):
     error_position = position[3:] - target_position  # (7)
     loss_position = 1 / (B * T) * (error_position.ravel() @ error_position.ravel())  # (7) tbi->
     loss_label = (  # (8)
-        -(1 / B * (n_label[T - 1] * target_label).sum())  # bi->
+        -(1 / B * (target_label * n_label[T - 1]).sum())  # bi->
         + 1 / B * logsumexp_label[T - 1].sum()  # b->
     )
     loss = loss_position + loss_label / 2  # (9)
@@ -972,8 +1017,8 @@ def _tangents(arrays, T, B, dtype):
     dot_W_label_hidden = arrays["dot_W_label_hidden"]
     dot_W_label_hidden_1 = arrays["dot_W_label_hidden_1"]
     dot_b_label = arrays["dot_b_label"]
-    dot_hidden = _extended(T, (B, 3), arrays.get("dot_initial_hidden"), 1, None, 0, dtype)
-    dot_position = _extended(T, (B, 1), arrays.get("dot_initial_position"), 3, None, 0, dtype)
+    dot_hidden = _extended(T, (B, 3), arrays.get(("direction", "initial_hidden")), 1, None, 0, dtype)
+    dot_position = _extended(T, (B, 1), arrays.get(("direction", "initial_position")), 3, None, 0, dtype)
 
     dot_n_hidden = (_rows(x[2:]) @ dot_W_hidden_x.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
     dot_n_hidden += (_rows(dot_x[2:]) @ W_hidden_x.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
@@ -1221,13 +1266,13 @@ def _output_adjoints(arrays, T, B, dtype):
         position_per_n_hidden_t = np.square(hidden[t + 1][:, None, :], out=position_per_n_hidden[t])  # (94)
         np.subtract(1, position_per_n_hidden_t, out=position_per_n_hidden_t)  # (94)
         position_per_n_hidden_t *= position_per_hidden_t  # (94)
-    position_per_W_hidden_x = np.einsum('sbk,tsbij->tbijk', x[2:], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (95) sbk,tsbij->tbijk
-    position_per_W_hidden_x_2 = np.einsum('sbk,tsbij->tbijk', x[:T], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (96) sbk,tsbij->tbijk
-    position_per_W_hidden_hidden_1 = np.einsum('sbk,tsbij->tbijk', hidden[:T], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (97) sbk,tsbij->tbijk
-    position_per_W_hidden_position_1 = np.einsum('sbk,tsbij->tbijk', position[2:T + 2], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (98) sbk,tsbij->tbijk
-    position_per_W_hidden_position_3 = np.einsum('sbk,tsbij->tbijk', position[:T], position_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (99) sbk,tsbij->tbijk
+    position_per_W_hidden_x = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), x[2:])  # (95) tsbij,sbk->tbijk
+    position_per_W_hidden_x_2 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), x[:T])  # (96) tsbij,sbk->tbijk
+    position_per_W_hidden_hidden_1 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), hidden[:T])  # (97) tsbij,sbk->tbijk
+    position_per_W_hidden_position_1 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), position[2:T + 2])  # (98) tsbij,sbk->tbijk
+    position_per_W_hidden_position_3 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), position[:T])  # (99) tsbij,sbk->tbijk
     position_per_b_hidden = position_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (100) tsbij->tbij
-    position_per_W_position_hidden = np.einsum('sbk,tsbij->tbijk', hidden[1:], position_per_position.transpose(1, 0, 2, 3, 4))  # (101) sbk,tsbij->tbijk
+    position_per_W_position_hidden = np.einsum('tsbij,sbk->tbijk', position_per_position.transpose(1, 0, 2, 3, 4), hidden[1:])  # (101) tsbij,sbk->tbijk
     position_per_b_position = position_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (102) tsbij->tbij
     position_per_W_label_hidden = np.zeros((T, B, 1, 2, 3), dtype)
     position_per_W_label_hidden_1 = np.zeros((T, B, 1, 2, 3), dtype)
@@ -1256,16 +1301,16 @@ def _output_adjoints(arrays, T, B, dtype):
         label_per_n_hidden_t = np.square(hidden[t + 1][:, None, :], out=label_per_n_hidden[t])  # (111)
         np.subtract(1, label_per_n_hidden_t, out=label_per_n_hidden_t)  # (111)
         label_per_n_hidden_t *= label_per_hidden_t  # (111)
-    label_per_W_hidden_x = np.einsum('sbk,tsbij->tbijk', x[2:], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (112) sbk,tsbij->tbijk
-    label_per_W_hidden_x_2 = np.einsum('sbk,tsbij->tbijk', x[:T], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (113) sbk,tsbij->tbijk
-    label_per_W_hidden_hidden_1 = np.einsum('sbk,tsbij->tbijk', hidden[:T], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (114) sbk,tsbij->tbijk
-    label_per_W_hidden_position_1 = np.einsum('sbk,tsbij->tbijk', position[2:T + 2], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (115) sbk,tsbij->tbijk
-    label_per_W_hidden_position_3 = np.einsum('sbk,tsbij->tbijk', position[:T], label_per_n_hidden.transpose(1, 0, 2, 3, 4))  # (116) sbk,tsbij->tbijk
+    label_per_W_hidden_x = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), x[2:])  # (112) tsbij,sbk->tbijk
+    label_per_W_hidden_x_2 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), x[:T])  # (113) tsbij,sbk->tbijk
+    label_per_W_hidden_hidden_1 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), hidden[:T])  # (114) tsbij,sbk->tbijk
+    label_per_W_hidden_position_1 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), position[2:T + 2])  # (115) tsbij,sbk->tbijk
+    label_per_W_hidden_position_3 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), position[:T])  # (116) tsbij,sbk->tbijk
     label_per_b_hidden = label_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (117) tsbij->tbij
-    label_per_W_position_hidden = np.einsum('sbk,tsbij->tbijk', hidden[1:], label_per_position.transpose(1, 0, 2, 3, 4))  # (118) sbk,tsbij->tbijk
+    label_per_W_position_hidden = np.einsum('tsbij,sbk->tbijk', label_per_position.transpose(1, 0, 2, 3, 4), hidden[1:])  # (118) tsbij,sbk->tbijk
     label_per_b_position = label_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (119) tsbij->tbij
-    label_per_W_label_hidden = np.einsum('sbk,tsbij->tbijk', hidden[1:], label_per_n_label.transpose(1, 0, 2, 3, 4))  # (120) sbk,tsbij->tbijk
-    label_per_W_label_hidden_1 = np.einsum('sbk,tsbij->tbijk', hidden[:T], label_per_n_label.transpose(1, 0, 2, 3, 4))  # (121) sbk,tsbij->tbijk
+    label_per_W_label_hidden = np.einsum('tsbij,sbk->tbijk', label_per_n_label.transpose(1, 0, 2, 3, 4), hidden[1:])  # (120) tsbij,sbk->tbijk
+    label_per_W_label_hidden_1 = np.einsum('tsbij,sbk->tbijk', label_per_n_label.transpose(1, 0, 2, 3, 4), hidden[:T])  # (121) tsbij,sbk->tbijk
     label_per_b_label = label_per_n_label.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (122) tsbij->tbij
     arrays["position_per_W_hidden_x"] = position_per_W_hidden_x
     arrays["position_per_W_hidden_x_2"] = position_per_W_hidden_x_2
@@ -1316,8 +1361,8 @@ def _directional(arrays, T, B, dtype):
     R_W_label_hidden_1 = arrays["R_W_label_hidden_1"]
     R_b_label = arrays["R_b_label"]
     error_position = arrays["error_position"]
-    R_hidden = _extended(T, (B, 3), None, 1, None, 0, dtype)
-    R_position = _extended(T, (B, 1), None, 3, None, 0, dtype)
+    R_hidden = _extended(T, (B, 3), arrays.get(("direction", "initial_hidden")), 1, None, 0, dtype)
+    R_position = _extended(T, (B, 1), arrays.get(("direction", "initial_position")), 3, None, 0, dtype)
 
     R_n_hidden = (_rows(x[2:]) @ R_W_hidden_x.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
     R_n_hidden += (_rows(x[:T]) @ R_W_hidden_x_2.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
@@ -1348,7 +1393,7 @@ def _directional(arrays, T, B, dtype):
     R_label = label * (R_n_label - R_logsumexp_label[:, :, None])  # (128)
     R_loss_position = 2 / (B * T) * (R_position[3:] * error_position).sum()  # (129) tbi->
     R_loss_label = (  # (130)
-        -(1 / B * (R_n_label[T - 1] * target_label).sum())  # bi->
+        -(1 / B * (target_label * R_n_label[T - 1]).sum())  # bi->
         + 1 / B * R_logsumexp_label[T - 1].sum()  # b->
     )
     R_loss = R_loss_label / 2 + R_loss_position  # (131)
@@ -1443,6 +1488,7 @@ def _gauss_newton_products(arrays, T, B, dtype):
     x = arrays["x"]
     hidden = arrays["hidden"]
     position = arrays["position"]
+    label = arrays["label"]
     W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
     W_hidden_position_1 = arrays["W_hidden_position_1"]
     W_hidden_position_3 = arrays["W_hidden_position_3"]
@@ -1452,58 +1498,55 @@ def _gauss_newton_products(arrays, T, B, dtype):
     R_position = arrays["R_position"]
     R_n_label = arrays["R_n_label"]
     R_logsumexp_label = arrays["R_logsumexp_label"]
-    logsumexp_label_minus_n_label = arrays["logsumexp_label_minus_n_label"]
 
     R_e_position = 2 / (B * T) * R_position[3:]  # (147)
     R_e_n_label = np.zeros((T, B, 2), dtype)
-    R_e_n_label[T - 1:] += 1 / (2 * B) * (R_n_label[T - 1:] - R_logsumexp_label[T - 1:][:, :, None]) * np.exp(logsumexp_label_minus_n_label[T - 1:])  # (148)
-    G_n_label = R_e_n_label.copy()  # (149)
-    G_position = R_e_position.copy()  # (150)
-    G_hidden = (_rows(G_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (151) ij,tbj->tbi
-    G_hidden[:T - 1] += (_rows(G_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (151) ij,tbj->tbi
-    G_n_hidden = np.empty((T, B, 3), dtype)
+    R_e_n_label[T - 1:] += 1 / (2 * B) * label[T - 1:] * (R_n_label[T - 1:] - R_logsumexp_label[T - 1:][:, :, None])  # (148)
+    curvature_per_n_label = R_e_n_label.copy()  # (150)
+    curvature_per_position = R_e_position.copy()  # (151)
+    curvature_per_hidden = (_rows(curvature_per_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (152) ij,tbj->tbi
+    curvature_per_hidden[:T - 1] += (_rows(curvature_per_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (152) ij,tbj->tbi
+    curvature_per_n_hidden = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        G_position_t = G_position[t]
+        curvature_per_position_t = curvature_per_position[t]
         if t < T - 1:
-            G_position_t += G_n_hidden[t + 1] @ W_hidden_position_1  # (150) ij,bj->bi
+            curvature_per_position_t += curvature_per_n_hidden[t + 1] @ W_hidden_position_1  # (151) ij,bj->bi
         if t < T - 3:
-            G_position_t += G_n_hidden[t + 3] @ W_hidden_position_3  # (150) ij,bj->bi
-        G_hidden_t = G_hidden[t]
-        G_hidden_t += G_position_t @ W_position_hidden  # (151) ij,bj->bi
+            curvature_per_position_t += curvature_per_n_hidden[t + 3] @ W_hidden_position_3  # (151) ij,bj->bi
+        curvature_per_hidden_t = curvature_per_hidden[t]
+        curvature_per_hidden_t += curvature_per_position_t @ W_position_hidden  # (152) ij,bj->bi
         if t < T - 1:
-            G_hidden_t += G_n_hidden[t + 1] @ W_hidden_hidden_1  # (151) ij,bj->bi
-        G_n_hidden_t = np.square(hidden[t + 1], out=G_n_hidden[t])  # (152)
-        np.subtract(1, G_n_hidden_t, out=G_n_hidden_t)  # (152)
-        G_n_hidden_t *= G_hidden_t  # (152)
-    G_W_hidden_x = _rows(G_n_hidden).T @ _rows(x[2:])  # (153) tbi,tbj->ij
-    G_W_hidden_x_2 = _rows(G_n_hidden).T @ _rows(x[:T])  # (154) tbi,tbj->ij
-    G_W_hidden_hidden_1 = _rows(G_n_hidden).T @ _rows(hidden[:T])  # (155) tbi,tbj->ij
-    G_W_hidden_position_1 = _rows(G_n_hidden).T @ _rows(position[2:T + 2])  # (156) tbi,tbj->ij
-    G_W_hidden_position_3 = _rows(G_n_hidden).T @ _rows(position[:T])  # (157) tbi,tbj->ij
-    G_b_hidden = G_n_hidden.sum(axis=(0, 1))  # (158) tbi->i
-    G_W_position_hidden = _rows(G_position).T @ _rows(hidden[1:])  # (159) tbi,tbj->ij
-    G_b_position = G_position.sum(axis=(0, 1))  # (160) tbi->i
-    G_W_label_hidden = _rows(G_n_label).T @ _rows(hidden[1:])  # (161) tbi,tbj->ij
-    G_W_label_hidden_1 = _rows(G_n_label).T @ _rows(hidden[:T])  # (162) tbi,tbj->ij
-    G_b_label = G_n_label.sum(axis=(0, 1))  # (163) tbi->i
-    arrays["G_W_hidden_x"] = G_W_hidden_x
-    arrays["G_W_hidden_x_2"] = G_W_hidden_x_2
-    arrays["G_W_hidden_hidden_1"] = G_W_hidden_hidden_1
-    arrays["G_W_hidden_position_1"] = G_W_hidden_position_1
-    arrays["G_W_hidden_position_3"] = G_W_hidden_position_3
-    arrays["G_b_hidden"] = G_b_hidden
-    arrays["G_W_position_hidden"] = G_W_position_hidden
-    arrays["G_b_position"] = G_b_position
-    arrays["G_W_label_hidden"] = G_W_label_hidden
-    arrays["G_W_label_hidden_1"] = G_W_label_hidden_1
-    arrays["G_b_label"] = G_b_label
+            curvature_per_hidden_t += curvature_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (152) ij,bj->bi
+        curvature_per_n_hidden_t = np.square(hidden[t + 1], out=curvature_per_n_hidden[t])  # (153)
+        np.subtract(1, curvature_per_n_hidden_t, out=curvature_per_n_hidden_t)  # (153)
+        curvature_per_n_hidden_t *= curvature_per_hidden_t  # (153)
+    curvature_per_W_hidden_x = _rows(curvature_per_n_hidden).T @ _rows(x[2:])  # (154) tbi,tbj->ij
+    curvature_per_W_hidden_x_2 = _rows(curvature_per_n_hidden).T @ _rows(x[:T])  # (155) tbi,tbj->ij
+    curvature_per_W_hidden_hidden_1 = _rows(curvature_per_n_hidden).T @ _rows(hidden[:T])  # (156) tbi,tbj->ij
+    curvature_per_W_hidden_position_1 = _rows(curvature_per_n_hidden).T @ _rows(position[2:T + 2])  # (157) tbi,tbj->ij
+    curvature_per_W_hidden_position_3 = _rows(curvature_per_n_hidden).T @ _rows(position[:T])  # (158) tbi,tbj->ij
+    curvature_per_b_hidden = curvature_per_n_hidden.sum(axis=(0, 1))  # (159) tbi->i
+    curvature_per_W_position_hidden = _rows(curvature_per_position).T @ _rows(hidden[1:])  # (160) tbi,tbj->ij
+    curvature_per_b_position = curvature_per_position.sum(axis=(0, 1))  # (161) tbi->i
+    curvature_per_W_label_hidden = _rows(curvature_per_n_label).T @ _rows(hidden[1:])  # (162) tbi,tbj->ij
+    curvature_per_W_label_hidden_1 = _rows(curvature_per_n_label).T @ _rows(hidden[:T])  # (163) tbi,tbj->ij
+    curvature_per_b_label = curvature_per_n_label.sum(axis=(0, 1))  # (164) tbi->i
+    arrays["curvature_per_W_hidden_x"] = curvature_per_W_hidden_x
+    arrays["curvature_per_W_hidden_x_2"] = curvature_per_W_hidden_x_2
+    arrays["curvature_per_W_hidden_hidden_1"] = curvature_per_W_hidden_hidden_1
+    arrays["curvature_per_W_hidden_position_1"] = curvature_per_W_hidden_position_1
+    arrays["curvature_per_W_hidden_position_3"] = curvature_per_W_hidden_position_3
+    arrays["curvature_per_b_hidden"] = curvature_per_b_hidden
+    arrays["curvature_per_W_position_hidden"] = curvature_per_W_position_hidden
+    arrays["curvature_per_b_position"] = curvature_per_b_position
+    arrays["curvature_per_W_label_hidden"] = curvature_per_W_label_hidden
+    arrays["curvature_per_W_label_hidden_1"] = curvature_per_W_label_hidden_1
+    arrays["curvature_per_b_label"] = curvature_per_b_label
 
 
 def _chunk_loss(arrays, T, B, dtype):
     """A chunk's share of the loss."""
     skip = arrays["skip"]
-    x = arrays["x"]
-    hidden = arrays["hidden"]
     position = arrays["position"]
     n_label = arrays["n_label"]
     logsumexp_label = arrays["logsumexp_label"]
@@ -1511,22 +1554,13 @@ def _chunk_loss(arrays, T, B, dtype):
     target_label = arrays["target_label"]
     total_steps = arrays["total_steps"]
     ends = arrays["ends"]
-    carry_x = arrays["carry_x"]
-    carry_hidden = arrays["carry_hidden"]
-    carry_position = arrays["carry_position"]
 
-    chunk_loss_position = 1 / (B * total_steps) * ((position[skip + 3:] - target_position[skip:]).ravel() @ (position[skip + 3:] - target_position[skip:]).ravel())  # (194) tbi->
-    chunk_loss_label = (  # (195)
-        -(ends / B * (n_label[T - 1] * target_label).sum())  # bi->
+    chunk_loss_position = 1 / (B * total_steps) * ((position[skip + 3:] - target_position[skip:]).ravel() @ (position[skip + 3:] - target_position[skip:]).ravel())  # (195) tbi->
+    chunk_loss_label = (  # (196)
+        -(ends / B * (target_label * n_label[T - 1]).sum())  # bi->
         + ends / B * logsumexp_label[T - 1].sum()  # b->
     )
-    chunk_loss = chunk_loss_position + chunk_loss_label / 2  # (196)
-    chunk_objective = (  # (197)
-        chunk_loss
-        + (carry_x * x[T:]).sum()  # kbi->
-        + (carry_hidden * hidden[T:]).sum()  # kbi->
-        + (carry_position * position[T:]).sum()  # kbi->
-    )
+    chunk_loss = chunk_loss_position + chunk_loss_label / 2  # (197)
     arrays["chunk_loss"] = chunk_loss
 
 
@@ -1553,66 +1587,66 @@ def _chunk_backward(arrays, T, B, dtype):
     carry_hidden = arrays["carry_hidden"]
     carry_position = arrays["carry_position"]
 
-    chunk_d_n_label = np.zeros((T, B, 2), dtype)
-    chunk_d_n_label[T - 1:] += ends / (2 * B) * (label[T - 1:] - target_label)  # (198)
-    chunk_d_position = np.zeros((T, B, 1), dtype)
-    chunk_d_position[max(0, T - 3):] += carry_position[max(-T + 3, 0):]  # (199)
-    chunk_d_position[skip:] += 2 / (B * total_steps) * (position[skip + 3:] - target_position[skip:])  # (199)
-    chunk_d_hidden = (_rows(chunk_d_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (200) ij,tbj->tbi
-    chunk_d_hidden[T - 1:] += carry_hidden  # (200)
-    chunk_d_hidden[:T - 1] += (_rows(chunk_d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (200) ij,tbj->tbi
-    chunk_d_n_hidden = np.empty((T, B, 3), dtype)
+    chunk_objective_per_n_label = np.zeros((T, B, 2), dtype)
+    chunk_objective_per_n_label[T - 1:] += ends / (2 * B) * (label[T - 1:] - target_label)  # (199)
+    chunk_objective_per_position = np.zeros((T, B, 1), dtype)
+    chunk_objective_per_position[max(0, T - 3):] += carry_position[max(-T + 3, 0):]  # (200)
+    chunk_objective_per_position[skip:] += 2 / (B * total_steps) * (position[skip + 3:] - target_position[skip:])  # (200)
+    chunk_objective_per_hidden = (_rows(chunk_objective_per_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (201) ij,tbj->tbi
+    chunk_objective_per_hidden[T - 1:] += carry_hidden  # (201)
+    chunk_objective_per_hidden[:T - 1] += (_rows(chunk_objective_per_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (201) ij,tbj->tbi
+    chunk_objective_per_n_hidden = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        chunk_d_position_t = chunk_d_position[t]
+        chunk_objective_per_position_t = chunk_objective_per_position[t]
         if t < T - 1:
-            chunk_d_position_t += chunk_d_n_hidden[t + 1] @ W_hidden_position_1  # (199) ij,bj->bi
+            chunk_objective_per_position_t += chunk_objective_per_n_hidden[t + 1] @ W_hidden_position_1  # (200) ij,bj->bi
         if t < T - 3:
-            chunk_d_position_t += chunk_d_n_hidden[t + 3] @ W_hidden_position_3  # (199) ij,bj->bi
-        chunk_d_hidden_t = chunk_d_hidden[t]
-        chunk_d_hidden_t += chunk_d_position_t @ W_position_hidden  # (200) ij,bj->bi
+            chunk_objective_per_position_t += chunk_objective_per_n_hidden[t + 3] @ W_hidden_position_3  # (200) ij,bj->bi
+        chunk_objective_per_hidden_t = chunk_objective_per_hidden[t]
+        chunk_objective_per_hidden_t += chunk_objective_per_position_t @ W_position_hidden  # (201) ij,bj->bi
         if t < T - 1:
-            chunk_d_hidden_t += chunk_d_n_hidden[t + 1] @ W_hidden_hidden_1  # (200) ij,bj->bi
-        chunk_d_n_hidden_t = np.square(hidden[t + 1], out=chunk_d_n_hidden[t])  # (201)
-        np.subtract(1, chunk_d_n_hidden_t, out=chunk_d_n_hidden_t)  # (201)
-        chunk_d_n_hidden_t *= chunk_d_hidden_t  # (201)
-    chunk_d_x = (_rows(chunk_d_n_hidden) @ W_hidden_x).reshape(-1, B, 2)  # (202) ij,tbj->tbi
-    chunk_d_x[max(0, T - 2):] += carry_x[max(-T + 2, 0):]  # (202)
-    chunk_d_x[:max(T - 2, 0)] += (_rows(chunk_d_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)  # (202) ij,tbj->tbi
-    chunk_d_W_hidden_x = _rows(chunk_d_n_hidden).T @ _rows(x[2:])  # (203) tbi,tbj->ij
-    chunk_d_W_hidden_x_2 = _rows(chunk_d_n_hidden).T @ _rows(x[:T])  # (204) tbi,tbj->ij
-    chunk_d_W_hidden_hidden_1 = _rows(chunk_d_n_hidden).T @ _rows(hidden[:T])  # (205) tbi,tbj->ij
-    chunk_d_W_hidden_position_1 = _rows(chunk_d_n_hidden).T @ _rows(position[2:T + 2])  # (206) tbi,tbj->ij
-    chunk_d_W_hidden_position_3 = _rows(chunk_d_n_hidden).T @ _rows(position[:T])  # (207) tbi,tbj->ij
-    chunk_d_b_hidden = chunk_d_n_hidden.sum(axis=(0, 1))  # (208) tbi->i
-    chunk_d_W_position_hidden = _rows(chunk_d_position).T @ _rows(hidden[1:])  # (209) tbi,tbj->ij
-    chunk_d_b_position = chunk_d_position.sum(axis=(0, 1))  # (210) tbi->i
-    chunk_d_W_label_hidden = _rows(chunk_d_n_label).T @ _rows(hidden[1:])  # (211) tbi,tbj->ij
-    chunk_d_W_label_hidden_1 = _rows(chunk_d_n_label).T @ _rows(hidden[:T])  # (212) tbi,tbj->ij
-    chunk_d_b_label = chunk_d_n_label.sum(axis=(0, 1))  # (213) tbi->i
-    chunk_d_initial_x = np.zeros((2, B, 2), dtype)
-    chunk_d_initial_x[T:] += carry_x[:max(-T + 2, 0)]  # (214)
-    chunk_d_initial_x[:min(2, T)] += (_rows(chunk_d_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)  # (214) ij,kbj->kbi
-    chunk_d_initial_hidden = (_rows(chunk_d_n_label[:1]) @ W_label_hidden_1).reshape(-1, B, 3)  # (215) ij,kbj->kbi
-    chunk_d_initial_hidden += (_rows(chunk_d_n_hidden[:1]) @ W_hidden_hidden_1).reshape(-1, B, 3)  # (215) ij,kbj->kbi
-    chunk_d_initial_position = np.zeros((3, B, 1), dtype)
-    chunk_d_initial_position[T:] += carry_position[:max(-T + 3, 0)]  # (216)
-    chunk_d_initial_position[2:] += (_rows(chunk_d_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)  # (216) ij,kbj->kbi
-    chunk_d_initial_position[:min(3, T)] += (_rows(chunk_d_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)  # (216) ij,kbj->kbi
-    arrays["chunk_d_x"] = chunk_d_x
-    arrays["chunk_d_W_hidden_x"] = chunk_d_W_hidden_x
-    arrays["chunk_d_W_hidden_x_2"] = chunk_d_W_hidden_x_2
-    arrays["chunk_d_W_hidden_hidden_1"] = chunk_d_W_hidden_hidden_1
-    arrays["chunk_d_W_hidden_position_1"] = chunk_d_W_hidden_position_1
-    arrays["chunk_d_W_hidden_position_3"] = chunk_d_W_hidden_position_3
-    arrays["chunk_d_b_hidden"] = chunk_d_b_hidden
-    arrays["chunk_d_W_position_hidden"] = chunk_d_W_position_hidden
-    arrays["chunk_d_b_position"] = chunk_d_b_position
-    arrays["chunk_d_W_label_hidden"] = chunk_d_W_label_hidden
-    arrays["chunk_d_W_label_hidden_1"] = chunk_d_W_label_hidden_1
-    arrays["chunk_d_b_label"] = chunk_d_b_label
-    arrays["chunk_d_initial_x"] = chunk_d_initial_x
-    arrays["chunk_d_initial_hidden"] = chunk_d_initial_hidden
-    arrays["chunk_d_initial_position"] = chunk_d_initial_position
+            chunk_objective_per_hidden_t += chunk_objective_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (201) ij,bj->bi
+        chunk_objective_per_n_hidden_t = np.square(hidden[t + 1], out=chunk_objective_per_n_hidden[t])  # (202)
+        np.subtract(1, chunk_objective_per_n_hidden_t, out=chunk_objective_per_n_hidden_t)  # (202)
+        chunk_objective_per_n_hidden_t *= chunk_objective_per_hidden_t  # (202)
+    chunk_objective_per_x = (_rows(chunk_objective_per_n_hidden) @ W_hidden_x).reshape(-1, B, 2)  # (203) ij,tbj->tbi
+    chunk_objective_per_x[max(0, T - 2):] += carry_x[max(-T + 2, 0):]  # (203)
+    chunk_objective_per_x[:max(T - 2, 0)] += (_rows(chunk_objective_per_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)  # (203) ij,tbj->tbi
+    chunk_objective_per_W_hidden_x = _rows(chunk_objective_per_n_hidden).T @ _rows(x[2:])  # (204) tbi,tbj->ij
+    chunk_objective_per_W_hidden_x_2 = _rows(chunk_objective_per_n_hidden).T @ _rows(x[:T])  # (205) tbi,tbj->ij
+    chunk_objective_per_W_hidden_hidden_1 = _rows(chunk_objective_per_n_hidden).T @ _rows(hidden[:T])  # (206) tbi,tbj->ij
+    chunk_objective_per_W_hidden_position_1 = _rows(chunk_objective_per_n_hidden).T @ _rows(position[2:T + 2])  # (207) tbi,tbj->ij
+    chunk_objective_per_W_hidden_position_3 = _rows(chunk_objective_per_n_hidden).T @ _rows(position[:T])  # (208) tbi,tbj->ij
+    chunk_objective_per_b_hidden = chunk_objective_per_n_hidden.sum(axis=(0, 1))  # (209) tbi->i
+    chunk_objective_per_W_position_hidden = _rows(chunk_objective_per_position).T @ _rows(hidden[1:])  # (210) tbi,tbj->ij
+    chunk_objective_per_b_position = chunk_objective_per_position.sum(axis=(0, 1))  # (211) tbi->i
+    chunk_objective_per_W_label_hidden = _rows(chunk_objective_per_n_label).T @ _rows(hidden[1:])  # (212) tbi,tbj->ij
+    chunk_objective_per_W_label_hidden_1 = _rows(chunk_objective_per_n_label).T @ _rows(hidden[:T])  # (213) tbi,tbj->ij
+    chunk_objective_per_b_label = chunk_objective_per_n_label.sum(axis=(0, 1))  # (214) tbi->i
+    chunk_objective_per_initial_x = np.zeros((2, B, 2), dtype)
+    chunk_objective_per_initial_x[T:] += carry_x[:max(-T + 2, 0)]  # (215)
+    chunk_objective_per_initial_x[:min(2, T)] += (_rows(chunk_objective_per_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)  # (215) ij,kbj->kbi
+    chunk_objective_per_initial_hidden = (_rows(chunk_objective_per_n_label[:1]) @ W_label_hidden_1).reshape(-1, B, 3)  # (216) ij,kbj->kbi
+    chunk_objective_per_initial_hidden += (_rows(chunk_objective_per_n_hidden[:1]) @ W_hidden_hidden_1).reshape(-1, B, 3)  # (216) ij,kbj->kbi
+    chunk_objective_per_initial_position = np.zeros((3, B, 1), dtype)
+    chunk_objective_per_initial_position[T:] += carry_position[:max(-T + 3, 0)]  # (217)
+    chunk_objective_per_initial_position[2:] += (_rows(chunk_objective_per_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)  # (217) ij,kbj->kbi
+    chunk_objective_per_initial_position[:min(3, T)] += (_rows(chunk_objective_per_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)  # (217) ij,kbj->kbi
+    arrays["chunk_objective_per_x"] = chunk_objective_per_x
+    arrays["chunk_objective_per_W_hidden_x"] = chunk_objective_per_W_hidden_x
+    arrays["chunk_objective_per_W_hidden_x_2"] = chunk_objective_per_W_hidden_x_2
+    arrays["chunk_objective_per_W_hidden_hidden_1"] = chunk_objective_per_W_hidden_hidden_1
+    arrays["chunk_objective_per_W_hidden_position_1"] = chunk_objective_per_W_hidden_position_1
+    arrays["chunk_objective_per_W_hidden_position_3"] = chunk_objective_per_W_hidden_position_3
+    arrays["chunk_objective_per_b_hidden"] = chunk_objective_per_b_hidden
+    arrays["chunk_objective_per_W_position_hidden"] = chunk_objective_per_W_position_hidden
+    arrays["chunk_objective_per_b_position"] = chunk_objective_per_b_position
+    arrays["chunk_objective_per_W_label_hidden"] = chunk_objective_per_W_label_hidden
+    arrays["chunk_objective_per_W_label_hidden_1"] = chunk_objective_per_W_label_hidden_1
+    arrays["chunk_objective_per_b_label"] = chunk_objective_per_b_label
+    arrays["chunk_objective_per_initial_x"] = chunk_objective_per_initial_x
+    arrays["chunk_objective_per_initial_hidden"] = chunk_objective_per_initial_hidden
+    arrays["chunk_objective_per_initial_position"] = chunk_objective_per_initial_position
 
 
 def _online(arrays, T, B, dtype):
@@ -1831,47 +1865,47 @@ def _online(arrays, T, B, dtype):
         if t >= T - 1:
             loss_label -= 1 / B * (target_label * n_label_t).sum()  # (8) bi->
             loss_label += 1 / B * logsumexp_label_t.sum()  # (8) b->
-        loss_position_by_W_hidden_x += 2 / (B * T) * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (164) bijk->ij
+        loss_position_by_W_hidden_x += 2 / (B * T) * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (165) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (165) bijk->ij
-            loss_label_by_W_hidden_x += 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (165) bij->ij
-        loss_position_by_W_hidden_x_2 += 2 / (B * T) * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (167) bijk->ij
+            loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (166) bijk->ij
+            loss_label_by_W_hidden_x += 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (166) bij->ij
+        loss_position_by_W_hidden_x_2 += 2 / (B * T) * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (168) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (168) bijk->ij
-            loss_label_by_W_hidden_x_2 += 1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)  # (168) bij->ij
-        loss_position_by_W_hidden_hidden_1 += 2 / (B * T) * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (170) bijk->ij
+            loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (169) bijk->ij
+            loss_label_by_W_hidden_x_2 += 1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)  # (169) bij->ij
+        loss_position_by_W_hidden_hidden_1 += 2 / (B * T) * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (171) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (171) bijk->ij
-            loss_label_by_W_hidden_hidden_1 += 1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)  # (171) bij->ij
-        loss_position_by_W_hidden_position_1 += 2 / (B * T) * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (173) bijk->ij
+            loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (172) bijk->ij
+            loss_label_by_W_hidden_hidden_1 += 1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)  # (172) bij->ij
+        loss_position_by_W_hidden_position_1 += 2 / (B * T) * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (174) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (174) bijk->ij
-            loss_label_by_W_hidden_position_1 += 1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)  # (174) bij->ij
-        loss_position_by_W_hidden_position_3 += 2 / (B * T) * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (176) bijk->ij
+            loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (175) bijk->ij
+            loss_label_by_W_hidden_position_1 += 1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)  # (175) bij->ij
+        loss_position_by_W_hidden_position_3 += 2 / (B * T) * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (177) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (177) bijk->ij
-            loss_label_by_W_hidden_position_3 += 1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)  # (177) bij->ij
-        loss_position_by_b_hidden += 2 / (B * T) * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (179) bij->i
+            loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (178) bijk->ij
+            loss_label_by_W_hidden_position_3 += 1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)  # (178) bij->ij
+        loss_position_by_b_hidden += 2 / (B * T) * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (180) bij->i
         if t >= T - 1:
-            loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (180) bij->i
-            loss_label_by_b_hidden += 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (180) bi->i
-        loss_position_by_W_position_hidden += 2 / (B * T) * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (182) bijk->ij
+            loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (181) bij->i
+            loss_label_by_b_hidden += 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (181) bi->i
+        loss_position_by_W_position_hidden += 2 / (B * T) * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (183) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (183) bijk->ij
-            loss_label_by_W_position_hidden += 1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)  # (183) bij->ij
-        loss_position_by_b_position += 2 / (B * T) * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (185) bij->i
+            loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (184) bijk->ij
+            loss_label_by_W_position_hidden += 1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)  # (184) bij->ij
+        loss_position_by_b_position += 2 / (B * T) * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (186) bij->i
         if t >= T - 1:
-            loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (186) bij->i
-            loss_label_by_b_position += 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (186) bi->i
+            loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (187) bij->i
+            loss_label_by_b_position += 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (187) bi->i
         if t >= T - 1:
-            loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (188) bijk->ij
-            loss_label_by_W_label_hidden += 1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)  # (188) bij->ij
+            loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (189) bijk->ij
+            loss_label_by_W_label_hidden += 1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)  # (189) bij->ij
         if t >= T - 1:
-            loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (190) bijk->ij
-            loss_label_by_W_label_hidden_1 += 1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)  # (190) bij->ij
+            loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (191) bijk->ij
+            loss_label_by_W_label_hidden_1 += 1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)  # (191) bij->ij
         if t >= T - 1:
-            loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (192) bij->i
-            loss_label_by_b_label += 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (192) bi->i
+            loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (193) bij->i
+            loss_label_by_b_label += 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (193) bi->i
         hidden_by_W_hidden_x_t_minus_1 = hidden_by_W_hidden_x_t
         position_by_W_hidden_x_t_minus_3 = position_by_W_hidden_x_t_minus_2
         position_by_W_hidden_x_t_minus_2 = position_by_W_hidden_x_t_minus_1
@@ -1905,17 +1939,41 @@ def _online(arrays, T, B, dtype):
         position_by_b_position_t_minus_2 = position_by_b_position_t_minus_1
         position_by_b_position_t_minus_1 = position_by_b_position_t
     loss = loss_position + loss_label / 2  # (9)
-    loss_by_W_hidden_x = 1 / 2 * loss_label_by_W_hidden_x + loss_position_by_W_hidden_x  # (166)
-    loss_by_W_hidden_x_2 = 1 / 2 * loss_label_by_W_hidden_x_2 + loss_position_by_W_hidden_x_2  # (169)
-    loss_by_W_hidden_hidden_1 = 1 / 2 * loss_label_by_W_hidden_hidden_1 + loss_position_by_W_hidden_hidden_1  # (172)
-    loss_by_W_hidden_position_1 = 1 / 2 * loss_label_by_W_hidden_position_1 + loss_position_by_W_hidden_position_1  # (175)
-    loss_by_W_hidden_position_3 = 1 / 2 * loss_label_by_W_hidden_position_3 + loss_position_by_W_hidden_position_3  # (178)
-    loss_by_b_hidden = 1 / 2 * loss_label_by_b_hidden + loss_position_by_b_hidden  # (181)
-    loss_by_W_position_hidden = 1 / 2 * loss_label_by_W_position_hidden + loss_position_by_W_position_hidden  # (184)
-    loss_by_b_position = 1 / 2 * loss_label_by_b_position + loss_position_by_b_position  # (187)
-    loss_by_W_label_hidden = 1 / 2 * loss_label_by_W_label_hidden  # (189)
-    loss_by_W_label_hidden_1 = 1 / 2 * loss_label_by_W_label_hidden_1  # (191)
-    loss_by_b_label = 1 / 2 * loss_label_by_b_label  # (193)
+    loss_by_W_hidden_x = (  # (167)
+        loss_position_by_W_hidden_x
+        + 1 / 2 * loss_label_by_W_hidden_x
+    )
+    loss_by_W_hidden_x_2 = (  # (170)
+        loss_position_by_W_hidden_x_2
+        + 1 / 2 * loss_label_by_W_hidden_x_2
+    )
+    loss_by_W_hidden_hidden_1 = (  # (173)
+        loss_position_by_W_hidden_hidden_1
+        + 1 / 2 * loss_label_by_W_hidden_hidden_1
+    )
+    loss_by_W_hidden_position_1 = (  # (176)
+        loss_position_by_W_hidden_position_1
+        + 1 / 2 * loss_label_by_W_hidden_position_1
+    )
+    loss_by_W_hidden_position_3 = (  # (179)
+        loss_position_by_W_hidden_position_3
+        + 1 / 2 * loss_label_by_W_hidden_position_3
+    )
+    loss_by_b_hidden = (  # (182)
+        loss_position_by_b_hidden
+        + 1 / 2 * loss_label_by_b_hidden
+    )
+    loss_by_W_position_hidden = (  # (185)
+        loss_position_by_W_position_hidden
+        + 1 / 2 * loss_label_by_W_position_hidden
+    )
+    loss_by_b_position = (  # (188)
+        loss_position_by_b_position
+        + 1 / 2 * loss_label_by_b_position
+    )
+    loss_by_W_label_hidden = 1 / 2 * loss_label_by_W_label_hidden  # (190)
+    loss_by_W_label_hidden_1 = 1 / 2 * loss_label_by_W_label_hidden_1  # (192)
+    loss_by_b_label = 1 / 2 * loss_label_by_b_label  # (194)
     arrays["loss"] = loss
     arrays["loss_by_W_hidden_x"] = loss_by_W_hidden_x
     arrays["loss_by_W_hidden_x_2"] = loss_by_W_hidden_x_2
@@ -1960,6 +2018,25 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b_hidden", "b_label", "b_position"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "position"): "target_position",
+    ("targets", "label"): "target_label",
+}
+_GRADIENTS = {
+    "W_hidden_x": "d_W_hidden_x",
+    "W_hidden_x_2": "d_W_hidden_x_2",
+    "W_hidden_hidden_1": "d_W_hidden_hidden_1",
+    "W_hidden_position_1": "d_W_hidden_position_1",
+    "W_hidden_position_3": "d_W_hidden_position_3",
+    "b_hidden": "d_b_hidden",
+    "W_position_hidden": "d_W_position_hidden",
+    "b_position": "d_b_position",
+    "W_label_hidden": "d_W_label_hidden",
+    "W_label_hidden_1": "d_W_label_hidden_1",
+    "b_label": "d_b_label",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"x": "d_initial_x", "hidden": "d_initial_hidden", "position": "d_initial_position"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -1995,9 +2072,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):
@@ -2010,11 +2086,11 @@ def _prepare(
     if whole:
         arrays["hidden"] = _extended(T, (B, 3), outside.get("hidden"), 1, None, 0, dtype)
     else:
-        arrays["before_hidden"] = outside.get("hidden", np.zeros((1, B, 3), dtype))
+        arrays["before", "hidden"] = outside.get("hidden", np.zeros((1, B, 3), dtype))
     if whole:
         arrays["position"] = _extended(T, (B, 1), outside.get("position"), 3, None, 0, dtype)
     else:
-        arrays["before_position"] = outside.get("position", np.zeros((3, B, 1), dtype))
+        arrays["before", "position"] = outside.get("position", np.zeros((3, B, 1), dtype))
     return arrays, T, B, dtype
 
 

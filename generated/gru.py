@@ -52,7 +52,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 4, N_memory = 10, N_output =
 (31)  d_c_n_memory[i] = sum_t,b d_U_n_h_c_n_memory[t,b,i]
 (32)  d_W_output_memory[i,j] = sum_t,b d_output[t,b,i]*memory[t,b,j]
 (33)  d_b_output[i] = sum_t,b d_output[t,b,i]
-(34)  d_initial_memory[k,b,i] = z_memory[k,b,i]*d_memory[k,b,i]
+(34)  d_initial_memory[k,b,i] = d_memory[k,b,i]*z_memory[k,b,i]
           + sum_j U_n_memory[j,i]*d_U_n_h_c_n_memory[k,b,j]
           + sum_j U_z_memory[j,i]*d_n_z_memory[k,b,j]
           + sum_j U_r_memory[j,i]*d_n_r_memory[k,b,j]
@@ -179,10 +179,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -362,7 +362,7 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_r_memory = arrays["d_n_r_memory"]
 
     d_initial_memory = (_rows(d_U_n_h_c_n_memory[:1]) @ U_n_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
-    d_initial_memory += z_memory[:1] * d_memory[:1]  # (34)
+    d_initial_memory += d_memory[:1] * z_memory[:1]  # (34)
     d_initial_memory += (_rows(d_n_z_memory[:1]) @ U_z_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
     d_initial_memory += (_rows(d_n_r_memory[:1]) @ U_r_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
     arrays["d_initial_memory"] = d_initial_memory
@@ -404,6 +404,26 @@ def _sigmoid(x, out=None):
 # What is given, checked at the door.
 
 _BIASES = {"b_n_memory", "b_output", "b_r_memory", "b_z_memory", "c_n_memory"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "output"): "target_output",
+    ("weights", "output"): "weight_output",
+}
+_GRADIENTS = {
+    "W_r_memory_x": "d_W_r_memory_x",
+    "U_r_memory": "d_U_r_memory",
+    "b_r_memory": "d_b_r_memory",
+    "W_z_memory_x": "d_W_z_memory_x",
+    "U_z_memory": "d_U_z_memory",
+    "b_z_memory": "d_b_z_memory",
+    "W_n_memory_x": "d_W_n_memory_x",
+    "b_n_memory": "d_b_n_memory",
+    "U_n_memory": "d_U_n_memory",
+    "c_n_memory": "d_c_n_memory",
+    "W_output_memory": "d_W_output_memory",
+    "b_output": "d_b_output",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"memory": "d_initial_memory"}
 _JUDGING = ("weight_output",)
 _DTYPES = ("float32", "float64", "complex128")
@@ -439,9 +459,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -20,7 +20,7 @@ N_h = 4, N_att = 5, N_y = 4.
  (6)  e[t,s,b] = sum_i enc[s,b,i]*h_A[t,b,i]
  (7)  logsumexp_a[t,b] = log(sum_s exp(e[t,s,b]))
  (8)  a[t,s,b] = exp(e[t,s,b] - logsumexp_a[t,b])
- (9)  c[t,b,i] = sum_s enc[s,b,i]*a[t,s,b]
+ (9)  c[t,b,i] = sum_s a[t,s,b]*enc[s,b,i]
 (10)  c_h[t,b,i] = c[t,b,i] [i <= N_enc-1] + h[t,b,i-N_enc] [i >= N_enc]
 (11)  n_att[t,b,i] = sum_j C[i,j]*c_h[t,b,j]
 (12)  att[t,b,i] = tanh(n_att[t,b,i])
@@ -33,10 +33,10 @@ N_h = 4, N_att = 5, N_y = 4.
 (19)  d_n_att[t,b,i] = d_att[t,b,i]*(1 - att[t,b,i]^2)
 (20)  d_c_h[t,b,i] = sum_j C[j,i]*d_n_att[t,b,j]
 (21)  d_c[t,b,i] = d_c_h[t,b,i]
-(22)  d_a[t,s,b] = sum_i enc[s,b,i]*d_c[t,b,i]
+(22)  d_a[t,s,b] = sum_i d_c[t,b,i]*enc[s,b,i]
 (23)  d_logsumexp_a[t,b] = -sum_s d_a[t,s,b]*a[t,s,b]
 (24)  d_e[t,s,b] = d_a[t,s,b]*a[t,s,b] + d_logsumexp_a[t,b]*a[t,s,b]
-(25)  d_h_A[t,b,i] = sum_s enc[s,b,i]*d_e[t,s,b]
+(25)  d_h_A[t,b,i] = sum_s d_e[t,s,b]*enc[s,b,i]
 (26)  d_h[t,b,i] = d_c_h[t,b,N_enc+i] + sum_j A[i,j]*d_h_A[t,b,j]
           + sum_j U[j,i]*d_n_h[t+1,b,j] [t <= T-2]
 (27)  d_n_h[t,b,i] = d_h[t,b,i]*(1 - h[t,b,i]^2)
@@ -45,8 +45,8 @@ N_h = 4, N_att = 5, N_y = 4.
 (29)  d_n_enc[s,b,i] = d_enc[s,b,i]*(1 - enc[s,b,i]^2)
 (30)  d_source[s,b,i] = sum_j W_e[j,i]*d_n_enc[s,b,j]
 (31)  d_word[t,b,i] = sum_j W[j,i]*d_n_h[t,b,j]
-(32)  d_W_e[i,j] = sum_s,b source[s,b,j]*d_n_enc[s,b,i]
-(33)  d_U_e[i,j] = sum_s,b enc[s-1,b,j]*d_n_enc[s,b,i]
+(32)  d_W_e[i,j] = sum_s,b d_n_enc[s,b,i]*source[s,b,j]
+(33)  d_U_e[i,j] = sum_s,b d_n_enc[s,b,i]*enc[s-1,b,j]
 (34)  d_b_e[i] = sum_s,b d_n_enc[s,b,i]
 (35)  d_W[i,j] = sum_t,b d_n_h[t,b,i]*word[t,b,j]
 (36)  d_F[i,j] = sum_t,b d_n_h[t,b,i]*att[t-1,b,j]
@@ -190,10 +190,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, S, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, S, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, S, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -333,8 +333,8 @@ def _backward(arrays, T, S, B, dtype):
         d_n_enc_t = np.square(enc[s + 1], out=d_n_enc[s])  # (29)
         np.subtract(1, d_n_enc_t, out=d_n_enc_t)  # (29)
         d_n_enc_t *= d_enc_t  # (29)
-    d_W_e = _rows(d_n_enc).T @ _rows(source)  # (32) sbj,sbi->ij
-    d_U_e = _rows(d_n_enc).T @ _rows(enc[:S])  # (33) sbj,sbi->ij
+    d_W_e = _rows(d_n_enc).T @ _rows(source)  # (32) sbi,sbj->ij
+    d_U_e = _rows(d_n_enc).T @ _rows(enc[:S])  # (33) sbi,sbj->ij
     d_b_e = d_n_enc.sum(axis=(0, 1))  # (34) sbi->i
     d_W = _rows(d_n_h).T @ _rows(word)  # (35) tbi,tbj->ij
     d_F = _rows(d_n_h).T @ _rows(att[:T])  # (36) tbi,tbj->ij
@@ -416,6 +416,23 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b", "b_e"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "y"): "target_y",
+}
+_GRADIENTS = {
+    "W_e": "d_W_e",
+    "U_e": "d_U_e",
+    "b_e": "d_b_e",
+    "W": "d_W",
+    "F": "d_F",
+    "U": "d_U",
+    "b": "d_b",
+    "C": "d_C",
+    "W_y": "d_W_y",
+    "A": "d_A",
+}
+_INPUT_GRADIENTS = {"source": "d_source", "word": "d_word"}
 _INITIAL_GRADIENTS = {"enc": "d_initial_enc", "att": "d_initial_att", "h": "d_initial_h"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -451,9 +468,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -87,13 +87,13 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
 (56)  d_b_n_back[i] = sum_t,b d_n_n_back[t,b,i]
 (57)  d_U_n_back[i,j] = sum_t,b d_U_n_h_c_n_back[t,b,i]*back[t+1,b,j]
 (58)  d_c_n_back[i] = sum_t,b d_U_n_h_c_n_back[t,b,i]
-(59)  d_W_label_forth_last[i,j] = sum_b forth[T-1,b,j]*d_n_label[b,i]
-(60)  d_W_label_back_first[i,j] = sum_b back[0,b,j]*d_n_label[b,i]
+(59)  d_W_label_forth_last[i,j] = sum_b d_n_label[b,i]*forth[T-1,b,j]
+(60)  d_W_label_back_first[i,j] = sum_b d_n_label[b,i]*back[0,b,j]
 (61)  d_b_label[i] = sum_b d_n_label[b,i]
-(62)  d_initial_forth[k,b,i] = z_forth[k,b,i]*d_forth[k,b,i]
+(62)  d_initial_forth[k,b,i] = d_forth[k,b,i]*z_forth[k,b,i]
           + sum_j U_n_forth[j,i]*d_U_n_h_c_n_forth[k,b,j]
           + sum_j U_z_forth[j,i]*d_n_z_forth[k,b,j] + sum_j U_r_forth[j,i]*d_n_r_forth[k,b,j]
-(63)  d_after_back[k,b,i] = z_back[k+T-1,b,i]*d_back[k+T-1,b,i]
+(63)  d_after_back[k,b,i] = d_back[k+T-1,b,i]*z_back[k+T-1,b,i]
           + sum_j U_n_back[j,i]*d_U_n_h_c_n_back[k+T-1,b,j]
           + sum_j U_z_back[j,i]*d_n_z_back[k+T-1,b,j]
           + sum_j U_r_back[j,i]*d_n_r_back[k+T-1,b,j]
@@ -242,10 +242,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -472,8 +472,8 @@ def _backward(arrays, T, B, dtype):
     d_b_n_back = d_n_n_back.sum(axis=(0, 1))  # (56) tbi->i
     d_U_n_back = _rows(d_U_n_h_c_n_back).T @ _rows(back[1:])  # (57) tbi,tbj->ij
     d_c_n_back = d_U_n_h_c_n_back.sum(axis=(0, 1))  # (58) tbi->i
-    d_W_label_forth_last = d_n_label.T @ forth[T]  # (59) bj,bi->ij
-    d_W_label_back_first = d_n_label.T @ back[0]  # (60) bj,bi->ij
+    d_W_label_forth_last = d_n_label.T @ forth[T]  # (59) bi,bj->ij
+    d_W_label_back_first = d_n_label.T @ back[0]  # (60) bi,bj->ij
     d_b_label = d_n_label.sum(axis=0)  # (61) bi->i
     arrays["d_back"] = d_back
     arrays["d_n_n_back"] = d_n_n_back
@@ -554,11 +554,11 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_r_forth = arrays["d_n_r_forth"]
 
     d_initial_forth = (_rows(d_U_n_h_c_n_forth[:1]) @ U_n_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_initial_forth += z_forth[:1] * d_forth[:1]  # (62)
+    d_initial_forth += d_forth[:1] * z_forth[:1]  # (62)
     d_initial_forth += (_rows(d_n_z_forth[:1]) @ U_z_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_forth += (_rows(d_n_r_forth[:1]) @ U_r_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_after_back = (_rows(d_U_n_h_c_n_back[T - 1:]) @ U_n_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
-    d_after_back += z_back[T - 1:] * d_back[T - 1:]  # (63)
+    d_after_back += d_back[T - 1:] * z_back[T - 1:]  # (63)
     d_after_back += (_rows(d_n_z_back[T - 1:]) @ U_z_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     d_after_back += (_rows(d_n_r_back[T - 1:]) @ U_r_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     arrays["d_initial_forth"] = d_initial_forth
@@ -609,6 +609,36 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b_label", "b_n_back", "b_n_forth", "b_r_back", "b_r_forth", "b_z_back", "b_z_forth", "c_n_back", "c_n_forth"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "label"): "target_label",
+}
+_GRADIENTS = {
+    "W_r_forth_x": "d_W_r_forth_x",
+    "U_r_forth": "d_U_r_forth",
+    "b_r_forth": "d_b_r_forth",
+    "W_z_forth_x": "d_W_z_forth_x",
+    "U_z_forth": "d_U_z_forth",
+    "b_z_forth": "d_b_z_forth",
+    "W_n_forth_x": "d_W_n_forth_x",
+    "b_n_forth": "d_b_n_forth",
+    "U_n_forth": "d_U_n_forth",
+    "c_n_forth": "d_c_n_forth",
+    "W_r_back_x": "d_W_r_back_x",
+    "U_r_back": "d_U_r_back",
+    "b_r_back": "d_b_r_back",
+    "W_z_back_x": "d_W_z_back_x",
+    "U_z_back": "d_U_z_back",
+    "b_z_back": "d_b_z_back",
+    "W_n_back_x": "d_W_n_back_x",
+    "b_n_back": "d_b_n_back",
+    "U_n_back": "d_U_n_back",
+    "c_n_back": "d_c_n_back",
+    "W_label_forth_last": "d_W_label_forth_last",
+    "W_label_back_first": "d_W_label_back_first",
+    "b_label": "d_b_label",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"forth": "d_initial_forth", "back": "d_after_back"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -644,9 +674,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

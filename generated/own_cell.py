@@ -170,10 +170,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -367,6 +367,24 @@ def _sigmoid(x, out=None):
 # What is given, checked at the door.
 
 _BIASES = {"b_memory", "b_output", "c_memory"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "output"): "target_output",
+}
+_GRADIENTS = {
+    "c_memory": "d_c_memory",
+    "u_memory": "d_u_memory",
+    "b_memory": "d_b_memory",
+    "V_memory_x": "d_V_memory_x",
+    "V_memory_x_1": "d_V_memory_x_1",
+    "V_memory_x_3": "d_V_memory_x_3",
+    "W_memory_x": "d_W_memory_x",
+    "W_memory_x_1": "d_W_memory_x_1",
+    "W_memory_x_3": "d_W_memory_x_3",
+    "W_output_memory": "d_W_output_memory",
+    "b_output": "d_b_output",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"x": "d_initial_x", "memory": "d_initial_memory"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -402,9 +420,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

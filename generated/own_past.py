@@ -11,23 +11,23 @@ brackets is zero where the condition does not hold.
 t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_h = 4.
 
  (1)  Q_x[t,b,i] = sum_j Q[i,j]*x[t,b,j]
- (2)  e[t,s,b] = sum_i h[s,b,i]*Q_x[t,b,i]
+ (2)  e[t,s,b] = sum_i Q_x[t,b,i]*h[s,b,i]
  (3)  logsumexp_a[t,b] = log(sum_s exp(e[t,s,b]) [s <= t-1])
  (4)  a[t,s,b] = exp(e[t,s,b] - logsumexp_a[t,b]) [s <= t-1]
- (5)  c[t,b,i] = sum_s h[s,b,i]*a[t,s,b] [s <= t-1]
+ (5)  c[t,b,i] = sum_s a[t,s,b]*h[s,b,i] [s <= t-1]
  (6)  n_h[t,b,i] = sum_j W[i,j]*x[t,b,j] + sum_j U[i,j]*h[t-1,b,j] + sum_j C[i,j]*c[t,b,j]
           + b[i]
  (7)  h[t,b,i] = tanh(n_h[t,b,i])
  (8)  loss = sum_t,b,i (h[t,b,i] - target_h[t,b,i])^2/(B*N_h*T)
  (9)  d_h[t,b,i] = 2*(h[t,b,i] - target_h[t,b,i])/(B*N_h*T)
           + sum_j U[j,i]*d_n_h[t+1,b,j] [t <= T-2] + sum_s d_c[s,b,i]*a[s,t,b] [s >= t+1]
-          + sum_s Q_x[s,b,i]*d_e[s,t,b]
+          + sum_s d_e[s,t,b]*Q_x[s,b,i]
 (10)  d_n_h[t,b,i] = d_h[t,b,i]*(1 - h[t,b,i]^2)
 (11)  d_c[t,b,i] = sum_j C[j,i]*d_n_h[t,b,j]
-(12)  d_a[t,s,b] = sum_i h[s,b,i]*d_c[t,b,i] [s <= t-1]
+(12)  d_a[t,s,b] = sum_i d_c[t,b,i]*h[s,b,i] [s <= t-1]
 (13)  d_logsumexp_a[t,b] = -sum_s d_a[t,s,b]*a[t,s,b] [s <= t-1]
 (14)  d_e[t,s,b] = d_a[t,s,b]*a[t,s,b] [s <= t-1] + d_logsumexp_a[t,b]*a[t,s,b] [s <= t-1]
-(15)  d_Q_x[t,b,i] = sum_s h[s,b,i]*d_e[t,s,b]
+(15)  d_Q_x[t,b,i] = sum_s d_e[t,s,b]*h[s,b,i]
 (16)  d_x[t,b,i] = sum_j W[j,i]*d_n_h[t,b,j] + sum_j Q[j,i]*d_Q_x[t,b,j]
 (17)  d_W[i,j] = sum_t,b d_n_h[t,b,i]*x[t,b,j]
 (18)  d_U[i,j] = sum_t,b d_n_h[t,b,i]*h[t-1,b,j]
@@ -147,10 +147,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -242,7 +242,7 @@ def _backward(arrays, T, B, dtype):
         d_logsumexp_a[t] = d_logsumexp_a_t = (  # (13)
             -(d_a_t[:min(T, t)] * a[t, :min(T, t)]).sum(axis=0)  # sb->b
         )
-    d_Q_x = np.einsum('sbi,tsb->tbi', h[1:], d_e)  # (15) sbi,tsb->tbi
+    d_Q_x = np.einsum('tsb,sbi->tbi', d_e, h[1:])  # (15) tsb,sbi->tbi
     d_W = _rows(d_n_h).T @ _rows(x)  # (17) tbi,tbj->ij
     d_U = _rows(d_n_h).T @ _rows(h[:T])  # (18) tbi,tbj->ij
     d_C = _rows(d_n_h).T @ _rows(c)  # (19) tbi,tbj->ij
@@ -308,6 +308,18 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "h"): "target_h",
+}
+_GRADIENTS = {
+    "W": "d_W",
+    "U": "d_U",
+    "C": "d_C",
+    "b": "d_b",
+    "Q": "d_Q",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"h": "d_initial_h"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -343,9 +355,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -132,10 +132,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -226,6 +226,17 @@ def _rows(x):
 # What is given, checked at the door.
 
 _BIASES = {"b_output"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "output"): "target_output",
+}
+_GRADIENTS = {
+    "C_basis": "d_C_basis",
+    "w_basis": "d_w_basis",
+    "W_output_basis": "d_W_output_basis",
+    "b_output": "d_b_output",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -261,9 +272,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -97,10 +97,10 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_code = 4.
 (59)  d_W_output_x_1[i,j] = sum_t,b d_output[t,b,i]*x[t-1,b,j]
 (60)  d_b_output[i] = sum_t,b d_output[t,b,i]
 (61)  d_initial_x[k,b,i] = sum_j W_output_x_1[j,i]*d_output[k,b,j]
-(62)  d_initial_first[k,b,i] = z_first[k,b,i]*d_first[k,b,i]
+(62)  d_initial_first[k,b,i] = d_first[k,b,i]*z_first[k,b,i]
           + sum_j U_n_first[j,i]*d_U_n_h_c_n_first[k,b,j]
           + sum_j U_z_first[j,i]*d_n_z_first[k,b,j] + sum_j U_r_first[j,i]*d_n_r_first[k,b,j]
-(63)  d_initial_second[k,b,i] = z_second[k,b,i]*d_second[k,b,i]
+(63)  d_initial_second[k,b,i] = d_second[k,b,i]*z_second[k,b,i]
           + sum_j U_n_first[j,i]*d_U_n_h_c_n_second[k,b,j]
           + sum_j U_z_first[j,i]*d_n_z_second[k,b,j] + sum_j U_r_first[j,i]*d_n_r_second[k,b,j]
 
@@ -244,10 +244,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -546,11 +546,11 @@ def _initial_gradients(arrays, T, B, dtype):
 
     d_initial_x = (_rows(d_output[:1]) @ W_output_x_1).reshape(-1, B, 3)  # (61) ij,kbj->kbi
     d_initial_first = (_rows(d_U_n_h_c_n_first[:1]) @ U_n_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_initial_first += z_first[:1] * d_first[:1]  # (62)
+    d_initial_first += d_first[:1] * z_first[:1]  # (62)
     d_initial_first += (_rows(d_n_z_first[:1]) @ U_z_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_first += (_rows(d_n_r_first[:1]) @ U_r_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_second = (_rows(d_U_n_h_c_n_second[:1]) @ U_n_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
-    d_initial_second += z_second[:1] * d_second[:1]  # (63)
+    d_initial_second += d_second[:1] * z_second[:1]  # (63)
     d_initial_second += (_rows(d_n_z_second[:1]) @ U_z_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     d_initial_second += (_rows(d_n_r_second[:1]) @ U_r_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     arrays["d_initial_x"] = d_initial_x
@@ -594,6 +594,29 @@ def _sigmoid(x, out=None):
 # What is given, checked at the door.
 
 _BIASES = {"b_code", "b_mixed", "b_n_first", "b_output", "b_r_first", "b_z_first", "c_n_first"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "output"): "target_output",
+}
+_GRADIENTS = {
+    "E": "d_E",
+    "b_code": "d_b_code",
+    "W_r_first_code": "d_W_r_first_code",
+    "U_r_first": "d_U_r_first",
+    "b_r_first": "d_b_r_first",
+    "W_z_first_code": "d_W_z_first_code",
+    "U_z_first": "d_U_z_first",
+    "b_z_first": "d_b_z_first",
+    "W_n_first_code": "d_W_n_first_code",
+    "b_n_first": "d_b_n_first",
+    "U_n_first": "d_U_n_first",
+    "c_n_first": "d_c_n_first",
+    "W_mixed_second": "d_W_mixed_second",
+    "b_mixed": "d_b_mixed",
+    "W_output_x_1": "d_W_output_x_1",
+    "b_output": "d_b_output",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"x": "d_initial_x", "first": "d_initial_first", "second": "d_initial_second"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -629,9 +652,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

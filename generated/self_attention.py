@@ -22,7 +22,7 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
  (9)  n_a2[t,s,b] = e2[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
 (10)  logsumexp_a2[t,b] = log(sum_s exp(n_a2[t,s,b]))
 (11)  a2[t,s,b] = valid[s,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
-(12)  o1[t,b,i] = sum_s v1[s,b,i]*a1[t,s,b] [i <= 1] + sum_s v1[s,b,i]*a2[t,s,b] [i >= 2]
+(12)  o1[t,b,i] = sum_s a1[t,s,b]*v1[s,b,i] [i <= 1] + sum_s a2[t,s,b]*v1[s,b,i] [i >= 2]
 (13)  n_h[t,b,i] = x[t,b,i] + sum_j O1[i,j]*o1[t,b,j]
 (14)  centred_h[t,b,i] = n_h[t,b,i] - sum_j n_h[t,b,j]/N_x
 (15)  variance_h[t,b] = sum_i centred_h[t,b,i]^2/N_x
@@ -36,8 +36,8 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
 (23)  a3[t,s,b] = exp(e3[t,s,b] - logsumexp_a3[t,b]) [s <= t]
 (24)  logsumexp_a4[t,b] = log(sum_s exp(e4[t,s,b]) [s <= t])
 (25)  a4[t,s,b] = exp(e4[t,s,b] - logsumexp_a4[t,b]) [s <= t]
-(26)  o2[t,b,i] = sum_s v2[s,b,i]*a3[t,s,b] [i <= 1, s <= t]
-          + sum_s v2[s,b,i]*a4[t,s,b] [i >= 2, s <= t]
+(26)  o2[t,b,i] = sum_s a3[t,s,b]*v2[s,b,i] [i <= 1, s <= t]
+          + sum_s a4[t,s,b]*v2[s,b,i] [i >= 2, s <= t]
 (27)  y[t,b,i] = h[t,b,i] + sum_j O2[i,j]*o2[t,b,j]
 (28)  count[b] = sum_t valid[t,b]
 (29)  valid_y[b,i] = sum_t valid[t,b]*y[t,b,i]
@@ -55,18 +55,18 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
 (41)  d_y[t,b,i] = 2*valid[t,b]*(y[t,b,i] - target_y[t,b,i])/(N_x*total_weight_y)
           + d_valid_y[b,i]*valid[t,b]
 (42)  d_o2[t,b,i] = sum_j O2[j,i]*d_y[t,b,j]
-(43)  d_a4[t,s,b] = sum_i v2[s,b,i]*d_o2[t,b,i] [i >= 2, s <= t]
+(43)  d_a4[t,s,b] = sum_i d_o2[t,b,i]*v2[s,b,i] [i >= 2, s <= t]
 (44)  d_logsumexp_a4[t,b] = -sum_s d_a4[t,s,b]*a4[t,s,b] [s <= t]
-(45)  d_a3[t,s,b] = sum_i v2[s,b,i]*d_o2[t,b,i] [i <= 1, s <= t]
+(45)  d_a3[t,s,b] = sum_i d_o2[t,b,i]*v2[s,b,i] [i <= 1, s <= t]
 (46)  d_logsumexp_a3[t,b] = -sum_s d_a3[t,s,b]*a3[t,s,b] [s <= t]
 (47)  d_e4[t,s,b] = d_a4[t,s,b]*a4[t,s,b] [s <= t] + d_logsumexp_a4[t,b]*a4[t,s,b] [s <= t]
 (48)  d_e3[t,s,b] = d_a3[t,s,b]*a3[t,s,b] [s <= t] + d_logsumexp_a3[t,b]*a3[t,s,b] [s <= t]
 (49)  d_v2[t,b,i] = sum_s d_o2[s,b,i]*a3[s,t,b] [i <= 1, s >= t]
           + sum_s d_o2[s,b,i]*a4[s,t,b] [i <= 3, s >= t, i >= 2]
-(50)  d_k2[t,b,i] = sum_s 0.7071067811865476*q2[s,b,i]*d_e4[s,t,b] [i <= 3, i >= 2]
-          + sum_s 0.7071067811865476*q2[s,b,i]*d_e3[s,t,b] [i <= 1]
-(51)  d_q2[t,b,i] = sum_s 0.7071067811865476*k2[s,b,i]*d_e4[t,s,b] [i <= 3, i >= 2]
-          + sum_s 0.7071067811865476*k2[s,b,i]*d_e3[t,s,b] [i <= 1]
+(50)  d_k2[t,b,i] = sum_s 0.7071067811865476*d_e4[s,t,b]*q2[s,b,i] [i <= 3, i >= 2]
+          + sum_s 0.7071067811865476*d_e3[s,t,b]*q2[s,b,i] [i <= 1]
+(51)  d_q2[t,b,i] = sum_s 0.7071067811865476*d_e4[t,s,b]*k2[s,b,i] [i <= 3, i >= 2]
+          + sum_s 0.7071067811865476*d_e3[t,s,b]*k2[s,b,i] [i <= 1]
 (52)  d_h[t,b,i] = d_y[t,b,i] + sum_j V2[j,i]*d_v2[t,b,j] + sum_j K2[j,i]*d_k2[t,b,j]
           + sum_j Q2[j,i]*d_q2[t,b,j]
 (53)  d_variance_h[t,b] = -sum_i s_h[i]*d_h[t,b,i]*centred_h[t,b,i]/(2*(1e-05 + variance_h[t,b])^(3/2))
@@ -74,22 +74,22 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
           + 2*d_variance_h[t,b]*centred_h[t,b,i]/N_x
 (55)  d_n_h[t,b,i] = d_centred_h[t,b,i] - sum_j d_centred_h[t,b,j]/N_x
 (56)  d_o1[t,b,i] = sum_j O1[j,i]*d_n_h[t,b,j]
-(57)  d_a2[t,s,b] = sum_i v1[s,b,i]*d_o1[t,b,i] [i >= 2]
-(58)  d_logsumexp_a2[t,b] = -sum_s valid[s,b]*d_a2[t,s,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
-(59)  d_n_a2[t,s,b] = valid[s,b]*d_a2[t,s,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
+(57)  d_a2[t,s,b] = sum_i d_o1[t,b,i]*v1[s,b,i] [i >= 2]
+(58)  d_logsumexp_a2[t,b] = -sum_s d_a2[t,s,b]*valid[s,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
+(59)  d_n_a2[t,s,b] = d_a2[t,s,b]*valid[s,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
           + d_logsumexp_a2[t,b]*exp(n_a2[t,s,b] - logsumexp_a2[t,b])
-(60)  d_a1[t,s,b] = sum_i v1[s,b,i]*d_o1[t,b,i] [i <= 1]
-(61)  d_logsumexp_a1[t,b] = -sum_s valid[s,b]*d_a1[t,s,b]*exp(n_a1[t,s,b] - logsumexp_a1[t,b])
-(62)  d_n_a1[t,s,b] = valid[s,b]*d_a1[t,s,b]*exp(n_a1[t,s,b] - logsumexp_a1[t,b])
+(60)  d_a1[t,s,b] = sum_i d_o1[t,b,i]*v1[s,b,i] [i <= 1]
+(61)  d_logsumexp_a1[t,b] = -sum_s d_a1[t,s,b]*valid[s,b]*exp(n_a1[t,s,b] - logsumexp_a1[t,b])
+(62)  d_n_a1[t,s,b] = d_a1[t,s,b]*valid[s,b]*exp(n_a1[t,s,b] - logsumexp_a1[t,b])
           + d_logsumexp_a1[t,b]*exp(n_a1[t,s,b] - logsumexp_a1[t,b])
 (63)  d_e2[t,s,b] = d_n_a2[t,s,b]
 (64)  d_e1[t,s,b] = d_n_a1[t,s,b]
 (65)  d_v1[t,b,i] = sum_s d_o1[s,b,i]*a1[s,t,b] [i <= 1]
           + sum_s d_o1[s,b,i]*a2[s,t,b] [i <= 3, i >= 2]
-(66)  d_k1[t,b,i] = sum_s 0.7071067811865476*q1[s,b,i]*d_e2[s,t,b] [i <= 3, i >= 2]
-          + sum_s 0.7071067811865476*q1[s,b,i]*d_e1[s,t,b] [i <= 1]
-(67)  d_q1[t,b,i] = sum_s 0.7071067811865476*k1[s,b,i]*d_e2[t,s,b] [i <= 3, i >= 2]
-          + sum_s 0.7071067811865476*k1[s,b,i]*d_e1[t,s,b] [i <= 1]
+(66)  d_k1[t,b,i] = sum_s 0.7071067811865476*d_e2[s,t,b]*q1[s,b,i] [i <= 3, i >= 2]
+          + sum_s 0.7071067811865476*d_e1[s,t,b]*q1[s,b,i] [i <= 1]
+(67)  d_q1[t,b,i] = sum_s 0.7071067811865476*d_e2[t,s,b]*k1[s,b,i] [i <= 3, i >= 2]
+          + sum_s 0.7071067811865476*d_e1[t,s,b]*k1[s,b,i] [i <= 1]
 (68)  d_x[t,b,i] = d_n_h[t,b,i] + sum_j V1[j,i]*d_v1[t,b,j] + sum_j K1[j,i]*d_k1[t,b,j]
           + sum_j Q1[j,i]*d_q1[t,b,j]
 (69)  d_Q1[i,j] = sum_t,b d_q1[t,b,i]*x[t,b,j]
@@ -267,10 +267,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -307,14 +307,14 @@ def _forward(arrays, T, B, dtype):
     n_a1 = e1 + (-1e+30 + 1e+30 * valid)  # (6)
     logsumexp_a1 = _logsumexp(n_a1.transpose(0, 2, 1), axis=2)  # (7)
     exp_logsumexp_a1_n_a1 = np.exp(n_a1 - logsumexp_a1[:, None, :])  # (8)
-    a1 = valid * exp_logsumexp_a1_n_a1  # (8)
+    a1 = exp_logsumexp_a1_n_a1 * valid  # (8)
     n_a2 = e2 + (-1e+30 + 1e+30 * valid)  # (9)
     logsumexp_a2 = _logsumexp(n_a2.transpose(0, 2, 1), axis=2)  # (10)
     exp_logsumexp_a2_n_a2 = np.exp(n_a2 - logsumexp_a2[:, None, :])  # (11)
-    a2 = valid * exp_logsumexp_a2_n_a2  # (11)
+    a2 = exp_logsumexp_a2_n_a2 * valid  # (11)
     o1 = np.zeros((T, B, 4), dtype)
-    o1[:, :, :2] += np.einsum('sbi,tsb->tbi', v1[:, :, :2], a1)  # (12) sbi,tsb->tbi
-    o1[:, :, 2:] += np.einsum('sbi,tsb->tbi', v1[:, :, 2:], a2)  # (12) sbi,tsb->tbi
+    o1[:, :, :2] += np.einsum('tsb,sbi->tbi', a1, v1[:, :, :2])  # (12) tsb,sbi->tbi
+    o1[:, :, 2:] += np.einsum('tsb,sbi->tbi', a2, v1[:, :, 2:])  # (12) tsb,sbi->tbi
     n_h = (_rows(o1) @ O1.T).reshape(-1, B, 4)  # (13) ij,tbj->tbi
     n_h += x  # (13)
     centred_h = n_h - 1 / 4 * n_h.sum(axis=2)[:, :, None]  # (14) tbj->tb
@@ -330,8 +330,8 @@ def _forward(arrays, T, B, dtype):
     logsumexp_a4 = _logsumexp(e4.transpose(0, 2, 1), axis=2, where=where_s_t)  # (24)
     a4 = np.where(where_s_t_2, np.exp(np.where(where_s_t_2, e4 - logsumexp_a4[:, None, :], 1)), 0)  # (25)
     o2 = np.zeros((T, B, 4), dtype)
-    o2[:, :, :2] += np.einsum('sbi,tsb->tbi', v2[:, :, :2], a3)  # (26) sbi,tsb->tbi
-    o2[:, :, 2:] += np.einsum('sbi,tsb->tbi', v2[:, :, 2:], a4)  # (26) sbi,tsb->tbi
+    o2[:, :, :2] += np.einsum('tsb,sbi->tbi', a3, v2[:, :, :2])  # (26) tsb,sbi->tbi
+    o2[:, :, 2:] += np.einsum('tsb,sbi->tbi', a4, v2[:, :, 2:])  # (26) tsb,sbi->tbi
     y = (_rows(o2) @ O2.T).reshape(-1, B, 4)  # (27) ij,tbj->tbi
     y += h  # (27)
     count = valid.sum(axis=0)  # (28) tb->b
@@ -438,9 +438,9 @@ def _backward(arrays, T, B, dtype):
         + d_valid_y * valid[:, :, None]
     )
     d_o2 = (_rows(d_y) @ O2).reshape(-1, B, 4)  # (42) ij,tbj->tbi
-    d_a4 = where_s_t * np.einsum('sbi,tbi->tsb', v2[:, :, 2:], d_o2[:, :, 2:])  # (43) sbi,tbi->tsb
+    d_a4 = where_s_t * np.einsum('tbi,sbi->tsb', d_o2[:, :, 2:], v2[:, :, 2:])  # (43) tbi,sbi->tsb
     d_logsumexp_a4 = -(d_a4 * a4).sum(axis=1)  # (44) tsb->tb
-    d_a3 = where_s_t * np.einsum('sbi,tbi->tsb', v2[:, :, :2], d_o2[:, :, :2])  # (45) sbi,tbi->tsb
+    d_a3 = where_s_t * np.einsum('tbi,sbi->tsb', d_o2[:, :, :2], v2[:, :, :2])  # (45) tbi,sbi->tsb
     d_logsumexp_a3 = -(d_a3 * a3).sum(axis=1)  # (46) tsb->tb
     d_e4 = d_a4 * a4 + d_logsumexp_a4[:, None, :] * a4  # (47)
     d_e3 = d_a3 * a3 + d_logsumexp_a3[:, None, :] * a3  # (48)
@@ -448,11 +448,11 @@ def _backward(arrays, T, B, dtype):
     d_v2[:, :, :min(4, 2)] += np.einsum('sbi,tsb->tbi', d_o2[:, :, :min(4, 2)], a3.transpose(1, 0, 2))  # (49) sbi,tsb->tbi
     d_v2[:, :, 2:min(4, 4)] += np.einsum('sbi,tsb->tbi', d_o2[:, :, 2:min(4, 4)], a4.transpose(1, 0, 2))  # (49) sbi,tsb->tbi
     d_k2 = np.zeros((T, B, 4), dtype)
-    d_k2[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', q2[:, :, 2:min(4, 4)], d_e4.transpose(1, 0, 2))  # (50) sbi,tsb->tbi
-    d_k2[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', q2[:, :, :min(4, 2)], d_e3.transpose(1, 0, 2))  # (50) sbi,tsb->tbi
+    d_k2[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e4.transpose(1, 0, 2), q2[:, :, 2:min(4, 4)])  # (50) tsb,sbi->tbi
+    d_k2[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e3.transpose(1, 0, 2), q2[:, :, :min(4, 2)])  # (50) tsb,sbi->tbi
     d_q2 = np.zeros((T, B, 4), dtype)
-    d_q2[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', k2[:, :, 2:min(4, 4)], d_e4)  # (51) sbi,tsb->tbi
-    d_q2[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', k2[:, :, :min(4, 2)], d_e3)  # (51) sbi,tsb->tbi
+    d_q2[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e4, k2[:, :, 2:min(4, 4)])  # (51) tsb,sbi->tbi
+    d_q2[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e3, k2[:, :, :min(4, 2)])  # (51) tsb,sbi->tbi
     d_h = (_rows(d_v2) @ V2).reshape(-1, B, 4)  # (52) ij,tbj->tbi
     d_h += d_y  # (52)
     d_h += (_rows(d_k2) @ K2).reshape(-1, B, 4)  # (52) ij,tbj->tbi
@@ -466,16 +466,16 @@ def _backward(arrays, T, B, dtype):
     )
     d_n_h = d_centred_h - 1 / 4 * d_centred_h.sum(axis=2)[:, :, None]  # (55) tbj->tb
     d_o1 = (_rows(d_n_h) @ O1).reshape(-1, B, 4)  # (56) ij,tbj->tbi
-    d_a2 = np.einsum('sbi,tbi->tsb', v1[:, :, 2:], d_o1[:, :, 2:])  # (57) sbi,tbi->tsb
+    d_a2 = np.einsum('tbi,sbi->tsb', d_o1[:, :, 2:], v1[:, :, 2:])  # (57) tbi,sbi->tsb
     d_logsumexp_a2 = -(d_a2 * exp_logsumexp_a2_n_a2 * valid).sum(axis=1)  # (58) tsb->tb
     d_n_a2 = (  # (59)
-        valid * d_a2 * exp_logsumexp_a2_n_a2
+        d_a2 * exp_logsumexp_a2_n_a2 * valid
         + d_logsumexp_a2[:, None, :] * exp_logsumexp_a2_n_a2
     )
-    d_a1 = np.einsum('sbi,tbi->tsb', v1[:, :, :2], d_o1[:, :, :2])  # (60) sbi,tbi->tsb
+    d_a1 = np.einsum('tbi,sbi->tsb', d_o1[:, :, :2], v1[:, :, :2])  # (60) tbi,sbi->tsb
     d_logsumexp_a1 = -(d_a1 * exp_logsumexp_a1_n_a1 * valid).sum(axis=1)  # (61) tsb->tb
     d_n_a1 = (  # (62)
-        valid * d_a1 * exp_logsumexp_a1_n_a1
+        d_a1 * exp_logsumexp_a1_n_a1 * valid
         + d_logsumexp_a1[:, None, :] * exp_logsumexp_a1_n_a1
     )
     d_e2 = d_n_a2.copy()  # (63)
@@ -484,11 +484,11 @@ def _backward(arrays, T, B, dtype):
     d_v1[:, :, :min(4, 2)] += np.einsum('sbi,tsb->tbi', d_o1[:, :, :min(4, 2)], a1.transpose(1, 0, 2))  # (65) sbi,tsb->tbi
     d_v1[:, :, 2:min(4, 4)] += np.einsum('sbi,tsb->tbi', d_o1[:, :, 2:min(4, 4)], a2.transpose(1, 0, 2))  # (65) sbi,tsb->tbi
     d_k1 = np.zeros((T, B, 4), dtype)
-    d_k1[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', q1[:, :, 2:min(4, 4)], d_e2.transpose(1, 0, 2))  # (66) sbi,tsb->tbi
-    d_k1[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', q1[:, :, :min(4, 2)], d_e1.transpose(1, 0, 2))  # (66) sbi,tsb->tbi
+    d_k1[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e2.transpose(1, 0, 2), q1[:, :, 2:min(4, 4)])  # (66) tsb,sbi->tbi
+    d_k1[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e1.transpose(1, 0, 2), q1[:, :, :min(4, 2)])  # (66) tsb,sbi->tbi
     d_q1 = np.zeros((T, B, 4), dtype)
-    d_q1[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', k1[:, :, 2:min(4, 4)], d_e2)  # (67) sbi,tsb->tbi
-    d_q1[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('sbi,tsb->tbi', k1[:, :, :min(4, 2)], d_e1)  # (67) sbi,tsb->tbi
+    d_q1[:, :, 2:min(4, 4)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e2, k1[:, :, 2:min(4, 4)])  # (67) tsb,sbi->tbi
+    d_q1[:, :, :min(4, 2)] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e1, k1[:, :, :min(4, 2)])  # (67) tsb,sbi->tbi
     d_Q1 = _rows(d_q1).T @ _rows(x)  # (69) tbi,tbj->ij
     d_K1 = _rows(d_k1).T @ _rows(x)  # (70) tbi,tbj->ij
     d_V1 = _rows(d_v1).T @ _rows(x)  # (71) tbi,tbj->ij
@@ -561,6 +561,26 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b", "b_h"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "y"): "target_y",
+    ("targets", "label"): "target_label",
+}
+_GRADIENTS = {
+    "Q1": "d_Q1",
+    "K1": "d_K1",
+    "V1": "d_V1",
+    "Q2": "d_Q2",
+    "K2": "d_K2",
+    "V2": "d_V2",
+    "O1": "d_O1",
+    "s_h": "d_s_h",
+    "b_h": "d_b_h",
+    "O2": "d_O2",
+    "W": "d_W",
+    "b": "d_b",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {}
 _JUDGING = ("valid",)
 _DTYPES = ("float32", "float64", "complex128")
@@ -596,9 +616,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -484,10 +484,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -1344,6 +1344,72 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b_f_back", "b_f_back2", "b_f_forth", "b_f_forth2", "b_g_back", "b_g_back2", "b_g_forth", "b_g_forth2", "b_i_back", "b_i_back2", "b_i_forth", "b_i_forth2", "b_o_back", "b_o_back2", "b_o_forth", "b_o_forth2", "b_output"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "output"): "target_output",
+}
+_GRADIENTS = {
+    "W_i_forth_x": "d_W_i_forth_x",
+    "U_i_forth": "d_U_i_forth",
+    "b_i_forth": "d_b_i_forth",
+    "W_f_forth_x": "d_W_f_forth_x",
+    "U_f_forth": "d_U_f_forth",
+    "b_f_forth": "d_b_f_forth",
+    "W_g_forth_x": "d_W_g_forth_x",
+    "U_g_forth": "d_U_g_forth",
+    "b_g_forth": "d_b_g_forth",
+    "W_o_forth_x": "d_W_o_forth_x",
+    "U_o_forth": "d_U_o_forth",
+    "b_o_forth": "d_b_o_forth",
+    "W_i_back_x": "d_W_i_back_x",
+    "U_i_back": "d_U_i_back",
+    "b_i_back": "d_b_i_back",
+    "W_f_back_x": "d_W_f_back_x",
+    "U_f_back": "d_U_f_back",
+    "b_f_back": "d_b_f_back",
+    "W_g_back_x": "d_W_g_back_x",
+    "U_g_back": "d_U_g_back",
+    "b_g_back": "d_b_g_back",
+    "W_o_back_x": "d_W_o_back_x",
+    "U_o_back": "d_U_o_back",
+    "b_o_back": "d_b_o_back",
+    "W_i_forth2_forth": "d_W_i_forth2_forth",
+    "W_i_forth2_back": "d_W_i_forth2_back",
+    "U_i_forth2": "d_U_i_forth2",
+    "b_i_forth2": "d_b_i_forth2",
+    "W_f_forth2_forth": "d_W_f_forth2_forth",
+    "W_f_forth2_back": "d_W_f_forth2_back",
+    "U_f_forth2": "d_U_f_forth2",
+    "b_f_forth2": "d_b_f_forth2",
+    "W_g_forth2_forth": "d_W_g_forth2_forth",
+    "W_g_forth2_back": "d_W_g_forth2_back",
+    "U_g_forth2": "d_U_g_forth2",
+    "b_g_forth2": "d_b_g_forth2",
+    "W_o_forth2_forth": "d_W_o_forth2_forth",
+    "W_o_forth2_back": "d_W_o_forth2_back",
+    "U_o_forth2": "d_U_o_forth2",
+    "b_o_forth2": "d_b_o_forth2",
+    "W_i_back2_forth": "d_W_i_back2_forth",
+    "W_i_back2_back": "d_W_i_back2_back",
+    "U_i_back2": "d_U_i_back2",
+    "b_i_back2": "d_b_i_back2",
+    "W_f_back2_forth": "d_W_f_back2_forth",
+    "W_f_back2_back": "d_W_f_back2_back",
+    "U_f_back2": "d_U_f_back2",
+    "b_f_back2": "d_b_f_back2",
+    "W_g_back2_forth": "d_W_g_back2_forth",
+    "W_g_back2_back": "d_W_g_back2_back",
+    "U_g_back2": "d_U_g_back2",
+    "b_g_back2": "d_b_g_back2",
+    "W_o_back2_forth": "d_W_o_back2_forth",
+    "W_o_back2_back": "d_W_o_back2_back",
+    "U_o_back2": "d_U_o_back2",
+    "b_o_back2": "d_b_o_back2",
+    "W_output_forth2": "d_W_output_forth2",
+    "W_output_back2": "d_W_output_back2",
+    "b_output": "d_b_output",
+}
+_INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"state_forth": "d_initial_state_forth", "c_forth": "d_initial_c_forth", "state_back": "d_after_state_back", "c_back": "d_after_c_back", "state_forth2": "d_initial_state_forth2", "c_forth2": "d_initial_c_forth2", "state_back2": "d_after_state_back2", "c_back2": "d_after_c_back2"}
 _JUDGING = ("valid",)
 _DTYPES = ("float32", "float64", "complex128")
@@ -1379,9 +1445,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

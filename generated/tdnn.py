@@ -164,10 +164,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -346,6 +346,23 @@ def _logsumexp(x, axis, where=True):
 # What is given, checked at the door.
 
 _BIASES = {"b_phone", "b_word"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "word"): "target_word",
+}
+_GRADIENTS = {
+    "W_phone_frame": "d_W_phone_frame",
+    "W_phone_frame_1": "d_W_phone_frame_1",
+    "W_phone_frame_2": "d_W_phone_frame_2",
+    "b_phone": "d_b_phone",
+    "W_word_phone": "d_W_word_phone",
+    "W_word_phone_1": "d_W_word_phone_1",
+    "W_word_phone_2": "d_W_word_phone_2",
+    "W_word_phone_3": "d_W_word_phone_3",
+    "W_word_phone_4": "d_W_word_phone_4",
+    "b_word": "d_b_word",
+}
+_INPUT_GRADIENTS = {"frame": "d_frame"}
 _INITIAL_GRADIENTS = {"frame": "d_initial_frame", "phone": "d_initial_phone"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -381,9 +398,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

@@ -24,7 +24,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_speed = 1, N_sensors = 3, N_stat
  (5)  logsumexp_mode[t,b] = log(sum_i exp(n_mode[t,b,i]))
  (6)  mode[t,b,i] = exp(n_mode[t,b,i] - logsumexp_mode[t,b])
  (7)  loss_force = sum_t,b,i huber(force[t,b,i] - target_force[t,b,i], 1/2)/(B*N_force*T)
- (8)  loss_mode = -sum_b,i n_mode[T-1,b,i]*target_mode[b,i]/B + sum_b logsumexp_mode[T-1,b]/B
+ (8)  loss_mode = -sum_b,i target_mode[b,i]*n_mode[T-1,b,i]/B + sum_b logsumexp_mode[T-1,b]/B
  (9)  loss = loss_force + loss_mode/10
 (10)  d_n_mode[t,b,i] = (mode[t,b,i] - target_mode[b,i])/(10*B) [t = T-1]
 (11)  d_force[t,b,i] = clip(force[t,b,i] - target_force[t,b,i], 1/2)/(B*N_force*T)
@@ -182,10 +182,10 @@ def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, 
     _backward(arrays, T, B, dtype)
     gradients = {}
     if "parameters" in wrt:
-        gradients.update((name, arrays["d_" + name]) for name in PARAMETERS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _GRADIENTS.items())
     if "inputs" in wrt:
         _input_gradients(arrays, T, B, dtype)
-        gradients.update((name, arrays["d_" + name]) for name in INPUTS if name not in MASKS)
+        gradients.update((name, arrays[d_name]) for name, d_name in _INPUT_GRADIENTS.items())
     if "initial" in wrt:
         _initial_gradients(arrays, T, B, dtype)
         gradients.update(("initial_" + n, arrays[d_n]) for n, d_n in _INITIAL_GRADIENTS.items())
@@ -250,7 +250,7 @@ def _loss(arrays, T, B, dtype):
     error_force = force[1:] - target_force  # (7)
     loss_force = 1 / (B * 2 * T) * _huber(error_force, 1 / 2).sum()  # (7) tbi->
     loss_mode = (  # (8)
-        -(1 / B * (n_mode[T - 1] * target_mode).sum())  # bi->
+        -(1 / B * (target_mode * n_mode[T - 1]).sum())  # bi->
         + 1 / B * logsumexp_mode[T - 1].sum()  # b->
     )
     loss = loss_force + loss_mode / 10  # (9)
@@ -394,6 +394,26 @@ def _clip(e, delta):
 # What is given, checked at the door.
 
 _BIASES = {"b_force", "b_mode", "b_state"}
+# What arrays hold by other names than a caller gives, and the names of gradients.
+_GIVEN_AS = {
+    ("targets", "force"): "target_force",
+    ("targets", "mode"): "target_mode",
+}
+_GRADIENTS = {
+    "W_state_speed": "d_W_state_speed",
+    "W_state_speed_1": "d_W_state_speed_1",
+    "W_state_sensors": "d_W_state_sensors",
+    "W_state_state_1": "d_W_state_state_1",
+    "W_state_force_1": "d_W_state_force_1",
+    "b_state": "d_b_state",
+    "W_force_state": "d_W_force_state",
+    "W_force_speed": "d_W_force_speed",
+    "b_force": "d_b_force",
+    "W_mode_state": "d_W_mode_state",
+    "W_mode_force": "d_W_mode_force",
+    "b_mode": "d_b_mode",
+}
+_INPUT_GRADIENTS = {"speed": "d_speed", "sensors": "d_sensors"}
 _INITIAL_GRADIENTS = {"speed": "d_initial_speed", "state": "d_initial_state", "force": "d_initial_force"}
 _JUDGING = ()
 _DTYPES = ("float32", "float64", "complex128")
@@ -429,9 +449,8 @@ def _prepare(
     dtype = _dtype(dict(given.values()))
     arrays = {}
     for (group, name), (_, array) in given.items():
-        prefix = {"targets": "target_", "weights": "weight_"}.get(group, "")
         if group != "initial":
-            arrays[prefix + name] = array.astype(dtype, copy=False)
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
         weight = np.real(arrays[name])
         if not np.all(weight >= 0) or not np.any(weight):

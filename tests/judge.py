@@ -39,9 +39,9 @@ def judge(network: Network, seed: int) -> None:
     assert relative(loss, values["loss"], 1e-3) < VALUES, f"seed {seed}: loss"
     floor = 1e-4 * max(float(np.abs(g).max(initial=0.0)) for g in gradients.values())
     for name, gradient in gradients.items():
-        key = module._INITIAL_GRADIENTS.get(name.removeprefix("initial_"), f"d_{name}")
-        if not name.startswith("initial_"):
-            key = f"d_{name}"
+        key = derived.derivative("loss", name)
+        if name.startswith("initial_"):
+            key = module._INITIAL_GRADIENTS[name.removeprefix("initial_")]
         assert relative(gradient, values[key], max(floor, 0.01 * abs(loss))) < GRADIENTS, (
             f"seed {seed}: {name}"
         )

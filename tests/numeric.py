@@ -73,8 +73,10 @@ class Example:
     def interpreted(self, system: System) -> Arrays:
         """The values of all quantities, by the reference interpreter."""
         arrays = {**self.parameters, **self.inputs}
-        arrays |= {f"target_{n}": a for n, a in self.rows.items()}
-        arrays |= {f"weight_{n}": a for n, a in self.weights.items()}
+        for loss in system.losses:
+            arrays[loss.target] = self.rows[loss.output]
+            if loss.output in self.weights:
+                arrays[loss.weights] = self.weights[loss.output]
         sides: dict[str, Arrays] = {"initial": {}, "after": {}}
         for boundary in boundary_values(system):
             sides[boundary.side][boundary.quantity] = self.initial[boundary.key]

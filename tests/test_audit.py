@@ -252,17 +252,19 @@ def test_the_truth_agrees_with_the_derivation_and_knows_nothing_of_it() -> None:
         found = truth.total("L", name)
         if derived.quantities[name].time_axis is not None:
             found = found[pad : pad + 4]
-        assert np.allclose(found, values[f"d_{name}"], rtol=1e-12, atol=1e-13), name
+        assert np.allclose(found, values[derived.derivative("L", name)], rtol=1e-12, atol=1e-13), (
+            name
+        )
 
 
 RIGHT = ("total(L, h[t]) = W.T @ delta[t+1] + V.T @ total(L, o[t])", "t < T")
 
 
 def _corrupted(system: System, change: str) -> System:
-    """A derived system with a term of d_h dropped, or its step left unshifted."""
+    """A derived system with a term of the adjoint of h dropped, or its step left unshifted."""
     equations = []
     for equation in system.equations:
-        if equation.quantity.name == "d_h":
+        if equation.quantity.name == system.derivative("L", "h"):
             terms = equation.terms
             recurrent = next(t for t in terms if t.bounds)
             if change == "dropped":

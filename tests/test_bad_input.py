@@ -102,7 +102,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "rather long name": (named("a" * 2000), ("2000 characters",)),
     "a million dots": ("a" + ".a" * 10**5 + " = 1", ("line 1",)),
     "a module of Python": ('name = "re"\n' + layer(), ("'re'",)),
-    "derived name": (named("d_x"), ("begin with d_",)),
+    "name made here": (named("target_x"), ("begin with target_",)),
     "index b": (equation("y[t,b] = W[b,j]*x[t,j]"), ("'b'",)),
     "index t": (equation("y[t,i] = W[i,t]*x[t,t]"), ("'t'",)),
     "beyond the units": (equation("y[t,i] = W[i,5]*x[t,1]", "[parameters]\nW = [3, 2]\n"), ("2",)),
@@ -117,15 +117,6 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "line break in a key": (layer().replace("x = 2", '"a\\nb" = 2'), ("a\\nb",)),
     "signals of a cell": (
         CELL.replace("[layers.memory]", "[cells.leaky.signals]\nq = 3\n[layers.memory]"), ("'q'",),
-    ),
-    "values twice": (
-        '[inputs]\nx = 1\n'
-        '[layers.h]\nsize = 1\nactivation = "tanh"\nfrom = { x = [0] }\n'
-        '[layers.h_after]\nsize = 1\nactivation = "tanh"\nfrom = { h = [0], h_after = [1] }\n'
-        '[layers.g]\nsize = 1\nactivation = "tanh"\nfrom = { h = [1] }\n'
-        '[layers.r]\nsize = 1\nactivation = "tanh"\ndirection = "backward"\n'
-        'from = { h = [1], h_after = [0] }\n[loss]\nr = "mse"\ng = "mse"\n',
-        ("h_after",),
     ),
     "root of -1": (equation("y[t] = sqrt(-1) + W @ x[t]"), ("real number",)),
     "log of 0": (equation("y[t] = log(0) + W @ x[t]"), ("finite",)),
@@ -197,7 +188,6 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "name twice": (
         layer(**{"from": '{ x = { delays = [0], weight = "y" } }'}), ("'y'",),
     ),
-    "adjoint's name": (named("q").replace("x = 2", "x = 2\nd_q = 1"), ("'d_q'",)),
     "call": (equation("y[t] = __import__('os')"), ("line 1",)),
     "eval": (equation("y[t] = eval(x[t])"), ("eval", "line 1, column 8")),
     "attribute": (equation("y[t] = x.shape"), ("transpose",)),

@@ -41,7 +41,7 @@ def test_every_spoilt_line_is_noticed(name: str) -> None:
         wrong = {r.name for r in check(system, source) if not r.passed}
         assert wrong, f"unnoticed: {line}"
         gradient = target.removeprefix("d_")
-        if target.startswith("d_") and gradient in (q.name for q in system.of_kind("parameter")):
+        if target.startswith("d_") and gradient in (q.name for q in system.of_role("parameter")):
             assert wrong == {gradient}, f"{line}: {wrong} instead of {gradient}"
 
 

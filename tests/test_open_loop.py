@@ -20,7 +20,7 @@ from tests.random_networks import draw, draw_equations
 
 
 def fed_back_names(system: System) -> list[str]:
-    return [q.name for q in system.of_kind("signal") if not q.internal and fed_back(system, q)]
+    return [q.name for q in system.of_role("signal") if not q.internal and fed_back(system, q)]
 
 
 @pytest.mark.parametrize("seed", range(16))

@@ -19,7 +19,7 @@ from bptt.derive.calculus.lddn import is_layered, layered
 from bptt.derive.calculus.system import Equation, T, Term
 from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import Reference
-from bptt.derive.notation.explain import explain
+from bptt.derive.notation.explain import derivation, explain
 from bptt.derive.notation.index import index_statement
 from bptt.derive.notation.latex import aligned, latex
 from bptt.derive.notation.matrix import has_matrix_form, matrix_statement
@@ -243,11 +243,11 @@ def test_most_equations_have_a_matrix_form() -> None:
 def gradients(system: System, forward: System) -> tuple[dict[str, object], dict[str, object]]:
     module = load_module(module_source(adjoint(forward)))
     example = Example(module, seed=5, steps=4, batch=2)
-    names = [q.name for q in forward.of_kind("parameter")]
+    names = [q.name for q in forward.of_role("parameter")]
     values, known = example.interpreted(system), example.interpreted(adjoint(forward))
     return (
-        {n: values[f"d_{n}"] for n in names},
-        {n: known[f"d_{n}"] for n in names},
+        {n: values[system.derivative("loss", n)] for n in names},
+        {n: known[adjoint(forward).derivative("loss", n)] for n in names},
     )
 
 
@@ -263,7 +263,7 @@ def test_layered_networks_are_recognised() -> None:
 
 @pytest.mark.parametrize("name", LAYERED)
 def test_the_layered_form_has_the_same_gradients(name: str) -> None:
-    forward = system_of(name).forward()
+    forward = system_of(name).primal
     found, known = gradients(layered(forward), forward)
     for parameter, value in known.items():
         assert relative(found[parameter], value, floor=1e-3) < 1e-12, parameter
@@ -298,7 +298,7 @@ def test_inlining_keeps_conditions_and_sums() -> None:
     n_hidden[t] = b_hidden [t >= 2] + W_hidden_x @ x[t-1]
     hidden[t] = W_hidden_hidden_1 @ n_hidden[t+1] [t <= T-2]
     """
-    whole = replace(system, equations=read_equations(text, system), forward_count=-1)
+    whole = replace(system, equations=read_equations(text, system))
     (found,) = inlined(whole, ["n_hidden"]).equations
     (wanted,) = read_equations(
         "hidden[t] = W_hidden_hidden_1 @ b_hidden [t >= 1, t <= T-2]"
@@ -323,26 +323,24 @@ def test_random_compact_equations_have_the_same_gradients(seed: int) -> None:
 def test_every_explanation_ends_in_the_derived_equation(name: str) -> None:
     system = adjoint(build(load(FOLDER / f"{name}.toml")))
     explained = 0
-    for quantity in system.forward().quantities:
-        derived = system.definitions.get(f"d_{quantity}")
+    whole = derivation(system)
+    for quantity in system.primal.quantities:
+        derived = system.definitions.get(system.derivative("loss", quantity))
         if derived is None:
             continue
-        steps = explain(quantity, system)
+        steps = explain(quantity, whole)
         assert [steps[0].rule, steps[1].rule] == ["forward equations", "chain rule"]
         last = steps[-1].formulas[-1]
         statement = index_statement(derived, system.quantities)
         assert formula_text(last.left, last.right) == statement_text(statement)
         assert last.number == derived.number
-        assert adds_up(steps, derived, system)
+        assert adds_up(steps, derived, whole.wide)
         explained += 1
     assert explained > 3
 
 
-def adds_up(steps: tuple[object, ...], derived: Equation, system: System) -> bool:
+def adds_up(steps: tuple[object, ...], derived: Equation, wide: System) -> bool:
     """Whether the contributions of the steps, read back from their text, add up to the end."""
-    forward = system.forward()
-    named = {f"d_{n}": replace(q, name=f"d_{n}") for n, q in forward.quantities.items()}
-    wide = replace(system, quantities={**named, **system.quantities})
     left = formula_text(steps[-1].formulas[-1].left, steps[-1].formulas[-1].right).split(" = ")[0]
     terms: list[Term] = []
     for step in steps:
@@ -353,22 +351,22 @@ def adds_up(steps: tuple[object, ...], derived: Equation, system: System) -> boo
     seeds = []
     for formula in steps[-1].formulas[:-1]:
         seeds += read_equations(formula_text(formula.left, formula.right), wide)
-    whole = replace(wide, equations=(*seeds, replace(read, terms=tuple(terms))), forward_count=-1)
+    whole = replace(wide, equations=(*seeds, replace(read, terms=tuple(terms))))
     inner = inlined(whole, [e.quantity.name for e in seeds])
     return same(
-        inner.equations[-1], replace(derived, quantity=inner.equations[-1].quantity), system.sizes
+        inner.equations[-1], replace(derived, quantity=inner.equations[-1].quantity), wide.sizes
     )
 
 
 def test_the_shift_in_time_is_explained() -> None:
     system = adjoint(build(load(FOLDER / "narx.toml")))
-    steps = explain("position", system)
+    steps = explain("position", derivation(system))
     text = [formula_text(f.left, f.right) for step in steps for f in step.formulas]
     assert "t' = t + 2" in text
     assert any("δ(t'-2, t)" in line for line in text)
     assert any("shifts the step" in step.words for step in steps)
     with pytest.raises(UserError, match="no derivative of the loss by"):
-        explain("target_position", system)
+        explain("target_position", derivation(system))
 
 
 # LaTeX.
@@ -448,7 +446,7 @@ def test_odd_names_are_told_apart(style: str) -> None:
     """
     system = adjoint(build(loads(text, default_name="odd")))
     typesetter = NOTATIONS[style].typesetter(system)
-    names = system.forward().quantities
+    names = system.primal.quantities
     found = [latex(typesetter.reference(Reference(name, None, ""))) for name in names]
     assert len(found) == len(set(found))
 
@@ -474,7 +472,7 @@ def test_a_system_shows_itself_in_a_notebook() -> None:
     text = system._repr_latex_()
     assert text.startswith("$$")
     assert text.count(r"\tag") == len(system.equations)
-    assert r"\tanh" in system.definitions["hidden"]._repr_latex_()
+    assert r"\tanh" in system.restricted(["hidden"])._repr_latex_()
 
 
 def test_length_of_time_stays_symbolic() -> None:

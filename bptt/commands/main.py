@@ -290,7 +290,7 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
     with working("deriving and checking"):
         extended = _derived(file, options)
         module = source_of(extended)
-        results = check(extended.base.forward(), module, extended.names)
+        results = check(extended.base.primal, module, extended.names)
         text = report(_document(extended, module, **options), module, results)
     deliver(text, output)
     if not all(r.passed for r in results):
@@ -340,9 +340,9 @@ def _document(
 
 def _shapes(system: System) -> Table:
     table = Table("name", "is", "shape", box=None, pad_edge=False, header_style="italic")
-    for quantity in system.of_kind("input", "mask", "parameter", "signal", "target", "weight"):
+    for quantity in system.of_role("input", "parameter", "signal", "target", "weight"):
         shape = ", ".join(map(str, system.shape(quantity)))
-        table.add_row(quantity.name, quantity.role or quantity.kind, f"({shape})")
+        table.add_row(quantity.name, quantity.about or quantity.role, f"({shape})")
     return table
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from bptt.derive.audit.claim import Claim, Context
+from bptt.derive.audit.claims_file import load_claims
 from bptt.derive.audit.edits import terms
 from bptt.derive.audit.evaluate import Evaluator
 from bptt.derive.audit.indices import LETTERS
@@ -100,6 +102,11 @@ def audit(
     for claim in claims:
         said(claim)
         yield court.audit(claim)
+
+
+def audit_file(path: str | Path) -> list[Audited]:
+    """The audits of all claims of a file. Raises UserError where the file cannot be read."""
+    return list(audit(load_claims(path)))
 
 
 def _forgotten(claim: Claim, finding: Finding, court: Judge) -> Comparison | None:

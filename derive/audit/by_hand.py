@@ -19,6 +19,7 @@ from bptt.derive.audit.edits import Edit, Words
 from bptt.derive.audit.setting import Instance, Setting, draw
 from bptt.derive.audit.truth import Truth
 from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.dependence import is_gradient
 from bptt.derive.calculus.system import Equation, System
 from bptt.derive.description.build import build
 from bptt.derive.description.network import Network
@@ -59,16 +60,11 @@ class _Case:
 
     def arguments(self) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         """Parameters, inputs and targets."""
-        kinds: tuple[tuple[str, ...], ...] = (("parameter",), ("input", "mask"), ("target",))
-        return tuple(  # type: ignore[return-value]
-            {
-                q.name.removeprefix("target_") if kind == ("target",) else q.name: np.array(
-                    self.instance.arrays[q.name]
-                )
-                for q in self.instance.system.of_kind(*kind)  # type: ignore[arg-type]
-            }
-            for kind in kinds
-        )
+        system, arrays = self.instance.system, self.instance.arrays
+        parameters = {q.name: np.array(arrays[q.name]) for q in system.of_role("parameter")}
+        inputs = {q.name: np.array(arrays[q.name]) for q in system.of_role("input")}
+        targets = {loss.output: np.array(arrays[loss.target]) for loss in system.losses}
+        return parameters, inputs, targets
 
 
 def compare_by_hand(network: Network, function: Function) -> list[Compared]:
@@ -95,7 +91,7 @@ def compare_by_hand(network: Network, function: Function) -> list[Compared]:
 
 def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
     judges_classes = any(loss.kind == "cross_entropy" for loss in network.losses)
-    targets = [f"target_{loss.output}" for loss in network.losses if judges_classes]
+    targets = [loss.target for loss in build(network).losses if judges_classes]
     setting = Setting(network, dict.fromkeys(targets, "one hot"), judged=True)
     sizes = {letter: 2 + n % 3 for n, letter in enumerate(setting.letters)}
     instance = draw(setting, sizes, steps, seed, batch=batch)
@@ -104,12 +100,12 @@ def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
     initial = {n: np.zeros_like(a) for n, a in instance.initial.items()}
     instance = replace(instance, initial=initial, after={})
     arrays = dict(instance.arrays)
-    for quantity in system.of_kind("mask", "weight"):
+    for quantity in (*system.masks, *system.of_role("weight")):
         arrays[quantity.name] = np.ones_like(arrays[quantity.name])
     instance = replace(instance, arrays=arrays)
     truth = Truth(instance)
     return _Case(
-        instance, {q.name: truth.total("loss", q.name) for q in system.of_kind("parameter")}
+        instance, {q.name: truth.total("loss", q.name) for q in system.of_role("parameter")}
     )
 
 
@@ -144,7 +140,7 @@ def _called(function: Function, case: _Case) -> dict[str, Array]:
                 f"the gradient {shown(name)} is no array of numbers", remedy="give arrays"
             ) from None
     # dW and d_W are what W is called here.
-    names = {q.name for q in case.instance.system.of_kind("parameter")}
+    names = {q.name for q in case.instance.system.of_role("parameter")}
     for name in list(found):
         for prefix in ("d_", "d", "grad_"):
             bare = name.removeprefix(prefix)
@@ -229,7 +225,7 @@ def _by_spoiling(
     systems = [adjoint(case.instance.system) for case in cases]
     found: dict[str, str] = {}
     for edit, equation, others in itertools.islice(_spoilt(systems, wrong), MAX_SPOILT):
-        if equation.quantity.kind == "gradient" and len(found) == len(wrong):
+        if is_gradient(others[0], equation.quantity.name) and len(found) == len(wrong):
             continue
         explained = [
             n
@@ -248,10 +244,11 @@ def _by_spoiling(
 
 def _agrees(name: str, case: _Case, gradients: Gradients, system: System) -> bool:
     try:
-        values = replace(case.instance, system=system).values(of=(f"d_{name}",))
+        gradient = system.derivative("loss", name)
+        values = replace(case.instance, system=system).values(of=(gradient,))
     except (InternalError, RecursionError, ArithmeticError, ValueError, KeyError, IndexError):
         return False
-    return _relative(gradients[name], values[f"d_{name}"]) < SAME
+    return _relative(gradients[name], values[gradient]) < SAME
 
 
 def _spoilt(
@@ -260,10 +257,9 @@ def _spoilt(
     """Every slip in every derived equation, those of the wrong gradients first."""
     system = systems[0]
     words = _words(system)
-    forward = len(system.forward().equations)
-    own = {f"d_{n}" for n in wrong}
-    equations = [e for e in system.equations[forward:] if e.quantity.name in own]
-    equations += [e for e in system.equations[forward:] if e.quantity.kind == "adjoint"]
+    own = {system.derivative("loss", n) for n in wrong}
+    equations = [e for e in system.derived if e.quantity.name in own]
+    equations += [e for e in system.derived if not is_gradient(system, e.quantity.name)]
     for equation in equations:
         statement = index_statement(equation, system.quantities)
         choices = sorted(
@@ -293,8 +289,11 @@ def _words(system: System) -> Words:
     groups: dict[tuple[object, ...], list[str]] = {}
     for quantity in system.quantities.values():
         sizes = tuple(str(system.shape(quantity)[n]) for n in range(len(quantity.axes)))
-        if quantity.kind in ("signal", "input", "parameter", "adjoint"):
-            groups.setdefault((quantity.kind == "parameter", sizes), []).append(quantity.name)
+        is_adjoint = quantity.is_derived and not is_gradient(system, quantity.name)
+        is_data = quantity.role == "input" and not quantity.differentiable
+        is_named = quantity.role in ("signal", "input", "parameter") and not is_data
+        if is_adjoint or (is_named and not quantity.is_derived):
+            groups.setdefault((quantity.role == "parameter", sizes), []).append(quantity.name)
     alike = {n: tuple(o for o in names if o != n) for names in groups.values() for n in names}
     steps = {q.name: sum(a.is_step for a in q.axes) for q in system.quantities.values()}
     return Words(steps, alike)

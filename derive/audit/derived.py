@@ -11,7 +11,7 @@ from bptt.derive.audit.proof import derived_equation, expanded
 from bptt.derive.audit.readings import rewritten, walk
 from bptt.derive.audit.text import limited
 from bptt.derive.calculus.adjoint import adjoint
-from bptt.derive.calculus.system import System
+from bptt.derive.calculus.system import Derivative, System
 from bptt.derive.errors import InternalError, UserError
 from bptt.derive.language.syntax import (
     Big,
@@ -30,7 +30,6 @@ from bptt.derive.notation.index import index_statement
 from bptt.derive.notation.matrix import matrix_statement
 from bptt.derive.notation.rank import rank
 
-PREFIX = "d_"
 BATCH = "b"
 
 
@@ -42,8 +41,8 @@ def derived_sides(claim: Claim, sides: Sequence[Node], system: System) -> list[t
     """
     try:
         target = expanded(claim.context, system, sides[0])
-        mentioned = {
-            f"{PREFIX}{n.arguments[1].name}"
+        wanted = {
+            n.arguments[1].name
             for side in sides[1:]
             for n in walk(expanded(claim.context, system, side))
             if isinstance(n, Call) and n.function == "total" and _is_plain(n)
@@ -60,10 +59,11 @@ def derived_sides(claim: Claim, sides: Sequence[Node], system: System) -> list[t
         return []
     found = []
     system_with = adjoint(system, of.name)
-    name = f"{PREFIX}{by.name}"
+    name = system_with.derivative(of.name, by.name)
     if name not in system_with.definitions:
         return []
-    for known in (mentioned, {n for n in system_with.definitions if n.startswith(PREFIX)}):
+    mentioned = {system_with.derivative(of.name, n) for n in wanted}
+    for known in (mentioned, {e.quantity.name for e in system_with.derived}):
         try:
             equation = derived_equation(system, system_with, name, known)
         except (InternalError, UserError):
@@ -135,7 +135,7 @@ class _Translation:
             if isinstance(at, Call) and at.function == "total":
                 by = at.arguments[1]
                 assert isinstance(by, Reference)
-                return replace(by, name=f"{PREFIX}{by.name}")
+                return replace(by, name=self._system.derivative(self._of.name, by.name))
             return at
 
         return rewritten(node, back)
@@ -144,9 +144,10 @@ class _Translation:
         given = [s for s in node.subscripts or () if s.name != BATCH]
         subscripts = tuple(self._subscript(s) for s in given)
         node = replace(node, subscripts=subscripts or None)
-        by = node.name.removeprefix(PREFIX)
-        if by == node.name or by not in self._system.quantities:
+        quantity = self._system.quantities.get(node.name)
+        if quantity is None or not isinstance(quantity.origin, Derivative):
             return node
+        by = quantity.origin.by
         inner = replace(node, name=by)
         derivative = Call("total", (self._of, inner), "")
         for definition in self._claim.context.definitions:

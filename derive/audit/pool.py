@@ -33,9 +33,9 @@ def words_of(
     system = instance.system
     groups: dict[tuple[object, ...], list[str]] = {}
     for quantity in system.quantities.values():
-        if quantity.internal or quantity.kind == "loss":
+        if quantity.internal or quantity.role == "loss":
             continue
-        is_parameter = quantity.kind == "parameter"
+        is_parameter = quantity.role == "parameter"
         _, shape = instance.shapes[quantity.name]
         groups.setdefault((is_parameter, shape), []).append(quantity.name)
     for definition in context.definitions:
@@ -131,11 +131,11 @@ def mentions(
     fixed: list[Node] = []
     moving: list[Node] = []
     for quantity in instance.system.quantities.values():
-        if quantity.internal or quantity.kind in ("loss",):
+        if quantity.internal or quantity.role == "loss":
             continue
         steps = context.axes[quantity.name][0]
         if steps == 0:
-            is_fixed = quantity.kind == "parameter"
+            is_fixed = quantity.role == "parameter"
             (fixed if is_fixed else moving).append(Reference(quantity.name, None, ""))
         elif steps == 1:
             for letter in letters:

@@ -120,7 +120,7 @@ class _Proof:
         of, by = self._derivative(left)
         self._of = of.name
         self._derived = adjoint(self._system, of.name)
-        name = f"d_{by.name}"
+        name = self._derived.derivative(of.name, by.name)
         if name not in self._derived.definitions:
             raise _NoProofError
         quantity = self._derived.quantities[name]
@@ -382,7 +382,7 @@ class _Proof:
     def _adjoint(self, node: Call, env: Env) -> _Matrix:
         of, by = self._derivative(node)
         assert self._derived is not None
-        quantity = self._derived.quantities.get(f"d_{by.name}")
+        quantity = self._derived.quantities.get(self._derived.derivative(of.name, by.name))
         if of.name != self._of or quantity is None:
             raise _NoProofError
         self._mentioned.add(quantity.name)
@@ -573,7 +573,7 @@ def _moved(subscript: Subscript, bound: Mapping[str, Subscript]) -> Subscript:
 def _forward_calls(system: System) -> list[Equation]:
     """The equations `v = f(w)`, element by element."""
     found = []
-    for equation in system.forward().equations:
+    for equation in system.primal.equations:
         if len(equation.terms) != 1 or not equation.terms[0].is_pointwise:
             continue
         factor = equation.terms[0].factor

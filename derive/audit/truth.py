@@ -253,7 +253,7 @@ def read_at_other_steps(system: System) -> tuple[str, ...]:
             for read in term.reads():
                 quantity = system.quantity_of(read)
                 axis, own = quantity.time_axis, equation.quantity.time_axis
-                if quantity.kind != "signal" or axis is None or own is None:
+                if quantity.role != "signal" or axis is None or own is None:
                     continue
                 if read.indices[axis] != equation.indices[own].symbol:
                     found.append(name_of(read))

@@ -52,5 +52,5 @@ def renamed(term: Term, mapping: Mapping[sp.Symbol, sp.Symbol], sums: tuple[Inde
         tuple(e.xreplace(mapping) for e in term.bounds),
         tuple(e.xreplace(mapping) for e in term.equals),
         term.reduction,
-        term.origins,
+        term.mentions,
     )

@@ -19,9 +19,12 @@ from dataclasses import replace
 import sympy as sp
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.causality import Loop, loops
+from bptt.derive.calculus.dependence import dependent
 from bptt.derive.calculus.system import (
     Axis,
+    Count,
     Equation,
+    Made,
     Quantity,
     Reach,
     System,
@@ -29,133 +32,196 @@ from bptt.derive.calculus.system import (
     Term,
     index_symbol,
     name_of,
+    name_of_origin,
+    unused,
 )
 from bptt.derive.errors import UserError
 
-CHUNK = "chunk_"
-CARRY = "carry_"
-OBJECTIVE = "chunk_objective"
-TOTAL_WEIGHT = "total_weight_"
-# Steps at the beginning of a chunk whose losses another chunk counts.
-SKIP = sp.Symbol("skip", integer=True, nonnegative=True)
-TOTAL_STEPS = Quantity("total_steps", "given", (), "steps of the whole sequence")
-ENDS = Quantity("ends", "given", (), "1 in the last chunk, else 0")
+OBJECTIVE = Made("chunk objective", "", derived=True)
+# Steps of the whole sequence, over which means are taken.
+TOTAL_STEPS = Made("total steps", "", derived=True)
+# 1 in the last chunk, else 0.
+ENDS = Made("ends", "", derived=True)
+
+
+def share_of(name: str) -> Made:
+    """What a chunk adds to a loss, or the given total of weights of the whole sequence."""
+    return Made("chunk", name, derived=True)
+
+
+def carry_of(name: str) -> Made:
+    """The derivative of the loss of later chunks by the last values of a quantity."""
+    return Made("carry", name, derived=True)
+
+
+def total_weight_of(output: str) -> Made:
+    """The sum of the weights of an output's steps, by which its loss divides."""
+    return Made("total weight", output)
 
 
 def chunked(system: System) -> System:
-    """A forward system with `chunk_loss` in place of its loss, and `chunk_objective`.
+    """A part of the sequence: shares in place of losses, and the objective of a chunk.
 
+    Its `free` symbol is the number of steps at its beginning whose losses another chunk counts.
     Raises UserError where the network does not run forward in time alone: chunks of a sequence
     then depend on what comes later.
     """
-    forward = system.forward()
-    _check_forward(forward)
-    judged = {loss.signal for loss in forward.losses} | {"loss"}
-    totals = {n for n in forward.quantities if n.startswith(TOTAL_WEIGHT)}
-    quantities = {n: q for n, q in forward.quantities.items() if n not in judged | totals}
-    renamed = {
-        n: replace(q, name=CHUNK + n, kind="given" if n in totals else q.kind)
-        for n, q in forward.quantities.items()
-        if n in judged | totals
-    }
-    for quantity in (TOTAL_STEPS, ENDS, *renamed.values(), *_carries(forward)):
-        quantities[quantity.name] = quantity
-    equations = []
-    for equation in forward.equations:
-        name = equation.quantity.name
-        if name in totals:
-            continue  # it counts the whole sequence, and is given
-        if name in judged:
-            equation = _share(equation, renamed, forward)
-        equations.append(equation)
-    objective = Quantity(OBJECTIVE, "loss", (), "what a chunk passes on to earlier ones")
-    quantities[OBJECTIVE] = objective
-    terms = (Term(renamed["loss"][()]), *_carried(forward, quantities))
-    equations.append(canonical(Equation(0, objective, (), terms)))
-    return replace(
-        forward, quantities=quantities, equations=tuple(equations), free=(SKIP,), losses=()
-    )
+    primal = system.primal
+    _check_forward(primal)
+    return _Chunk(primal).system()
 
 
-def _share(equation: Equation, renamed: dict[str, Quantity], forward: System) -> Equation:
-    """The equation of a loss, for the steps of a chunk that count."""
-    terms = []
-    for term in equation.terms:
-        mapping: dict[sp.Expr, sp.Expr] = {
-            r: renamed[name_of(r)][()] for r in term.reads() if name_of(r) in renamed
+class _Chunk:
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._taken = set(system.quantities)
+        losses = {q.name for q in system.of_role("loss")}
+        totals = {
+            q.name
+            for q in system.quantities.values()
+            if isinstance(q.origin, Made) and q.origin == total_weight_of(q.origin.of)
         }
-        is_of_losses = any(forward.quantities[name_of(r)].kind == "loss" for r in mapping)
-        factor = term.factor.xreplace(mapping)
-        step = next((i for i in term.sums if i.kind == "time"), None)
-        if step is not None:
-            # Subscripts keep T, the steps of the chunk; what a mean counts is all steps.
-            factor = factor.subs(1 / T, 1 / TOTAL_STEPS[()])
-            term = replace(term, bounds=(*term.bounds, step.symbol - SKIP))
-        elif not is_of_losses:
-            # Judged at the last step alone, or without steps: this is the last chunk's.
-            factor = factor * ENDS[()]
-        terms.append(replace(term, factor=factor))
-    return replace(equation, quantity=renamed[equation.quantity.name], terms=tuple(terms), number=0)
+        self._skip = sp.Symbol(self._named("skip"), integer=True, nonnegative=True)
+        self._steps = self._made(TOTAL_STEPS, "steps of the whole sequence")
+        self._ends = self._made(ENDS, "1 in the last chunk, else 0")
+        self._shares = {
+            n: replace(
+                q,
+                name=self._named(name_of_origin(share_of(n))),
+                role="given" if n in totals else "loss",
+                origin=share_of(n),
+                differentiable=n in losses,
+            )
+            for n, q in system.quantities.items()
+            if n in losses | totals
+        }
+        self._given = totals
+        self._carries = {n: self._carry(n, reach) for n, reach in self._states()}
 
+    def _named(self, name: str) -> str:
+        found = unused(name, self._taken)
+        self._taken.add(found)
+        return found
 
-def _states(forward: System) -> list[tuple[str, Reach]]:
-    """What passes from a chunk to the next, with the steps of it that are read."""
-    return [(n, r) for n, r in forward.reach.items() if forward.quantities[n].kind != "mask"]
+    def _made(self, origin: Made, about: str, axes: tuple[Axis, ...] = ()) -> Quantity:
+        name = self._named(name_of_origin(origin))
+        return Quantity(name, "given", axes, about, differentiable=False, origin=origin)
 
+    def _states(self) -> list[tuple[str, Reach]]:
+        """What passes from a chunk to the next, with the steps of it that are read."""
+        known = self._system.quantities
+        return [(n, r) for n, r in self._system.reach.items() if known[n].differentiable]
 
-def _carries(forward: System) -> Iterator[Quantity]:
-    for name, reach in _states(forward):
-        quantity = forward.quantities[name]
-        axes = (Axis("delay", sp.Integer(reach.before)), *quantity.axes[1:])
-        role = f"derivative of the later loss by the last values of {name}"
-        yield Quantity(CARRY + name, "given", axes, role)
+    def _carry(self, name: str, reach: Reach) -> Quantity:
+        axes = (Axis("delay", sp.Integer(reach.before)), *self._system.quantities[name].axes[1:])
+        about = f"derivative of the later loss by the last values of {name}"
+        return self._made(carry_of(name), about, axes)
 
-
-def _carried(forward: System, quantities: dict[str, Quantity]) -> Iterator[Term]:
-    for name, reach in _states(forward):
-        quantity, carry = forward.quantities[name], quantities[CARRY + name]
-        indices = [
-            replace(i, symbol=index_symbol(f"_{i.symbol.name}")) for i in carry.canonical_indices()
+    def system(self) -> System:
+        objective = replace(
+            self._made(OBJECTIVE, "what a chunk passes on to earlier ones"),
+            role="loss",
+            differentiable=True,
+        )
+        kept = {n: q for n, q in self._system.quantities.items() if n not in self._shares}
+        made = (self._steps, self._ends, *self._shares.values(), *self._carries.values(), objective)
+        equations = [
+            self._share(e) if e.quantity.name in self._shares else e
+            for e in self._system
+            if e.quantity.name not in self._given  # those count the whole sequence, and are given
         ]
-        symbols = [i.symbol for i in indices]
-        at = [T - reach.before + symbols[0], *symbols[1:]]
-        yield Term(carry[symbols] * quantity[at], tuple(indices))
+        terms = (Term(self._shares["loss"][()]), *self._carried())
+        equations.append(canonical(Equation(0, objective, (), terms)))
+        return replace(
+            self._system,
+            quantities={**kept, **{q.name: q for q in made}},
+            equations=tuple(equations),
+            free=(self._skip,),
+            losses=(),
+        )
 
-
-def _check_forward(forward: System) -> None:
-    """Refuse networks whose steps need later ones, or all steps at once."""
-    reason = ""
-    if forward.lengths != (T,):
-        reason = f"it runs along {len(forward.lengths)} axes of steps"
-    for name, reach in forward.reach.items():
-        if reach.after:
-            reason = f"{name!r} is read at later steps"
-    judged = {q.name for q in forward.of_kind("loss")}
-    for equation in forward.equations:
-        quantity = equation.quantity
-        steps = [axis for axis in quantity.axes if axis.kind == "time"]
-        if len(steps) > 1:
-            reason = f"{quantity.name!r} compares steps with each other"
-        is_total = quantity.name in judged or quantity.name.startswith(TOTAL_WEIGHT)
+    def _share(self, equation: Equation) -> Equation:
+        """The equation of a loss, for the steps of a chunk that count."""
+        terms = []
         for term in equation.terms:
-            if any(i.kind == "time" for i in term.sums) and not is_total:
-                reason = f"{quantity.name!r} sums over steps"
-            for read in term.reads():
-                source = forward.quantity_of(read)
-                if source.time_axis is None:
-                    continue
-                at = read.indices[source.time_axis]
-                fixed = not any(at.has(i.symbol) for i in equation.box(term))
-                if fixed and at != T - 1:
-                    reason = f"{quantity.name!r} reads one step of {source.name!r}"
-                if fixed and steps:
-                    reason = f"{quantity.name!r} reads the last step of {source.name!r}"
-    signals = {e.quantity.name: e for e in forward.equations}
-    for loop in loops(signals):
-        if isinstance(loop, Loop) and loop.direction == "backward":
-            reason = f"{loop.names[0]!r} runs backward in time"
+            mapping: dict[sp.Expr, sp.Expr] = {
+                r: self._shares[name_of(r)][()] for r in term.reads() if name_of(r) in self._shares
+            }
+            mapping |= dict.fromkeys(term.factor.atoms(Count), self._steps[()])
+            of_losses = any(self._system.quantity_of(r).role == "loss" for r in term.reads())
+            factor = term.factor.xreplace(mapping)
+            step = next((i for i in term.sums if i.kind == "time"), None)
+            if step is not None:
+                term = replace(term, bounds=(*term.bounds, step.symbol - self._skip))
+            elif not of_losses:
+                # Judged at the last step alone, or without steps: this is the last chunk's.
+                factor = factor * self._ends[()]
+            terms.append(replace(term, factor=factor))
+        share = self._shares[equation.quantity.name]
+        return replace(equation, quantity=share, terms=tuple(terms), number=0)
+
+    def _carried(self) -> Iterator[Term]:
+        """The later loss to first order, in the last values of what is carried on."""
+        for name, reach in self._states():
+            quantity, carry = self._system.quantities[name], self._carries[name]
+            indices = [
+                replace(i, symbol=index_symbol(f"_{i.symbol.name}"))
+                for i in carry.canonical_indices()
+            ]
+            symbols = [i.symbol for i in indices]
+            at = [T - reach.before + symbols[0], *symbols[1:]]
+            yield Term(carry[symbols] * quantity[at], tuple(indices))
+
+
+def _check_forward(system: System) -> None:
+    """Refuse networks whose steps need later ones, or all steps at once."""
+    reason = next(_obstacles(system), "")
     if reason:
         raise UserError(
             f"the network cannot be computed chunk by chunk: {reason}",
             remedy="chunks are for networks that run forward in time",
         )
+
+
+def _obstacles(system: System) -> Iterator[str]:
+    """Why a network is not computed step by step, forward in time."""
+    if system.lengths != (T,):
+        yield f"it runs along {len(system.lengths)} axes of steps"
+    for quantity in system.quantities.values():
+        if sum(axis.kind == "time" for axis in quantity.axes) > 1:
+            yield f"{quantity.name!r} compares steps with each other"
+    for name, reach in system.reach.items():
+        if reach.after:
+            yield f"{name!r} is read at later steps"
+    timed = {q.name for q in system.quantities.values() if q.time_axis is not None}
+    late = dependent(system, timed) - timed
+    for equation in system:
+        yield from _whole_reads(equation, system, late)
+    for loop in loops(system.definitions):
+        if isinstance(loop, Loop) and loop.direction == "backward":
+            yield f"{loop.names[0]!r} runs backward in time"
+
+
+def _whole_reads(equation: Equation, system: System, late: set[str]) -> Iterator[str]:
+    """What an equation needs of all steps, or of one; `late` is known after all steps alone."""
+    quantity = equation.quantity
+    has_steps = quantity.time_axis is not None
+    origin = quantity.origin
+    counts = isinstance(origin, Made) and origin == total_weight_of(origin.of)
+    for term in equation.terms:
+        sums_steps = any(i.kind == "time" for i in term.sums)
+        if sums_steps and quantity.role != "loss" and not counts:
+            yield f"{quantity.name!r} sums over steps"
+        for read in term.reads():
+            source = system.quantity_of(read)
+            if has_steps and source.name in late:
+                yield f"{quantity.name!r} reads {source.name!r}, which needs all steps"
+            if source.time_axis is None:
+                continue
+            at = read.indices[source.time_axis]
+            if any(at.has(i.symbol) for i in equation.box(term)):
+                continue
+            if at != T - 1:
+                yield f"{quantity.name!r} reads one step of {source.name!r}"
+            elif has_steps:
+                yield f"{quantity.name!r} reads the last step of {source.name!r}"

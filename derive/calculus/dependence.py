@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bptt.derive.calculus.system import Equation, System
+from bptt.derive.calculus.system import Derivative, Equation, System
 
 
 def dependent(system: System, on: Iterable[str]) -> set[str]:
@@ -38,7 +38,15 @@ def upstream(
 
 
 def network_side(system: System) -> set[str]:
-    """The forward equations that a named signal needs: all but those that only judge."""
-    forward = system.forward()
-    named = [q.name for q in forward.of_kind("signal") if not q.internal]
-    return upstream(forward, named) & set(forward.definitions)
+    """The primal equations that a named signal needs: all but those that only judge."""
+    primal = system.primal
+    named = [q.name for q in primal.of_role("signal") if not q.internal]
+    return upstream(primal, named) & set(primal.definitions)
+
+
+def is_gradient(system: System, name: str) -> bool:
+    """Whether a quantity is the derivative by something that is given."""
+    origin = system.quantities[name].origin
+    if not isinstance(origin, Derivative):
+        return False
+    return bool(origin.outside) or origin.by not in system.definitions

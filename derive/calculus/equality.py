@@ -9,7 +9,7 @@ from dataclasses import replace
 import sympy as sp
 from bptt.derive.calculus.bounds import Index, is_nonnegative, prune
 from bptt.derive.calculus.canonical import counted
-from bptt.derive.calculus.system import Equation, Term
+from bptt.derive.calculus.system import Count, Equation, Term
 from bptt.derive.errors import InternalError
 
 # A term without its coefficient: a product, its sums with their ranges, its conditions.
@@ -32,7 +32,8 @@ def terms_of(equation: Equation, sizes: Sizes) -> dict[Key, sp.Expr]:
     """The multiplied-out terms of an equation in canonical letters, each with its coefficient."""
     found: dict[Key, sp.Expr] = {}
     for term in equation.terms:
-        for piece in _monomials(term):
+        counts = {c: c.length for c in term.factor.atoms(Count)}
+        for piece in _monomials(replace(term, factor=term.factor.xreplace(counts))):
             piece = counted(_tightened(_untied(piece, equation), equation, sizes))
             coefficient, key = _canonical(piece, equation)
             found[key] = sp.expand(found.get(key, sp.Integer(0)) + coefficient)

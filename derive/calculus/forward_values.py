@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import sympy as sp
 from bptt.derive.calculus.bounds import substitute
+from bptt.derive.calculus.dependence import upstream
 from bptt.derive.calculus.system import Equation, System, name_of, reads
 
 
@@ -22,6 +23,11 @@ class ForwardValues:
             is_one = not (term.sums or term.reduction != "sum")
             if is_one and isinstance(term.factor, sp.Function | sp.Add):
                 self._definitions.setdefault(type(term.factor), []).append(equation)
+
+    @classmethod
+    def of(cls, system: System, names: Iterable[str]) -> ForwardValues:
+        """Those that are computed with the network, or on the way to some quantities."""
+        return cls(system.restricted({*system.primal.definitions, *upstream(system, names)}))
 
     def express(self, expr: sp.Expr, conditions: Collection[sp.Expr] = ()) -> sp.Expr:
         """The expression with every application that a quantity holds replaced by it.

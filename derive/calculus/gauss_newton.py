@@ -1,21 +1,19 @@
 """Products with the Gauss-Newton matrix, J' H J, as a system made of other derivations.
 
 The network computes signals z, the losses judge them: J is the derivative of z by the
-parameters, H the Hessian of the loss by z. With the tangents R_z = J v known, the tangent of the
+parameters, H the Hessian of the loss by z. With the tangents R_z = J v, the tangent of the
 explicit derivative e_z of the loss is H J v; the adjoint of the network takes it back.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.adjoint import Adjoint
 from bptt.derive.calculus.dependence import network_side
-from bptt.derive.calculus.system import Equation, Quantity, System, Term, name_of
-from bptt.derive.calculus.tangent import PEARLMUTTER, restricted, tangent
+from bptt.derive.calculus.pairing import paired
+from bptt.derive.calculus.system import Derivative, Made, System, Tangent, name_of
+from bptt.derive.calculus.tangent import PEARLMUTTER, tangent
 
-EXPLICIT = "e_"
-GAUSS_NEWTON = "G_"
+CURVATURE = Made("curvature", "", derived=True)
 
 
 def loss_side(system: System) -> set[str]:
@@ -24,88 +22,51 @@ def loss_side(system: System) -> set[str]:
     A logarithm of a sum of exponentials that a loss reads is one of them, even where a signal
     needs it too: with it the loss is convex in the logits.
     """
-    forward = system.forward()
-    found = set(forward.definitions) - network_side(system)
-    judged = {name_of(r) for n in found for m in forward.definitions[n].terms for r in m.reads()}
+    primal = system.primal
+    found = set(primal.definitions) - network_side(primal)
+    judged = {name_of(r) for n in found for m in primal.definitions[n].terms for r in m.reads()}
     return found | {
         name
-        for name in judged & set(forward.definitions)
-        if any(term.reduction == "logsumexp" for term in forward.definitions[name].terms)
+        for name in judged & set(primal.definitions)
+        if any(term.reduction == "logsumexp" for term in primal.definitions[name].terms)
     }
 
 
-def judged_signals(system: System) -> set[str]:
-    """The signals of the network that the losses read."""
-    forward, side = system.forward(), loss_side(system)
-    return {
-        read
-        for name in side
-        for read in forward.definitions[name].needs
-        if forward.quantities[read].kind == "signal" and read not in side
-    }
+def judged_signals(system: System) -> tuple[str, ...]:
+    """The signals of the network that the losses read, in order of declaration."""
+    primal, side = system.primal, loss_side(system)
+    read = set().union(*(primal.definitions[name].needs for name in side))
+    return tuple(q.name for q in primal.of_role("signal") if q.name in read - side)
 
 
-def loss_adjoint(system: System) -> System:
-    """The losses as a system of their own, and e_z, the derivative of the loss by z alone.
+def explicit_adjoint(system: System, of: str = "loss") -> System:
+    """The system with e_z, the derivative of a loss by the signals z that the losses judge.
 
-    Its inputs are the signals z that the losses judge.
+    What they judge is given to the losses: how it came about is held fixed.
     """
-    forward, cut = system.forward(), judged_signals(system)
-    quantities = {
-        name: replace(q, kind="input" if name in cut else "mask")
-        if q.kind in ("input", "parameter") or name in cut
-        else q
-        for name, q in forward.quantities.items()
-    }
-    losses = replace(restricted(forward, loss_side(system)), quantities=quantities)
-    return adjoint(losses, prefix=EXPLICIT)
+    losses = system.restricted(loss_side(system))
+    cut = judged_signals(system)
+    return system.joined(Adjoint(losses, of, by=cut, way="explicit").system())
 
 
-def gauss_newton(system: System) -> System:
-    """The system with G_W, the product of the Gauss-Newton matrix with a direction, for every W.
+def gauss_newton(system: System, of: str = "loss") -> System:
+    """The system with the product of the Gauss-Newton matrix with a direction of the parameters.
 
-    The system must hold the tangents `R_` of the losses' arguments along the parameters.
+    It is the derivative of a scalar, the `curvature`, by each parameter.
     """
-    forward = system.forward()
-    side, cut = loss_side(system), judged_signals(system)
-    explicit = loss_adjoint(system)
-    losses = explicit.forward()
-    known = {n for n in system.quantities if n.startswith(PEARLMUTTER)}
-    along = {n for n in (*cut, *side) if PEARLMUTTER + n in known}
-    curved = tangent(explicit, along, [EXPLICIT + n for n in cut], prefix=PEARLMUTTER)
-    added = [
-        e
-        for e in curved.equations[len(losses.equations) :]
-        if e.quantity.name not in system.definitions
+    parameters = [q.name for q in system.of_role("parameter")]
+    cut = judged_signals(system)
+    explicit = explicit_adjoint(system, of)
+    errors = [explicit.by_origin[Derivative(of, z, "explicit")].name for z in cut]
+    curved = tangent(explicit, parameters, [*cut, *errors], operator=PEARLMUTTER)
+    seeds = [
+        (curved.by_origin.get(Tangent(e, tuple(parameters), PEARLMUTTER)), z)
+        for z, e in zip(cut, errors, strict=True)
     ]
-    names = {e.quantity.name for e in added}
-    found = system.extended({n: curved.quantities[n] for n in names}, added)
-    return _taken_back(found, forward, side, [n for n in forward.quantities if n in cut])
-
-
-def _taken_back(system: System, forward: System, side: set[str], cut: list[str]) -> System:
-    """The adjoint of the network, seeded with the tangents of the explicit derivatives."""
-    signals = network_side(forward)
-    network = [e for e in forward.equations if e.quantity.name in signals]
-    quantities = {n: q for n, q in forward.quantities.items() if n in signals or n not in side}
-    terms = []
-    for name in cut:
-        seed = system.quantities.get(PEARLMUTTER + EXPLICIT + name)
-        if seed is None:
-            continue
-        quantities[seed.name] = replace(seed, kind="mask")
-        indices = forward.quantities[name].canonical_indices()
-        symbols = [i.symbol for i in indices]
-        product = seed[symbols] * forward.quantities[name][symbols]
-        terms.append(Term(product, indices))
-    judged = Quantity("curvature", "loss", (), "the loss to second order")
-    quantities[judged.name] = judged
-    equations = (*network, Equation(0, judged, (), tuple(terms)))
-    taken = adjoint(
-        replace(forward, quantities=quantities, equations=equations, forward_count=-1),
-        judged.name,
-        prefix=GAUSS_NEWTON,
-    )
-    added = taken.equations[len(equations) :]
-    names = {e.quantity.name for e in added}
-    return system.extended({n: taken.quantities[n] for n in names}, added)
+    pairs = [(s, z) for s, z in seeds if s is not None and s.name in curved.definitions]
+    about = "what the losses judge, weighed by the tangents of their derivatives by it"
+    whole = paired(curved, pairs, CURVATURE, about)
+    scalar = whole.by_origin[CURVATURE].name
+    # The tangents are weights here, and given: the network alone moves.
+    network = whole.restricted({*network_side(system), scalar})
+    return whole.joined(Adjoint(network, scalar, by=parameters).system())

@@ -11,7 +11,7 @@ from dataclasses import replace
 import sympy as sp
 from bptt.derive.calculus.bounds import prune, substitute
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.system import Equation, System, Term, index_symbol, name_of
+from bptt.derive.calculus.system import Derivative, Equation, System, Term, index_symbol, name_of
 from bptt.derive.errors import InternalError
 
 
@@ -29,33 +29,28 @@ def inlined(system: System, names: Iterable[str]) -> System:
         if terms != equation.terms:
             equation = canonical(replace(equation, terms=terms))
         equations.append(equation)
-    forward = sum(e.quantity.name not in known for e in system.forward().equations)
     return replace(
         system,
         equations=tuple(replace(e, number=n) for n, e in enumerate(equations, 1)),
-        forward_count=forward if system.forward_count >= 0 else -1,
         quantities={n: q for n, q in system.quantities.items() if n not in known},
     )
 
 
 def compact(system: System) -> System:
     """A system with its adjoint, the adjoints of net inputs put where they are read."""
-    names = [
-        e.quantity.name
-        for e in system.equations[system.forward_count :]
-        if e.quantity.kind == "adjoint" and _is_pointwise_adjoint(e, system)
-    ]
+    names = [e.quantity.name for e in system.derived if _is_pointwise_adjoint(e, system)]
     return inlined(system, names)
 
 
 def _is_pointwise_adjoint(equation: Equation, system: System) -> bool:
     """Whether this is one adjoint times forward values, of a signal that has no name of its own."""
-    of = system.quantities.get(equation.quantity.name.removeprefix("d_"))
-    if of is None or not of.internal or len(equation.terms) != 1:
+    origin = equation.quantity.origin
+    if not isinstance(origin, Derivative) or len(equation.terms) != 1:
         return False
+    by = system.definitions.get(origin.by)
     (term,) = equation.terms
-    adjoints = [r for r in term.reads() if system.quantity_of(r).kind == "adjoint"]
-    return not term.sums and len(adjoints) == 1
+    adjoints = [r for r in term.reads() if isinstance(system.quantity_of(r).origin, Derivative)]
+    return by is not None and by.quantity.internal and not term.sums and len(adjoints) == 1
 
 
 def _expanded(term: Term, equation: Equation, known: dict[str, Equation]) -> Iterator[Term]:
@@ -91,5 +86,5 @@ def _substituted(
         sums,
         prune(bounds, (*equation.indices, *sums)),
         (*term.equals, *substitute(inner.equals, mapping)),
-        origins=term.origins,
+        mentions=term.mentions,
     )

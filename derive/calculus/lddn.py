@@ -18,17 +18,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.adjoint import Adjoint, adjoint
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.dependence import network_side
-from bptt.derive.calculus.gauss_newton import EXPLICIT, judged_signals, loss_adjoint
+from bptt.derive.calculus.dependence import is_gradient, network_side
+from bptt.derive.calculus.gauss_newton import explicit_adjoint, judged_signals
 from bptt.derive.calculus.inline import inlined
-from bptt.derive.calculus.system import Equation, Quantity, System, Term, index_symbol, name_of
-from bptt.derive.calculus.tangent import restricted
+from bptt.derive.calculus.system import (
+    Derivative,
+    Equation,
+    Quantity,
+    System,
+    Term,
+    index_symbol,
+    name_of,
+    name_of_origin,
+    unused,
+)
 from bptt.derive.errors import UserError
-
-STATIC = "S_"
-HELD = "held_"
 
 
 def is_layered(system: System) -> bool:
@@ -37,8 +43,8 @@ def is_layered(system: System) -> bool:
     Every signal then belongs to a layer, has steps along T alone, and is the layer's output, its
     net input, or what its activation needs.
     """
-    forward = system.forward()
-    signals = [q for q in forward.quantities.values() if q.kind == "signal"]
+    forward = system.primal
+    signals = forward.of_role("signal")
     return all(
         q.layer and (q.name == q.layer or q.internal) and _has_one_step(q) for q in signals
     ) and all(
@@ -59,8 +65,8 @@ def _is_simple(term: Term, equation: Equation, system: System) -> bool:
     moved = False
     for read in term.reads():
         quantity = system.quantity_of(read)
-        has_weight |= quantity.kind == "parameter"
-        if quantity.kind not in ("parameter", "signal", "input"):
+        has_weight |= quantity.role == "parameter"
+        if quantity.role not in ("parameter", "signal", "input") or not quantity.differentiable:
             return False
         if quantity.time_axis is not None:
             offset = read.indices[0] - step
@@ -71,42 +77,36 @@ def _is_simple(term: Term, equation: Equation, system: System) -> bool:
 
 
 def layered(system: System) -> System:
-    """A forward system with its gradients in the layered form. Raises UserError."""
-    forward = system.forward()
-    if not is_layered(forward):
+    """A system's primal equations with its gradients in the layered form. Raises UserError."""
+    primal = system.primal
+    if not is_layered(primal):
         raise UserError(
             "the network is not made of layers that are connected through delays",
             remedy="use another notation for gated cells and attention",
         )
-    network = network_side(forward)
-    kept = [n for n in forward.definitions if n in network and _has_parameter(n, forward)]
-    judged = judged_signals(forward)
-    delayed = {n for n in network if _is_delayed(n, forward)}
-    total = adjoint(forward)
+    network = network_side(primal)
+    kept = [n for n in primal.definitions if n in network and _has_parameter(n, primal)]
+    delayed = {n for n in network if _is_delayed(n, primal)}
+    total = adjoint(primal)
     ends = [
-        n for n in forward.definitions if n in judged | delayed and f"d_{n}" in total.definitions
+        n
+        for n in primal.definitions
+        if n in {*judged_signals(primal), *delayed} and total.derivative("loss", n)
     ]
-    found = _with_static(forward, ends, kept, network)
-    explicit = loss_adjoint(forward)
+    found = _with_static(primal, ends, kept, network)
+    explicit = explicit_adjoint(primal)
     for end in ends:
-        found = _with(found, _held(end, total, explicit))
+        found = found.extended([_held(end, found, total, explicit)])
     for name in kept:
-        if f"d_{name}" in total.definitions:
-            found = _with(found, _net_derivative(name, ends, found, total))
-    for equation in total.equations[len(forward.equations) :]:
-        is_gradient = equation.quantity.kind == "gradient"
-        if is_gradient and equation.needs <= found.quantities.keys():
-            found = _with(found, equation)
-    return found
-
-
-def _with(system: System, equation: Equation) -> System:
-    return system.extended({equation.quantity.name: equation.quantity}, [equation])
+        if total.derivative("loss", name):
+            found = found.extended([_net_derivative(name, ends, found, total)])
+    gradients = [e for e in total.derived if is_gradient(total, e.quantity.name)]
+    return found.extended(e for e in gradients if e.needs <= found.quantities.keys())
 
 
 def _has_parameter(name: str, system: System) -> bool:
     needs = system.definitions[name].needs
-    return any(system.quantities[n].kind == "parameter" for n in needs)
+    return any(system.quantities[n].role == "parameter" for n in needs)
 
 
 def _is_delayed(name: str, system: System) -> bool:
@@ -114,68 +114,61 @@ def _is_delayed(name: str, system: System) -> bool:
     return any(
         name_of(read) == name and read.indices[0] != equation.indices[0].symbol
         for equation in system.equations
-        if equation.quantity.kind == "signal"
+        if equation.quantity.role == "signal"
         for term in equation.terms
         for read in term.reads()
     )
 
 
-def _with_static(
-    forward: System, ends: Iterable[str], kept: list[str], network: set[str]
-) -> System:
+def _with_static(primal: System, ends: Iterable[str], kept: list[str], network: set[str]) -> System:
     """The system with S_u_m for every end u and every net input m that reaches it in a step."""
-    found = forward
-    inner = restricted(forward, network)
+    found = primal
     for end in ends:
-        prefix = f"{STATIC}{end}__"
-        within = adjoint(inner, end, prefix=prefix, within_step=True)
-        names = {
-            e.quantity.name
-            for e in within.equations[len(inner.equations) :]
-            if e.quantity.name.removeprefix(prefix) in network
-        }
-        wanted = {prefix + n for n in kept}
-        within = inlined(restricted(within, names), names - wanted)
-        static = {e.quantity.name: replace(e.quantity, kind="static") for e in within}
-        equations = [replace(e, quantity=static[e.quantity.name]) for e in within if e.terms]
-        found = found.extended({e.quantity.name: e.quantity for e in equations}, equations)
+        within = Adjoint(found.restricted(network), end, way="static").system()
+        own = {by: within.by_origin.get(Derivative(end, by, "static")) for by in network}
+        names = {q.name for q in own.values() if q is not None} & within.definitions.keys()
+        wanted = {q.name for by in kept if (q := own[by]) is not None}
+        static = inlined(within.restricted(names), names - wanted)
+        found = found.extended(e for e in static if e.terms)
     return found
 
 
-def _held(end: str, total: System, explicit: System) -> Equation:
+def _held(end: str, system: System, total: System, explicit: System) -> Equation:
     """The derivative of the loss by an end, what passes through its own step left out."""
-    definition = total.definitions[f"d_{end}"]
+    definition = total.definitions[total.derivative("loss", end)]
+    origin = Derivative("loss", end, "held")
     quantity = Quantity(
-        HELD + end,
-        "adjoint",
+        unused(name_of_origin(origin), {*system.quantities, *total.quantities}),
+        "signal",
         definition.quantity.axes,
         f"derivative of the loss by {end}, other outputs of the step held fixed",
+        origin=origin,
     )
     terms = [t for t in definition.terms if _is_later(t, definition, total)]
-    direct = explicit.definitions.get(EXPLICIT + end)
+    direct = explicit.by_origin.get(Derivative("loss", end, "explicit"))
     if direct is not None:
-        terms = [*direct.terms, *terms]
+        terms = [*explicit.definitions[direct.name].terms, *terms]
     return canonical(replace(definition, quantity=quantity, terms=tuple(terms)))
 
 
 def _is_later(term: Term, equation: Equation, system: System) -> bool:
     """Whether a term of an adjoint comes from another step."""
     return any(
-        system.quantity_of(read).kind == "adjoint" and read.indices[0] != equation.indices[0].symbol
+        system.quantity_of(read).is_derived and read.indices[0] != equation.indices[0].symbol
         for read in term.reads()
     )
 
 
 def _net_derivative(name: str, ends: Iterable[str], system: System, total: System) -> Equation:
     """(14.52): the derivative of the loss by a net input."""
-    definition = total.definitions[f"d_{name}"]
+    definition = total.definitions[total.derivative("loss", name)]
     terms = []
     for end in ends:
-        static = system.quantities.get(f"{STATIC}{end}__{name}")
+        static = system.by_origin.get(Derivative(end, name, "static"))
         if static is None:
             continue
         step, batch, unit = (i.symbol for i in definition.indices)
         row = static.axes[2].index(index_symbol("_row"))
-        held = system.quantities[HELD + end][(step, batch, row.symbol)]
+        held = system.by_origin[Derivative("loss", end, "held")][(step, batch, row.symbol)]
         terms.append(Term(static[(step, batch, row.symbol, unit)] * held, (row,)))
     return canonical(replace(definition, terms=tuple(terms)))

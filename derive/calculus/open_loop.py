@@ -16,18 +16,27 @@ from dataclasses import replace
 import sympy as sp
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.dependence import upstream
-from bptt.derive.calculus.system import Equation, Quantity, System, Term, add_quantity, name_of
+from bptt.derive.calculus.system import (
+    Equation,
+    Made,
+    Quantity,
+    System,
+    Term,
+    add_quantity,
+    name_of,
+)
 from bptt.derive.errors import UserError, did_you_mean, shown
 
 MEASURED = "measured_"
 
 
 def opened(system: System, names: Iterable[str]) -> System:
-    """A forward system with the loops through some of its signals opened; its name ends in _open.
+    """A system's primal equations with the loops through some signals opened.
 
-    Reads at the same step stay: they are no feedback. Raises UserError for what is not a signal
-    that feeds back.
+    Its name ends in _open. Reads at the same step stay: they are no feedback. Raises
+    UserError for what is not a signal that feeds back.
     """
+    system = system.primal
     for name in dict.fromkeys(names):
         system = _opened(system, name)
     return replace(system, name=f"{system.name}_open")
@@ -35,16 +44,22 @@ def opened(system: System, names: Iterable[str]) -> System:
 
 def _opened(system: System, name: str) -> System:
     signal = system.quantities.get(name)
-    known = [q.name for q in system.of_kind("signal") if not q.internal and fed_back(system, q)]
+    known = [q.name for q in system.of_role("signal") if not q.internal and fed_back(system, q)]
     if signal is None or name not in known:
         what = "is not fed back" if signal else "is no signal of the network"
         listed = f"name one that is: {', '.join(known[:8])}" if known else "no signal is fed back"
         raise UserError(
             f"{shown(name)} {what}{did_you_mean(name, known)}", place="--open", remedy=listed
         )
-    role = f"measured value of {name}"
-    measured = replace(signal, name=MEASURED + name, kind="input", role=role, layer="")
-    quantities = {q.name: q for q in system.of_kind("input", "mask")}
+    measured = replace(
+        signal,
+        name=MEASURED + name,
+        role="input",
+        about=f"measured value of {name}",
+        layer="",
+        origin=Made("measured", name),
+    )
+    quantities = {q.name: q for q in system.of_role("input")}
     for quantity in (measured, *system.quantities.values()):
         if quantities.get(quantity.name) != quantity:
             add_quantity(quantities, quantity)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sympy as sp
-from bptt.derive.calculus.system import PREFIX, name_of, reads
+from bptt.derive.calculus.system import Derivative, Made, Quantity, name_of, reads
+
+Known = Mapping[str, Quantity]
 
 
-def addends(expr: sp.Expr) -> tuple[sp.Expr, ...]:
-    """The addends of a sum: numbers first (1 - a²), positive before negative, then by name."""
-    return tuple(sorted(sp.Add.make_args(expr), key=_addend_key))
+def addends(expr: sp.Expr, known: Known) -> tuple[sp.Expr, ...]:
+    """The addends of a sum: numbers first (1 - a²), positive before negative, then by name.
+
+    `known` are the quantities that may be mentioned, by name.
+    """
+    return tuple(sorted(sp.Add.make_args(expr), key=lambda addend: _addend_key(addend, known)))
 
 
-def factors(expr: sp.Expr) -> tuple[sp.Expr, ...]:
+def factors(expr: sp.Expr, known: Known) -> tuple[sp.Expr, ...]:
     """The factors of a product: numbers, parameters, adjoints, signals, then what is composed."""
-    return tuple(sorted(sp.Mul.make_args(expr), key=_factor_key))
+    return tuple(sorted(sp.Mul.make_args(expr), key=lambda factor: _factor_key(factor, known)))
 
 
 def split_sign(expr: sp.Expr) -> tuple[int, sp.Expr]:
@@ -23,11 +30,11 @@ def split_sign(expr: sp.Expr) -> tuple[int, sp.Expr]:
     return 1, expr
 
 
-def split_quotient(expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
+def split_quotient(expr: sp.Expr, known: Known) -> tuple[list[sp.Expr], list[sp.Expr]]:
     """The factors of a product above and below the fraction bar, in order."""
     above: list[sp.Expr] = []
     below: list[sp.Expr] = []
-    for factor in factors(expr):
+    for factor in factors(expr, known):
         if isinstance(factor, sp.Rational) and not factor.is_Integer:
             if factor.p != 1:
                 above.append(sp.Integer(factor.p))
@@ -39,28 +46,35 @@ def split_quotient(expr: sp.Expr) -> tuple[list[sp.Expr], list[sp.Expr]]:
     return above, below
 
 
-def _addend_key(expr: sp.Expr) -> tuple[object, ...]:
+def _addend_key(expr: sp.Expr, known: Known) -> tuple[object, ...]:
     sign, positive = split_sign(expr)
     names = tuple(name_of(r) for r in reads(expr))
-    has_prior = any(n.startswith(("target_", "logsumexp_")) for n in names)
     return (
         not expr.is_Number,
-        has_prior,
+        any(_is_compared_with(known[n]) for n in names),
         sign < 0,
         names,
         sp.default_sort_key(positive),
     )
 
 
-def _factor_key(expr: sp.Expr) -> tuple[object, ...]:
+def _is_compared_with(quantity: Quantity) -> bool:
+    """Whether a person writes it behind what it is compared with: y - target, z - log sum."""
+    return isinstance(quantity.origin, Made) and quantity.origin.what in ("target", "logsumexp")
+
+
+def _factor_key(expr: sp.Expr, known: Known) -> tuple[object, ...]:
     if expr.is_Number:
         rank = 0
     elif isinstance(expr, sp.Symbol):
         rank = 1
     elif isinstance(expr, sp.Indexed):
-        name = name_of(expr)
-        carries_time = any(s.has(sp.Symbol("t", integer=True)) for s in expr.indices)
-        rank = 3 if name.startswith(PREFIX) else 4 if carries_time else 2
+        quantity = known[name_of(expr)]
+        is_adjoint = isinstance(quantity.origin, Derivative) and not quantity.origin.forward
+        rank = 3 if is_adjoint else 4 if quantity.time_axis is not None else 2
     else:
         rank = 5 if not expr.atoms(sp.Function) else 6
-    return rank, tuple(name_of(r) for r in reads(expr)), sp.default_sort_key(expr)
+    # A length goes by its name: whether it is a count makes no difference to a reader.
+    base = expr.as_base_exp()[0]
+    length = base.name if isinstance(base, sp.Symbol) else ""
+    return rank, tuple(map(name_of, reads(expr))), length, sp.default_sort_key(expr)

@@ -13,61 +13,75 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
-from bptt.derive.calculus.adjoint import collected, contract, explicit_derivative
-from bptt.derive.calculus.bounds import Index, prune
+from bptt.derive.calculus.bounds import prune
 from bptt.derive.calculus.canonical import canonical
+from bptt.derive.calculus.contraction import (
+    collected,
+    contract,
+    explicit_derivative,
+    in_forward_values,
+)
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.system import Equation, Quantity, System, Term, index_symbol, name_of
+from bptt.derive.calculus.system import (
+    Derivative,
+    Equation,
+    Mention,
+    Quantity,
+    System,
+    index_symbol,
+    name_of,
+    name_of_origin,
+    unused,
+)
 
 # Explicit derivatives, by equation, number of the term, and mention.
 Partials = dict[tuple[str, int, sp.Indexed], sp.Expr]
 
 
-def sensitivity_name(of: str, by: str) -> str:
-    return f"{of}_by_{by}"
-
-
 def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> System:
-    """The system with the derivatives of the quantities `of` by the parameters `by`.
+    """The system with the derivatives of the quantities `of` by the given quantities `by`.
 
     `v_by_W` has the axes of v, then those of W.
     """
-    of = tuple(of)
-    forward = system.forward()
-    wanted = upstream(forward, of)
-    values = ForwardValues(forward)
+    wanted = upstream(system, of)
+    values = ForwardValues.of(system, wanted)
     partials: Partials = {
-        (e.quantity.name, number, read): explicit_derivative(e, term, read, values)
-        for e in forward.equations
+        (e.quantity.name, number, read): in_forward_values(
+            explicit_derivative(e, term, read), term, values
+        )
+        for e in system.equations
         if e.quantity.name in wanted
         for number, term in enumerate(e.terms)
         for read in term.reads()
     }
-    quantities: dict[str, Quantity] = {}
-    equations = []
+    taken = set(system.quantities)
+    equations: list[Equation] = []
     for name in by:
-        parameter = forward.quantities[name]
-        active = dependent(forward, {name}) & wanted
-        found = [e for e in forward.equations if e.quantity.name in active]
-        for equation in found:
-            v = equation.quantity
-            quantities[sensitivity_name(v.name, name)] = Quantity(
-                sensitivity_name(v.name, name),
-                "sensitivity",
+        parameter = system.quantities[name]
+        active = dependent(system, {name}) & wanted - {name}
+        found = [e for e in system.equations if e.quantity.name in active]
+        made: dict[str, Quantity] = {}
+        for v in (e.quantity for e in found):
+            origin = Derivative(v.name, name, forward=True)
+            made[v.name] = system.by_origin.get(origin) or Quantity(
+                unused(name_of_origin(origin), taken),
+                "signal",
                 v.axes + parameter.axes,
                 f"derivative of {v.name} by {name}",
+                origin=origin,
             )
-        equations += [_equation(e, parameter, quantities, partials, active) for e in found]
-    return system.extended(quantities, equations)
+            taken.add(made[v.name].name)
+        equations += [_equation(e, parameter, made, partials, system) for e in found]
+    return system.extended(equations)
 
 
 def _equation(
     equation: Equation,
     parameter: Quantity,
-    quantities: dict[str, Quantity],
+    made: dict[str, Quantity],
     partials: Partials,
-    active: set[str],
+    system: System,
 ) -> Equation:
     element = tuple(
         replace(i, symbol=index_symbol(f"_{i.symbol.name}_of"))
@@ -77,18 +91,19 @@ def _equation(
     for number, term in enumerate(equation.terms):
         for read in term.reads():
             name = name_of(read)
-            if name != parameter.name and name not in active:
+            if name != parameter.name and name not in made:
                 continue
             partial = partials[equation.quantity.name, number, read]
+            subscripts = system.subscripts(read)
             if name == parameter.name:
-                subscripts = read.indices if parameter.axes else ()
-                found = contract(partial, term.sums, term.bounds, term.equals, subscripts, element)
-                box: tuple[Index, ...] = (*equation.indices, *element, *found.sums)
-                terms.append(replace(found, bounds=prune(found.bounds, box)))
-                continue
-            inner = quantities[sensitivity_name(name, parameter.name)]
-            has_axes = len(inner.axes) > len(element)
-            at = (*(read.indices if has_axes else ()), *(i.symbol for i in element))
-            terms.append(Term(partial * inner[at], term.sums, term.bounds, term.equals))
-    quantity = quantities[sensitivity_name(equation.quantity.name, parameter.name)]
-    return canonical(Equation(0, quantity, (*equation.indices, *element), collected(terms)))
+                found, _ = contract(partial, term.sums, term, subscripts, element)
+                box = (*equation.indices, *element, *found.sums)
+                found = replace(found, bounds=prune(found.bounds, box))
+            else:
+                at = (*subscripts, *(i.symbol for i in element))
+                found = replace(term, factor=partial * made[name][at], reduction="sum")
+            terms.append(replace(found, mentions=(Mention(equation.number, read),)))
+    quantity = made[equation.quantity.name]
+    known = {**system.quantities, **{q.name: q for q in made.values()}}
+    indices = (*equation.indices, *element)
+    return canonical(Equation(0, quantity, indices, collected(terms, known)))

@@ -10,9 +10,9 @@ at steps outside that range are given (its initial values).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, singledispatch
 from typing import Literal
 
 import sympy as sp
@@ -23,29 +23,9 @@ from bptt.derive.errors import InternalError, UserError
 T = sp.Symbol("T", integer=True, positive=True)
 B = sp.Symbol("B", integer=True, positive=True)
 
-Kind = Literal[
-    "input",
-    "mask",
-    "target",
-    "weight",
-    "parameter",
-    "signal",
-    "loss",
-    "adjoint",
-    "gradient",
-    "direction",
-    "tangent",
-    "sensitivity",
-    "static",
-    "given",
-]
+# How whoever computes a system meets a quantity: what is given, what is learnt, what comes out.
+Role = Literal["input", "target", "weight", "given", "parameter", "signal", "loss"]
 Reduction = Literal["sum", "logsumexp"]
-FORWARD: frozenset[Kind] = frozenset(
-    ("input", "mask", "target", "weight", "parameter", "signal", "loss")
-)
-
-# What stands before a name for the derivative of the loss by it.
-PREFIX = "d_"
 
 # The order in which quantities have their axes.
 AXIS_ORDER: dict[AxisKind, int] = {"time": 0, "delay": 0, "batch": 1, "feature": 2}
@@ -87,6 +67,19 @@ def time_size(name: str) -> sp.Symbol:
     return sp.Symbol(name, integer=True, positive=True)
 
 
+class Count(sp.Symbol):  # type: ignore[misc]
+    """How many steps a mean divides by: those of the whole sequence, also within a part of it."""
+
+    @classmethod
+    def of(cls, length: sp.Symbol) -> Count:
+        return cls(length.name, integer=True, positive=True)
+
+    @property
+    def length(self) -> sp.Symbol:
+        """The length of the axis whose steps are counted."""
+        return time_size(self.name)
+
+
 def fresh(kind: AxisKind, taken: Iterable[sp.Symbol], size: sp.Expr = T) -> sp.Symbol:
     """The first customary index letter that is not taken: of a time axis S, s before all others."""
     used = {s.name for s in taken}
@@ -101,16 +94,107 @@ def fresh(kind: AxisKind, taken: Iterable[sp.Symbol], size: sp.Expr = T) -> sp.S
     return index_symbol(f"{stem}{number}")
 
 
+Way = Literal["total", "explicit", "static", "held"]
+Outside = Literal["", "initial", "after"]
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """Made as the derivative of one quantity by another.
+
+    An `explicit` one holds other signals fixed, a `static` one what is read at other steps, and a
+    `held` one other outputs of the same step. `outside` says that it is by the values before the
+    first step, or after the last. One that runs `forward` is a sensitivity, with the axes of what
+    is differentiated in front. Of `per_sequence` the sequences of a batch are kept apart.
+    """
+
+    of: str
+    by: str
+    way: Way = "total"
+    outside: Outside = ""
+    forward: bool = False
+    per_sequence: bool = False
+
+
+@dataclass(frozen=True)
+class Tangent:
+    """Made as the derivative of a quantity along a direction of others.
+
+    The `operator` tells apart directions along the same quantities.
+    """
+
+    of: str
+    along: tuple[str, ...]
+    operator: str = "dot"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Made as the target, the weight, the state, the net input, ... of a quantity.
+
+    What is `derived` belongs to a derivation, not to the network: the loss of a chunk, say.
+    """
+
+    what: str
+    of: str
+    derived: bool = False
+
+
+Origin = Derivative | Tangent | Made
+
+
+def name_of_origin(origin: Origin) -> str:
+    """The name that a quantity gets for what it is, where no other has it."""
+    match origin:
+        case Derivative(of, by, "static"):
+            return f"S_{of}__{by}"
+        case Derivative(_, by, "held"):
+            return f"held_{by}"
+        case Derivative(_, by, "explicit"):
+            return f"e_{by}"
+        case Derivative(of, by, forward=True):
+            return f"{of}_by_{by}"
+        case Derivative(of, by, outside=outside):
+            inner = f"{outside}_{by}" if outside else by
+            return f"d_{inner}" if of == "loss" else f"{of}_per_{inner}"
+        case Tangent(of, _, operator):
+            return f"{operator}_{of}"
+        case Made(what, of):
+            return "_".join(filter(None, (*what.split(), of)))
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """The name, with as many underscores behind it as tell it from those that are taken."""
+    while name in taken:
+        name += "_"
+    return name
+
+
 @dataclass(frozen=True)
 class Quantity:
-    """A named array: its axes, its role in words, and the layer that it belongs to, if any."""
+    """A named array: its axes, its role, and what it is.
+
+    `about` says in words what it is, `layer` the layer that it belongs to, if any; an `internal`
+    one is made by the elaboration of equations, not named by the user. Of what is not
+    `differentiable`, masks for instance, no derivative is taken. `origin` says what a map has
+    made it as; the name never does.
+    """
 
     name: str
-    kind: Kind
+    role: Role
     axes: tuple[Axis, ...]
-    role: str = ""
+    about: str = ""
     internal: bool = False
     layer: str = ""
+    differentiable: bool = True
+    origin: Origin | None = None
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether a derivation has made it: it is a derivative, a tangent, or serves one."""
+        if isinstance(self.origin, Made):
+            return self.origin.derived
+        return self.origin is not None
 
     @cached_property
     def base(self) -> sp.IndexedBase:
@@ -149,11 +233,11 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a term comes from: the number of an equation, and the rule that made the term."""
+class Mention:
+    """Where a derived term comes from: a mention of a quantity in the equation of a number."""
 
     equation: int
-    rule: str
+    read: sp.Indexed
 
 
 @dataclass(frozen=True)
@@ -169,7 +253,7 @@ class Term:
     bounds: tuple[sp.Expr, ...] = ()
     equals: tuple[sp.Expr, ...] = ()
     reduction: Reduction = "sum"
-    origins: tuple[Origin, ...] = ()
+    mentions: tuple[Mention, ...] = ()
 
     @property
     def is_pointwise(self) -> bool:
@@ -207,15 +291,15 @@ class Equation:
         """The names of the quantities that the right side mentions."""
         return frozenset(name_of(read) for term in self.terms for read in term.reads())
 
-    def _repr_latex_(self) -> str:
-        """The equation in index notation, for notebooks."""
-        from bptt.derive.notation.notebook import equation_latex  # printers read systems
-
-        return equation_latex(self)
-
     def box(self, term: Term) -> tuple[Index, ...]:
         """The ranges of all indices that occur in a term of this equation."""
         return self.indices + term.sums
+
+
+@singledispatch
+def latex_of(shown: object) -> str | None:
+    """What a notebook shows; `notation.notebook` registers how systems are printed."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -226,11 +310,21 @@ class Reach:
     after: int = 0
 
 
+def _spoken_of(origin: Origin | None) -> tuple[str, ...]:
+    """The names of the quantities that an origin speaks of."""
+    match origin:
+        case Derivative(of, by):
+            return of, by
+        case Tangent(of):
+            return (of,)
+    return ()
+
+
 @dataclass(frozen=True)
 class Loss:
     """One loss of a network: which output it judges, its kind and weight, its formula in words.
 
-    `weights` names the quantity that weights its steps, if any.
+    `weights` names the quantity that weights its steps, if any, `target` its target.
     """
 
     output: str
@@ -241,6 +335,7 @@ class Loss:
     formula: str
     by_class: bool = False
     weights: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -257,60 +352,84 @@ class System:
     sizes: Mapping[sp.Symbol, int]
     outputs: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
-    forward_count: int = field(default=-1)
     free: tuple[sp.Symbol, ...] = ()
 
     def __iter__(self) -> Iterator[Equation]:
         return iter(self.equations)
 
-    def _repr_latex_(self) -> str:
-        """The equations in index notation, for notebooks."""
-        from bptt.derive.notation.notebook import system_latex  # printers read systems
-
-        return system_latex(self)
-
-    def forward(self) -> System:
-        """The system without the equations that a derivation has added."""
-        return self if self.forward_count < 0 else self._forward
+    def _repr_latex_(self) -> str | None:
+        """The equations in index notation, for notebooks, where a printer is loaded."""
+        return latex_of(self)
 
     @cached_property
-    def _forward(self) -> System:
+    def primal(self) -> System:
+        """The system without what derivations have made: what they started from."""
         return replace(
             self,
-            quantities={n: q for n, q in self.quantities.items() if q.kind in FORWARD},
-            equations=self.equations[: self.forward_count],
-            forward_count=-1,
+            quantities={n: q for n, q in self.quantities.items() if not q.is_derived},
+            equations=tuple(e for e in self.equations if not e.quantity.is_derived),
         )
 
-    def extended(self, quantities: Mapping[str, Quantity], equations: Iterable[Equation]) -> System:
-        """The system with more quantities and equations behind its own, numbered on."""
+    @property
+    def derived(self) -> tuple[Equation, ...]:
+        """The equations that derivations have made."""
+        return tuple(e for e in self.equations if e.quantity.is_derived)
+
+    def extended(self, equations: Iterable[Equation], given: Iterable[Quantity] = ()) -> System:
+        """The system with more equations behind its own, numbered on, and more that is given.
+
+        What it defines already stays as it is.
+        """
         first = len(self.equations) + 1
-        added = tuple(replace(e, number=n) for n, e in enumerate(equations, first))
+        new = [e for e in equations if e.quantity.name not in self.definitions]
+        added = tuple(replace(e, number=n) for n, e in enumerate(new, first))
         merged = dict(self.quantities)
-        for quantity in quantities.values():
+        for quantity in (*given, *(e.quantity for e in added)):
             if merged.get(quantity.name) != quantity:
                 add_quantity(merged, quantity)
-        count = len(self.equations) if self.forward_count < 0 else self.forward_count
-        return replace(
-            self,
-            quantities=merged,
-            equations=self.equations + added,
-            forward_count=count,
-        )
+        return replace(self, quantities=merged, equations=self.equations + added)
 
     def joined(self, other: System, names: Iterable[str] | None = None) -> System:
-        """The system with what `other` defines and it does not; of that, `names` alone if given."""
+        """The system with what `other` defines and it does not; of that, `names` alone if given.
+
+        What these read and no equation defines is given, and what they are derivatives of is
+        known.
+        """
         wanted = other.definitions.keys() if names is None else set(names)
-        added = [
-            e
-            for e in other.equations
-            if e.quantity.name in wanted and e.quantity.name not in self.definitions
-        ]
-        found = self.extended({e.quantity.name: e.quantity for e in added}, added)
+        added = [e for e in other.equations if e.quantity.name in wanted]
+        read = {name for e in added for name in e.needs} - other.definitions.keys()
+        spoken = read | {name for e in added for name in _spoken_of(e.quantity.origin)}
+        given = (q for n, q in other.quantities.items() if n in spoken - self.quantities.keys())
+        found = self.extended(added, given)
         return replace(found, free=tuple(dict.fromkeys((*self.free, *other.free))))
 
-    def of_kind(self, *kinds: Kind) -> tuple[Quantity, ...]:
-        return tuple(q for q in self.quantities.values() if q.kind in kinds)
+    def restricted(self, names: Iterable[str]) -> System:
+        """The system with the equations of some quantities alone; what they read is given."""
+        names = set(names)
+        return replace(self, equations=tuple(e for e in self if e.quantity.name in names))
+
+    def of_role(self, *roles: Role, differentiable: bool | None = None) -> tuple[Quantity, ...]:
+        """The quantities of some roles, derivatives and tangents left out."""
+        return tuple(
+            q
+            for q in self.quantities.values()
+            if q.role in roles and not q.is_derived and differentiable in (None, q.differentiable)
+        )
+
+    @cached_property
+    def masks(self) -> tuple[Quantity, ...]:
+        """Inputs that nothing is differentiated by."""
+        return self.of_role("input", differentiable=False)
+
+    @cached_property
+    def by_origin(self) -> dict[Origin, Quantity]:
+        """The quantities that a map has made, by what it has made them as."""
+        return {q.origin: q for q in self.quantities.values() if q.origin is not None}
+
+    def derivative(self, of: str, by: str, outside: Outside = "") -> str:
+        """The name of the total derivative of one quantity by another; "" where there is none."""
+        found = self.by_origin.get(Derivative(of, by, outside=outside))
+        return found.name if found else ""
 
     @cached_property
     def definitions(self) -> dict[str, Equation]:
@@ -348,7 +467,7 @@ class System:
 
     @cached_property
     def parameter_count(self) -> int:
-        return sum(self.elements(parameter) for parameter in self.of_kind("parameter"))
+        return sum(self.elements(parameter) for parameter in self.of_role("parameter"))
 
     def elements(self, quantity: Quantity) -> int:
         """The number of elements: of what has steps and sequences, at one of them."""
@@ -372,7 +491,15 @@ class System:
                     old = found.get(quantity.name, Reach())
                     before, after = _overshoot(at, last, equation.box(term), term)
                     found[quantity.name] = Reach(max(old.before, before), max(old.after, after))
-        return {name: reach for name, reach in found.items() if reach != Reach()}
+        found = {name: reach for name, reach in found.items() if reach != Reach()}
+        for name, reach in found.items():
+            origin = self.quantities[name].origin
+            if isinstance(origin, Tangent):
+                # It has a value wherever what it is the tangent of has one.
+                whole = found.get(origin.of, reach)
+                most = max(reach.before, whole.before), max(reach.after, whole.after)
+                found[name] = Reach(*most)
+        return found
 
     @cached_property
     def is_analytic(self) -> bool:
@@ -412,7 +539,7 @@ def add_quantity(quantities: dict[str, Quantity], quantity: Quantity) -> None:
     """Put a quantity among others; refuse a name that another one has."""
     other = quantities.get(quantity.name)
     if other is not None:
-        check_names([(q.name, q.role or q.kind) for q in (other, quantity)])
+        check_names([(q.name, q.about or q.role) for q in (other, quantity)])
     quantities[quantity.name] = quantity
 
 

@@ -4,23 +4,34 @@ Where an equation reads q, its tangent reads the tangent of q:
 
     v[a] = sum f(q[e])        dot_v[a] = sum (df / dq[e]) * dot_q[e]
 
-with the same sums and conditions. The tangent of an adjoint gives products with the Hessian.
+with the same sums and conditions. The tangent of an adjoint gives products with the Hessian, and
+so does the adjoint of a tangent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
-from bptt.derive.calculus.adjoint import collected, explicit_derivative
 from bptt.derive.calculus.canonical import canonical
+from bptt.derive.calculus.contraction import collected, explicit_derivative, in_forward_values
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.system import Equation, Kind, Quantity, System, Term, name_of
+from bptt.derive.calculus.system import (
+    Equation,
+    Mention,
+    Quantity,
+    Role,
+    System,
+    Tangent,
+    name_of,
+    name_of_origin,
+    unused,
+)
 
-DOT = "dot_"
+DOT = "dot"
 # The operator R{.} of Pearlmutter (1994), for tangents along a direction of the parameters alone.
-PEARLMUTTER = "R_"
+PEARLMUTTER = "R"
 
 
 def tangent(
@@ -28,57 +39,61 @@ def tangent(
     along: Iterable[str],
     of: Iterable[str],
     *,
-    prefix: str = DOT,
+    operator: str = DOT,
     initial: bool = False,
 ) -> System:
     """The system with the tangents of the quantities `of` behind its own equations.
 
-    `along` names the given quantities that have a direction, which is a quantity of its own with
-    `prefix` before the name; with `initial` values outside the steps have one too.
+    `along` names the given quantities that have a direction, a given quantity of its own; with
+    `initial` values outside the steps have one too. Tangents along the same quantities by the
+    same `operator` are one and the same: those that the system holds are not derived again.
     """
-    along = tuple(along)
-    started = {n for n in system.reach if initial and system.quantities[n].kind != "mask"}
-    active = dependent(system, {*along, *started})
-    wanted = upstream(system, of) & active
-    quantities = {
-        name: _tangent_quantity(system.quantities[name], prefix, "direction") for name in along
-    }
-    defined = [e for e in system.equations if e.quantity.name in wanted]
-    quantities |= {
-        e.quantity.name: _tangent_quantity(e.quantity, prefix, "tangent") for e in defined
-    }
-    values = ForwardValues(system.forward())
-    equations = [_tangent_equation(e, quantities, values) for e in defined]
-    return system.extended({q.name: q for q in quantities.values()}, equations)
+    return _Tangents(system, tuple(along), operator, initial).system(tuple(of))
 
 
-def _tangent_quantity(quantity: Quantity, prefix: str, kind: Kind) -> Quantity:
-    return Quantity(
-        prefix + quantity.name,
-        kind,
-        quantity.axes,
-        f"{'direction' if kind == 'direction' else 'tangent'} of {quantity.name}",
-    )
+class _Tangents:
+    def __init__(
+        self, system: System, along: tuple[str, ...], operator: str, initial: bool
+    ) -> None:
+        self._system, self._along, self._operator = system, along, operator
+        started = {n for n in system.reach if initial and system.quantities[n].differentiable}
+        self._active = dependent(system, {*along, *started})
+        self._made: dict[str, Quantity] = {}
 
+    def system(self, of: tuple[str, ...]) -> System:
+        wanted = upstream(self._system, of)
+        values = ForwardValues.of(self._system, of)
+        for name in self._along:
+            self._quantity(name, "given")
+        defined = [e for e in self._system.equations if e.quantity.name in wanted & self._active]
+        for equation in defined:
+            self._quantity(equation.quantity.name, "signal")
+        equations = [self._equation(e, values) for e in defined]
+        return self._system.extended(equations, [self._made[name] for name in self._along])
 
-def _tangent_equation(
-    equation: Equation, tangents: Mapping[str, Quantity], values: ForwardValues
-) -> Equation:
-    terms = []
-    for term in equation.terms:
-        for read in term.reads():
-            dot = tangents.get(name_of(read))
-            if dot is None:
-                continue
-            partial = explicit_derivative(equation, term, read, values)
-            at = dot[read.indices] if dot.axes else dot[()]
-            terms.append(Term(partial * at, term.sums, term.bounds, term.equals))
-    quantity = tangents[equation.quantity.name]
-    return canonical(Equation(0, quantity, equation.indices, collected(terms)))
+    def _quantity(self, name: str, role: Role) -> None:
+        quantity = self._system.quantities[name]
+        origin = Tangent(name, self._along, self._operator)
+        taken = {*self._system.quantities, *(q.name for q in self._made.values())}
+        self._made[name] = self._system.by_origin.get(origin) or Quantity(
+            unused(name_of_origin(origin), taken),
+            role,
+            quantity.axes,
+            f"{'direction' if role == 'given' else 'tangent'} of {name}",
+            origin=origin,
+        )
 
-
-def restricted(system: System, names: Iterable[str]) -> System:
-    """The system with the equations of some quantities alone; what they read is given."""
-    names = set(names)
-    equations = tuple(e for e in system.equations if e.quantity.name in names)
-    return replace(system, equations=equations, forward_count=-1)
+    def _equation(self, equation: Equation, values: ForwardValues) -> Equation:
+        terms = []
+        for term in equation.terms:
+            for read in term.reads():
+                dot = self._made.get(name_of(read))
+                if dot is None:
+                    continue
+                partial = in_forward_values(explicit_derivative(equation, term, read), term, values)
+                factor = partial * dot[self._system.subscripts(read)]
+                mentions = (Mention(equation.number, read),)
+                terms.append(replace(term, factor=factor, reduction="sum", mentions=mentions))
+        known = {**self._system.quantities, **{q.name: q for q in self._made.values()}}
+        quantity = self._made[equation.quantity.name]
+        return canonical(Equation(0, quantity, equation.indices, collected(terms, known)))

@@ -13,13 +13,14 @@ from bptt.derive.calculus.system import (
     BATCH,
     Axis,
     Equation,
-    Kind,
+    Made,
     Quantity,
     System,
     Term,
-    add_quantity,
     check_names,
+    name_of_origin,
     time_size,
+    unused,
 )
 from bptt.derive.description.cell import LayerEquations, layer_equations, plain_cell, shipped_cells
 from bptt.derive.description.losses import LossBuilder
@@ -92,7 +93,7 @@ def build(network: Network, *, judged: bool = True) -> System:
     _check_reached(system)
     _check_steps(system)
     for quantity in system.quantities.values():
-        if quantity.kind != "parameter" and system.elements(quantity) > MAX_ELEMENTS:
+        if quantity.role != "parameter" and system.elements(quantity) > MAX_ELEMENTS:
             raise UserError(
                 f"{quantity.name!r} has {system.elements(quantity)} elements a step",
                 remedy=f"use at most {MAX_ELEMENTS}",
@@ -107,7 +108,7 @@ def build(network: Network, *, judged: bool = True) -> System:
 
 def _check_judged(network: Network, quantities: dict[str, Quantity]) -> None:
     """Every output and every loss is about a signal with one feature axis."""
-    signals = [q.name for q in quantities.values() if q.kind == "signal" and not q.internal]
+    signals = [q.name for q in quantities.values() if q.role == "signal" and not q.internal]
     named = [(loss.output, f"loss.{loss.output}") for loss in network.losses]
     named += [(name, "outputs") for name in network.outputs]
     for name, place in named:
@@ -142,7 +143,8 @@ def _check_judged(network: Network, quantities: dict[str, Quantity]) -> None:
 
 def _check_reached(system: System) -> None:
     """Refuse an output that no input reaches, or without inputs no value before the first step."""
-    given = [q.name for q in system.of_kind("input")] or list(system.reach)
+    inputs = system.of_role("input", differentiable=True)
+    given = [q.name for q in inputs] or list(system.reach)
     reached = dependent(system, given)
     for output in system.outputs:
         if output not in reached:
@@ -152,7 +154,7 @@ def _check_reached(system: System) -> None:
 
 def _check_steps(system: System) -> None:
     """Refuse a network of which nothing that is given says how many steps it has."""
-    given = system.of_kind("input", "mask", "target")
+    given = system.of_role("input", "target")
     told = {axis.size for q in given for axis in q.axes if axis.kind == "time"}
     for size in system.lengths:
         if size not in told:
@@ -291,8 +293,10 @@ def _masked(
         mask, output = quantities[layer.mask], quantities[layer.name]
         own = set(owned[layer.name])
         if layer.masked == "zero":
-            state = replace(output, name=f"state_{layer.name}", role=f"state of {layer.name}")
-            add_quantity(quantities, state)
+            origin = Made("state", layer.name)
+            name = unused(name_of_origin(origin), quantities)
+            state = replace(output, name=name, about=f"state of {layer.name}", origin=origin)
+            quantities[name] = state
             own.add(state.name)
             moved = [renamed(e, output, state) if e.quantity.name in own else e for e in equations]
             indices = output.canonical_indices()
@@ -329,10 +333,11 @@ def _declare(
     quantities = {}
     for n in network.inputs:
         given = network.input(n)
-        kind: Kind = "mask" if given.mask else "input"
         axes = (*times.axes[n], *((BATCH,) if given.batch else ()))
         units = tuple(Axis("feature", size) for size in known[n])
-        quantities[n] = Quantity(n, kind, (*axes, *units), kind)
+        about = "mask" if given.mask else "input"
+        axes = (*axes, *units)
+        quantities[n] = Quantity(n, "input", axes, about, differentiable=not given.mask)
     signals = {s.target.name: b for b in blocks for s in b.statements}
     check_names((s.target.name, _what(s.target.name, b)) for b in blocks for s in b.statements)
     parameters = []

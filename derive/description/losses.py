@@ -28,13 +28,19 @@ from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.primitives import huber, softplus
 from bptt.derive.calculus.system import (
     BATCH,
+    Axis,
     B,
+    Count,
     Equation,
     Loss,
+    Made,
     Quantity,
+    Role,
     Term,
     add_quantity,
     index_symbol,
+    name_of_origin,
+    unused,
 )
 from bptt.derive.description.network import LossSpec
 from bptt.derive.errors import UserError
@@ -61,9 +67,7 @@ class LossBuilder:
     def build(self, specs: tuple[LossSpec, ...]) -> tuple[Loss, ...]:
         """Each loss, and their weighted sum `loss` as the last equation."""
         single = len(specs) == 1 and specs[0].weight == 1
-        losses = tuple(
-            self._loss(spec, "loss" if single else f"loss_{spec.output}") for spec in specs
-        )
+        losses = tuple(self._loss(spec, single=single) for spec in specs)
         if not single:
             total = Quantity("loss", "loss", (), "weighted sum of the losses")
             terms = tuple(
@@ -76,7 +80,14 @@ class LossBuilder:
         add_quantity(self._quantities, quantity)
         self._equations.append(canonical(Equation(0, quantity, indices, terms)))
 
-    def _loss(self, spec: LossSpec, name: str) -> Loss:
+    def _made(self, what: str, of: str, role: Role, axes: tuple[Axis, ...], about: str) -> Quantity:
+        """A quantity that a loss needs, with a name that no other has."""
+        origin = Made(what, of)
+        name = unused(name_of_origin(origin), self._quantities)
+        is_data = role in ("target", "weight")
+        return Quantity(name, role, axes, about, differentiable=not is_data, origin=origin)
+
+    def _loss(self, spec: LossSpec, *, single: bool) -> Loss:
         output = self._quantities[spec.output]
         definition = self._definition(spec)
         indices = definition.indices
@@ -84,7 +95,7 @@ class LossBuilder:
         time = next((i for i in indices if i.kind == "time"), None)
         last = spec.steps == "last"
         axes = output.axes[1:] if last else output.axes
-        target = Quantity(f"target_{spec.output}", "target", axes, f"target of {spec.output}")
+        target = self._made("target", spec.output, "target", axes, f"target of {spec.output}")
         add_quantity(self._quantities, target)
         at_target = target[[i.symbol for i in indices if not (last and i.kind == "time")]]
 
@@ -97,14 +108,30 @@ class LossBuilder:
             if last and time is not None:
                 factor = factor.xreplace({time.symbol: time.high})
             terms.append(Term(factor, (*steps, BATCH.index(b), *over)))
-        signal = Quantity(name, "loss", (), f"{spec.kind} of {spec.output}")
-        self._add(signal, (), tuple(terms))
-        weights = ""
-        if spec.mask or spec.steps == "weighted":
-            weights = spec.mask or f"weight_{spec.output}"
-        return Loss(
-            spec.output, spec.kind, name, spec.weight, spec.steps, formula(spec), classes, weights
+        about = f"{spec.kind} of {spec.output}"
+        signal = (
+            Quantity("loss", "loss", (), about)
+            if single
+            else self._made("loss", spec.output, "loss", (), about)
         )
+        self._add(signal, (), tuple(terms))
+        weights = spec.mask or ""
+        if spec.steps == "weighted" and not spec.mask:
+            weights = self._by_origin("weight", spec.output)
+        return Loss(
+            spec.output,
+            spec.kind,
+            signal.name,
+            spec.weight,
+            spec.steps,
+            formula(spec, target.name, weights),
+            classes,
+            weights,
+            target.name,
+        )
+
+    def _by_origin(self, what: str, of: str) -> str:
+        return next(q.name for q in self._quantities.values() if q.origin == Made(what, of))
 
     def _definition(self, spec: LossSpec) -> Equation:
         """The equation of what is judged: where logits are, without the mask of its layer."""
@@ -156,7 +183,8 @@ class LossBuilder:
         is_mean = spec.kind != "sse"
         count: sp.Expr = unit.length if per_unit_mean and is_mean else sp.Integer(1)
         if spec.steps != "weighted" and spec.mask is None:
-            steps = sp.Integer(1) if time is None or spec.steps == "last" else time.length
+            is_one = time is None or spec.steps == "last"
+            steps = sp.Integer(1) if time is None or is_one else Count.of(time.length)
             return 1 / (count * B * steps) if is_mean else sp.Integer(1)
         assert time is not None
         if spec.mask is not None:
@@ -168,16 +196,15 @@ class LossBuilder:
                     remedy="give the mask the output's axis",
                 )
         else:
-            name, role = f"weight_{spec.output}", f"weight of each step of {spec.output}"
-            weight = Quantity(name, "weight", output.axes[:2], role)
+            about = f"weight of each step of {spec.output}"
+            weight = self._made("weight", spec.output, "weight", output.axes[:2], about)
             add_quantity(self._quantities, weight)
         symbols = {"time": time.symbol, "batch": b}
         at = weight[[symbols[axis.kind] for axis in weight.axes]]
         if not is_mean:
             return at
-        total = Quantity(
-            f"total_weight_{spec.output}", "signal", (), f"sum of {weight.name}", internal=True
-        )
+        made = self._made("total weight", spec.output, "signal", (), f"sum of {weight.name}")
+        total = replace(made, internal=True)
         sums = (time, BATCH.index(b))
         self._add(total, (), (Term(at, sums),))
         return at / (count * total[()])
@@ -188,18 +215,10 @@ class LossBuilder:
         if found is not None:
             return found
         _refuse_other_activation(definition, spec, "softmax")
-        name = f"logsumexp_{spec.output}"
-        while name in self._quantities:
-            name += "_"
-        role = f"logarithm of the sum of exponentials of {spec.output}"
-        total = Quantity(
-            name,
-            "signal",
-            definition.quantity.axes[:-1],
-            role,
-            internal=True,
-            layer=definition.quantity.layer,
-        )
+        about = f"logarithm of the sum of exponentials of {spec.output}"
+        axes = definition.quantity.axes[:-1]
+        made = self._made("logsumexp", spec.output, "signal", axes, about)
+        total = replace(made, internal=True, layer=definition.quantity.layer)
         others = definition.indices[:-1]
         self._add(total, others, (Term(definition.lhs, (unit,), reduction="logsumexp"),))
         return definition.lhs, total[[i.symbol for i in others]]
@@ -231,7 +250,7 @@ class LossBuilder:
 def _refuse_other_activation(definition: Equation, spec: LossSpec, wanted: str) -> None:
     factor = definition.terms[0].factor if definition.terms else sp.Integer(0)
     if len(definition.terms) == 1 and isinstance(factor, sp.Function):
-        is_softmax = "logsumexp_" in str(factor)
+        is_softmax = isinstance(factor, sp.exp)
         activation = "softmax" if is_softmax else type(factor).__name__
         raise UserError(
             f"{spec.kind} on an output that goes through {activation}",
@@ -245,9 +264,9 @@ def _exact(value: float) -> sp.Expr:
     return rational if rational.q <= 1000 else sp.Float(value)
 
 
-def formula(spec: LossSpec) -> str:
-    """The exact formula of a loss, in plain text."""
-    y, d, w = spec.output, f"target_{spec.output}", spec.mask or f"weight_{spec.output}"
+def formula(spec: LossSpec, target: str, weights: str) -> str:
+    """The exact formula of a loss, in plain text, with the names of its target and weights."""
+    y, d, w = spec.output, target, weights
     where = f"logits z of {y}"
     summand = {
         "mse": f"({y} - {d})^2",

@@ -46,20 +46,9 @@ RESERVED = frozenset(
     | set(FUNCTIONS)
 )
 
-# Names that begin so belong to what is derived.
-PREFIXES = (
-    "d_",
-    "dot_",
-    "target_",
-    "weight_",
-    "total_weight_",
-    "initial_",
-    "loss_",
-    "state_",
-    "cotangent_",
-    "measured_",
-    "N_",
-)
+# What a module and its data say beside the names that a user has chosen: the target of an output
+# and the weights of its steps, values before the first step, measurements, numbers of units.
+PREFIXES = ("target_", "weight_", "initial_", "measured_", "N_")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
 

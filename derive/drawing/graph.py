@@ -53,7 +53,7 @@ class Graph:
 
 def network_graph(system: System) -> Graph:
     """The graph of a network, from its forward equations."""
-    return _Reader(system.forward()).graph()
+    return _Reader(system.primal).graph()
 
 
 class _Reader:
@@ -80,7 +80,7 @@ class _Reader:
     @cached_property
     def nodes(self) -> dict[str, Node]:
         """The nodes by their names: inputs, masks, then layers as they are computed."""
-        sources = self.system.of_kind("input", "mask")
+        sources = self.system.of_role("input")
         quantities = (*sources, *(e.quantity for e in self.system.equations))
         names = dict.fromkeys(self.node_of(q) for q in quantities)
         return {name: self._node(name) for name in names if name}
@@ -88,17 +88,17 @@ class _Reader:
     def _node(self, name: str) -> Node:
         quantity = self.system.quantities[name]
         kind: NodeKind = "layer"
-        if quantity.kind == "input" or quantity.kind == "mask":
-            kind = quantity.kind
+        if quantity.role == "input":
+            kind = "input" if quantity.differentiable else "mask"
         elif name in self.system.outputs:
             kind = "output"
         return Node(name, kind, (_shape(self.system, quantity),))
 
     def node_of(self, quantity: Quantity) -> str:
         """The name of the node that shows a quantity; "" where none does."""
-        if quantity.kind in ("input", "mask"):
+        if quantity.role == "input":
             return quantity.name
-        if quantity.kind != "signal":
+        if quantity.role != "signal":
             return ""
         return quantity.layer or ("" if quantity.internal else quantity.name)
 
@@ -110,7 +110,7 @@ class _Reader:
                 steps = tuple(steps_read(self.system, read, equation, term))
                 if self.node_of(quantity):
                     yield Read(quantity.name, steps)
-                elif quantity.kind == "signal":
+                elif quantity.role == "signal":
                     for inner in self.within(quantity.name):
                         yield Read(inner.name, tuple(within(s, steps) for s in inner.steps))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 from bptt.derive.calculus.bounds import Index, prune
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.system import BATCH, Axis, Equation, Quantity, Term, index_symbol
+from bptt.derive.calculus.system import BATCH, Axis, Equation, Made, Quantity, Term, index_symbol
 from bptt.derive.errors import UserError
 from bptt.derive.language.constants import checked, exact_number, exponent_of, power_of
 from bptt.derive.language.shapes import Shapes
@@ -402,6 +402,11 @@ class Elaborator:
             return terms[0].factor
         return self.lift(terms, name)
 
+    @property
+    def net_input(self) -> str:
+        """The label of what the function that defines a signal is applied to."""
+        return f"n_{self.local_target}"
+
     def lift(self, terms: Terms, label: str) -> sp.Expr:
         """A quantity of its own for these terms, read at the indices that they leave free."""
         used: set[sp.Symbol] = set()
@@ -411,9 +416,18 @@ class Elaborator:
             used |= mentioned - {index.symbol for index in term.sums}
         at = tuple(s for s in self.axes if s in used)
         name = self._unique("_".join(filter(None, (label.rstrip("_"), self._layer))))
-        role = "net input" if label.startswith("n_") else "intermediate value"
         axes = tuple(self.axes[s] for s in at)
-        quantity = Quantity(name, "signal", axes, f"{role} of {self._target}", True, self._layer)
+        about = "net input" if label == self.net_input else "intermediate value"
+        what = about if terms[0].reduction == "sum" else terms[0].reduction
+        quantity = Quantity(
+            name,
+            "signal",
+            axes,
+            f"{about} of {self._target}",
+            internal=True,
+            layer=self._layer,
+            origin=Made(what, self._target),
+        )
         indices = tuple(self.axes[s].index(s) for s in at)
         equation = _normal(quantity, indices, terms)
         key = (quantity.axes, equation.terms)

@@ -25,7 +25,7 @@ MAX_ARGUMENTS = {"concat": 100, "outer": 2, "every": 2, "layernorm": 2}
 
 def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
     name = node.function
-    label = f"n_{e.local_target}"
+    label = e.net_input
     argument = e.pointwise(node.arguments[0], place, label)
     if argument.atoms(sp.Function):
         # A function of a function: the inner value is a quantity of its own.
@@ -175,17 +175,13 @@ def _logsumexp(e: Elaborator, node: Call, place: Place) -> Terms:
     if place.by_letters:
         place = place.inside([index.symbol.name])
     terms = e.terms(node.arguments[0], place)
-    return [Term(_total(e, e.lift_unless_atomic(terms, _net(e)), index, bounds))]
+    return [Term(_total(e, e.lift_unless_atomic(terms, e.net_input), index, bounds))]
 
 
 def _total(e: Elaborator, logits: sp.Expr, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
     """The logarithm of the sum of exponentials, as a signal of its own."""
     term = Term(logits, (index,), bounds, reduction="logsumexp")
     return e.lift([term], f"logsumexp_{e.local_target}")
-
-
-def _net(e: Elaborator) -> str:
-    return f"n_{e.local_target}"
 
 
 def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -224,7 +220,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
     if len(node.arguments) == 3:
         mask = e.pointwise(node.arguments[2], inner)
         terms = [*terms, Term(-MASKED * (1 - mask))]
-    logits = e.lift_unless_atomic(terms, _net(e))
+    logits = e.lift_unless_atomic(terms, e.net_input)
     value = logits.xreplace(at) - _total(e, logits, index, bounds)
     if node.function == "softmax":
         value = sp.exp(value) * (1 if mask is None else mask)
@@ -253,7 +249,7 @@ def _layernorm(e: Elaborator, node: Call, place: Place) -> Terms:
         )
     index = e.fresh(shape[0])
     inner = replace(place, at=(index.symbol,))
-    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), _net(e))
+    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), e.net_input)
     other = e.fresh(shape[0])
     mean = Term(-z.xreplace({index.symbol: other.symbol}) / shape[0], (other,))
     centred = e.lift([Term(z), mean], f"centred_{e.local_target}")

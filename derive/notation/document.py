@@ -8,28 +8,43 @@ from functools import cached_property
 
 import sympy as sp
 from bptt.derive.calculus.cost import cost
+from bptt.derive.calculus.dependence import is_gradient
 from bptt.derive.calculus.inline import compact
-from bptt.derive.calculus.lddn import HELD
-from bptt.derive.calculus.system import Equation, Kind, System
+from bptt.derive.calculus.system import Derivative, Equation, Quantity, System
 from bptt.derive.language.syntax import Node, Reference
 from bptt.derive.notation.boxes import Box
-from bptt.derive.notation.explain import Formula, Step, derived_by, explain, with_adjoints
+from bptt.derive.notation.explain import Formula, Step, derivation, explain
 from bptt.derive.notation.index import expression
 from bptt.derive.notation.lines import Typeset
 from bptt.derive.notation.notations import Notation, notation
 from bptt.derive.notation.typeset import Typesetter
 
-# What stands for whatever else: a sequence of headings, each with the kinds of what it lists.
-HEADINGS: tuple[tuple[str, tuple[Kind, ...]], ...] = (
-    ("Forward equations", ("signal",)),
-    ("Loss", ("loss",)),
-    ("Explicit derivatives within a step", ("static",)),
-    ("Adjoint equations", ("adjoint",)),
-    ("Gradients", ("gradient",)),
+HEADINGS = (
+    "Forward equations",
+    "Loss",
+    "Explicit derivatives within a step",
+    "Adjoint equations",
+    "Gradients",
 )
-LISTED: tuple[Kind, ...] = (
-    *("input", "mask", "target", "weight", "signal", "loss", "parameter", "static"),
-)
+
+
+def heading(quantity: Quantity, system: System) -> str:
+    """The heading of HEADINGS that a quantity's equation belongs under; "" where none does."""
+    match quantity.origin:
+        case Derivative(_, _, "static"):
+            return HEADINGS[2]
+        case Derivative(forward=False):
+            return HEADINGS[4 if is_gradient(system, quantity.name) else 3]
+    if quantity.is_derived:
+        return ""
+    return HEADINGS[1] if quantity.role == "loss" else HEADINGS[0]
+
+
+def is_listed(quantity: Quantity) -> bool:
+    """Whether the table of symbols has a quantity: derivatives are written by what they are of."""
+    if isinstance(quantity.origin, Derivative):
+        return quantity.origin.way in ("static", "held")
+    return not quantity.is_derived and quantity.role != "given"
 
 
 @dataclass(frozen=True)
@@ -101,29 +116,27 @@ class Document:
             SymbolRow(
                 self.typesetter.reference(Reference(q.name, None, "")),
                 q.name,
-                q.role or q.kind,
+                q.about or q.role,
                 ", ".join(map(str, self.system.shape(q))),
             )
             for q in self.system.quantities.values()
-            if q.kind in LISTED or q.name.startswith(HELD)
+            if is_listed(q)
         )
 
     @property
     def costs(self) -> tuple[Cost, ...]:
         """Multiplications and additions, and the numbers that are kept."""
         system = self.original or self.system
-        forward = system.forward()
-        backward = system.equations[len(forward.equations) :]
-        signals = [q for q in forward.of_kind("signal") if q.axes]
+        signals = [q for q in system.of_role("signal") if q.axes]
         kept = sp.Add(*(sp.Mul(*(a.size for a in q.axes)) for q in signals))
         rows = (
-            ("forward, products and sums", cost(forward.equations)),
-            ("derivatives, products and sums", cost(backward)),
+            ("forward, products and sums", cost(system.primal.equations)),
+            ("derivatives, products and sums", cost(system.derived)),
             ("numbers kept for the derivatives", sp.expand(kept)),
         )
         sizes = dict(self.system.sizes)
         return tuple(
-            Cost(about, expression(formula), expression(sp.expand(formula.subs(sizes))))
+            Cost(about, expression(formula, {}), expression(sp.expand(formula.subs(sizes)), {}))
             for about, formula in rows
         )
 
@@ -151,35 +164,37 @@ def document(
     chosen = notation(style) if isinstance(style, str) else style
     more = tuple(more)
     shown = {e.quantity.name for section in more for e in section.equations}
-    names = derived_by(system) if "all" in explained else dict.fromkeys(explained)
-    wide = with_adjoints(system)
-    explanations = tuple(Explanation(n, explain(n, system), wide) for n in names)
+    explanations: tuple[Explanation, ...] = ()
+    if explained:
+        known = derivation(system)
+        names = known.able if "all" in explained else dict.fromkeys(explained)
+        explanations = tuple(Explanation(n, explain(n, known), known.wide) for n in names)
     original = system
     if compacted:
         system = compact(system)
     base = [e for e in system.equations if e.quantity.name not in shown]
     prepared = chosen.prepared(system)
-    remark, known = "", dict(places or {})
+    remark, lines = "", dict(places or {})
     if prepared is not system and shown:
         remark = "With further derivatives the adjoint equations are those of the other notations"
     elif prepared is not system:
         system, base = prepared, list(prepared.equations)
         # The module computes these by the adjoint equations, which are not shown here.
-        same = {"signal", "loss", "gradient"}
-        known = {n: p for n, p in known.items() if original.quantities[n].kind in same}
+        same = {HEADINGS[0], HEADINGS[1], HEADINGS[4]}
+        lines = {
+            n: p for n, p in lines.items() if heading(original.quantities[n], original) in same
+        }
     if system is not original:
         explanations = tuple(_forward_numbers(e) for e in explanations)
-    found = (
-        Section(heading, tuple(e for e in base if e.quantity.kind in kinds))
-        for heading, kinds in HEADINGS
-    )
+    under = [(heading(e.quantity, system), e) for e in base]
+    found = (Section(h, tuple(e for own, e in under if own == h)) for h in HEADINGS)
     sections = (*(s for s in found if s.equations), *more)
-    return Document(system, chosen, sections, explanations, known, original, remark)
+    return Document(system, chosen, sections, explanations, lines, original, remark)
 
 
 def _forward_numbers(explanation: Explanation) -> Explanation:
     """The explanation with the numbers of forward equations alone: others have changed."""
-    count = len(explanation.system.forward().equations)
+    count = len(explanation.system.primal.equations)
 
     def renumbered(formula: Formula) -> Formula:
         return formula if formula.number <= count else replace(formula, number=0)

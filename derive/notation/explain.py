@@ -7,25 +7,15 @@ deltas, what the deltas solve, the terms that are left, and their sum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
-from bptt.derive.calculus.adjoint import collected, contract, derivative, explicit_derivative, solve
+from bptt.derive.calculus.adjoint import Adjoint, Contribution
 from bptt.derive.calculus.bounds import Index, prune
-from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.dependence import dependent, upstream
-from bptt.derive.calculus.forward_values import ForwardValues
+from bptt.derive.calculus.contraction import apart
 from bptt.derive.calculus.order import split_sign
-from bptt.derive.calculus.system import (
-    PREFIX,
-    Equation,
-    Quantity,
-    System,
-    Term,
-    index_symbol,
-    name_of,
-)
+from bptt.derive.calculus.system import Equation, Quantity, System, Term, index_symbol
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.language.syntax import Call, Comparison, Node, Reference, Sum
 from bptt.derive.notation.index import (
@@ -76,101 +66,127 @@ class Step:
         return words
 
 
-@dataclass(frozen=True)
-class _Mention:
-    """A mention of the quantity in a term; `primes` puts other letters for those around it."""
+class _Primed:
+    """A contribution in the letters that a derivation writes: primed around the mention."""
 
-    equation: Equation
-    term: Term
-    read: sp.Indexed
-    primes: Mapping[sp.Symbol, sp.Symbol]
+    def __init__(self, made: Contribution) -> None:
+        self.made = made
+        letters = [i.symbol for i in made.equation.indices]
+        letters += [i.symbol for term in made.equation.terms for i in term.sums]
+        self.primes = {s: index_symbol(f"{s.name}'") for s in letters}
+        self._solved = {apart(s): prime for s, prime in self.primes.items()}
 
     @property
     def box(self) -> tuple[Index, ...]:
-        return tuple(self.moved(i) for i in self.equation.box(self.term))
-
-    def moved(self, index: Index) -> Index:
-        return replace(index, symbol=self.primes[index.symbol])
+        box = self.made.equation.box(self.made.term)
+        return tuple(replace(i, symbol=self.primes[i.symbol]) for i in box)
 
     def primed(self, exprs: Iterable[sp.Expr]) -> tuple[sp.Expr, ...]:
-        return tuple(e.xreplace(dict(self.primes)) for e in exprs)
+        return tuple(e.xreplace(self.primes) for e in exprs)
+
+    def solved(self, expr: sp.Expr) -> sp.Expr:
+        """An expression of the contribution's solution."""
+        return expr.xreplace(self._solved)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The adjoint of a system's loss, as what its derivations speak of.
+
+    `system` is the one that holds the adjoint; `wide` has a quantity for the derivative by
+    everything, whether it stands in an equation of its own or not.
+    """
+
+    system: System
+    adjoint: Adjoint
+    wide: System
 
     @property
-    def left(self) -> sp.Expr:
-        """What the equation defines, in primed letters."""
-        return self.primed([self.equation.lhs])[0]
+    def able(self) -> tuple[str, ...]:
+        """By what the loss has a derivative: signals from the loss backwards, then the rest."""
+        made, primal = self.adjoint.contributions, self.system.primal
+        signals = [e.quantity.name for e in reversed(primal.equations)]
+        others = [n for n in primal.quantities if n not in signals]
+        return tuple(n for n in (*signals, *others) if n in made)
 
 
-def with_adjoints(system: System) -> System:
-    """The system with a quantity for the derivative by everything, to write derivations in."""
-    return replace(system, quantities={**_adjoints(system), **system.quantities})
+def derivation(system: System) -> Derivation:
+    """What can be derived step by step of a system that holds the adjoint of its loss."""
+    found = Adjoint(system)
+    own = [n for n in system.primal.quantities if n != "loss"]
+    quantities = {q.name: q for q in map(found.quantity, own)}
+    wide = replace(system, quantities={**quantities, **system.quantities})
+    return Derivation(system, found, wide)
 
 
-def _adjoints(system: System) -> dict[str, Quantity]:
-    """A quantity for the derivative of the loss by every forward quantity."""
-    return {
-        PREFIX + n: replace(q, name=PREFIX + n, kind="adjoint")
-        for n, q in system.forward().quantities.items()
-        if n != "loss"
-    }
-
-
-def explain(name: str, system: System) -> tuple[Step, ...]:
+def explain(name: str, derivation: Derivation) -> tuple[Step, ...]:
     """The derivation of the derivative of the loss by a quantity, as steps.
 
-    `system` holds its own adjoint. Raises UserError for what has no such derivative.
+    Raises UserError for what has no such derivative.
     """
-    return _Explanation(name, system).steps()
+    return _Explanation(name, derivation).steps()
 
 
 class _Explanation:
-    def __init__(self, name: str, system: System) -> None:
-        forward = system.forward()
-        name = name if name in forward.quantities else name.removeprefix(PREFIX)
-        _check(name, system)
-        self._system, self._forward = system, forward
-        self._quantity = forward.quantities[name]
-        self._values = ForwardValues(forward)
-        self._wanted = self._quantity.canonical_indices()
-        self._left = tuple(i.symbol for i in self._wanted)
-        self._named = _adjoints(system)
-        self._mentions = _mentions(name, forward)
+    def __init__(self, name: str, derivation: Derivation) -> None:
+        self._derivation, self._system = derivation, derivation.system
+        self._adjoint = derivation.adjoint
+        derived = {e.quantity: n for n in derivation.able for e in [self._adjoint.equation(n)]}
+        if name not in derivation.able:
+            known = {q.name: n for q, n in derived.items()}
+            name = known.get(name, name)
+        _check(name, derivation.able)
+        self._quantity: Quantity = self._system.quantities[name]
+        self._left = tuple(i.symbol for i in self._quantity.canonical_indices())
+        self._mentions = [_Primed(c) for c in reversed(self._in_order(name))]
+
+    def _in_order(self, name: str) -> list[Contribution]:
+        """Contributions from the last equation backwards; those of one as they stand in it."""
+        made = self._adjoint.contributions[name]
+        found: list[Contribution] = []
+        for equation in dict.fromkeys(c.equation for c in made):
+            found += [c for c in made if c.equation == equation][::-1]
+        return found
 
     def steps(self) -> tuple[Step, ...]:
         steps = [self._definition(), self._chain_rule()]
-        for equation in dict.fromkeys(m.equation for m in self._mentions):
-            mentions = [m for m in self._mentions if m.equation == equation]
+        for equation in self._equations:
+            mentions = [m for m in self._mentions if m.made.equation == equation]
             steps.append(self._explicit(mentions))
             steps += [self._contraction(m) for m in mentions]
         return (*steps, self._sum())
+
+    @property
+    def _equations(self) -> list[Equation]:
+        return list(dict.fromkeys(m.made.equation for m in self._mentions))
 
     # What is looked for, and the chain rule.
 
     def _total(self, quantity: Quantity, at: Iterable[sp.Expr]) -> Node:
         """The derivative of the loss by a quantity."""
-        return reference(self._named[PREFIX + quantity.name][tuple(at)])
+        return reference(self._adjoint.quantity(quantity.name)[tuple(at)])
 
     def _own(self) -> Node:
         return reference(self._quantity[self._left])
 
     def _definition(self) -> Step:
-        equations = list(dict.fromkeys(m.equation for m in self._mentions))
-        count = len(equations)
+        equations = self._equations
         return Step(
             "forward equations",
-            f"{self._quantity.name} is mentioned in {_counted(count, 'equation')}.",
+            f"{self._quantity.name} is mentioned in {_counted(len(equations), 'equation')}.",
             tuple(self._formula(e) for e in equations),
         )
 
     def _formula(self, equation: Equation) -> Formula:
-        found = index_statement(equation, {**self._named, **self._system.quantities})
+        found = index_statement(equation, self._derivation.wide.quantities)
         return Formula(found.target, found.expression, equation.number)
 
     def _chain_rule(self) -> Step:
         terms = []
-        for equation in dict.fromkeys(m.equation for m in self._mentions):
-            mention = next(m for m in self._mentions if m.equation == equation)
-            partial: Node = Call("partial", (reference(mention.left), self._own()), "")
+        for equation in self._equations:
+            mention = next(m for m in self._mentions if m.made.equation == equation)
+            left = mention.primed([equation.lhs])[0]
+            partial: Node = Call("partial", (reference(left), self._own()), "")
             letters = tuple(mention.primes[i.symbol].name for i in equation.indices)
             if equation.quantity.name != "loss":
                 at = mention.primed(i.symbol for i in equation.indices)
@@ -186,12 +202,13 @@ class _Explanation:
 
     # The mentions in one equation.
 
-    def _explicit(self, mentions: list[_Mention]) -> Step:
+    def _explicit(self, mentions: list[_Primed]) -> Step:
         first = mentions[0]
-        left = Call("partial", (reference(first.left), self._own()), "")
-        raw = [self._partial(m) for m in mentions]
-        known = [explicit_derivative(m.equation, m.term, m.read, self._values) for m in mentions]
-        words = f"Of ({first.equation.number}), " + (
+        equation = first.made.equation
+        left = Call("partial", (reference(first.primed([equation.lhs])[0]), self._own()), "")
+        raw = [m.made.explicit for m in mentions]
+        known = [m.made.partial for m in mentions]
+        words = f"Of ({equation.number}), " + (
             "which mentions it once."
             if len(mentions) == 1
             else f"which mentions it {_times(len(mentions))}."
@@ -203,127 +220,68 @@ class _Explanation:
             formulas.append(Formula(left, self._with_deltas(mentions, known)))
         return Step("explicit derivative", words, tuple(formulas))
 
-    @staticmethod
-    def _partial(mention: _Mention) -> sp.Expr:
-        partial = derivative(mention.term.factor, mention.read)
-        if mention.term.reduction == "logsumexp":
-            partial = sp.exp(mention.term.factor - mention.equation.lhs) * partial
-        return partial
-
-    def _with_deltas(self, mentions: list[_Mention], partials: Iterable[sp.Expr]) -> Node:
+    def _with_deltas(self, mentions: list[_Primed], partials: Iterable[sp.Expr]) -> Node:
         terms = []
+        known = self._system.quantities
         for mention, partial in zip(mentions, partials, strict=True):
+            term = mention.made.term
             sign, factor = split_sign(mention.primed([partial])[0])
-            at = mention.primed(self._system.subscripts(mention.read))
+            at = mention.primed(self._system.subscripts(mention.made.read))
             deltas = [
                 Call("delta", (affine(s), affine(i)), "")
                 for s, i in zip(at, self._left, strict=True)
             ]
-            node = product((*([] if factor == 1 and deltas else [expression(factor)]), *deltas))
-            letters = tuple(mention.primes[i.symbol].name for i in mention.term.sums)
+            factors = [] if factor == 1 and deltas else [expression(factor, known)]
+            node = product((*factors, *deltas))
+            letters = tuple(mention.primes[i.symbol].name for i in term.sums)
             node = Sum(letters, node, "") if letters else node
             condition = replace(
-                mention.term,
-                bounds=mention.primed(mention.term.bounds),
-                equals=mention.primed(mention.term.equals),
+                term, bounds=mention.primed(term.bounds), equals=mention.primed(term.equals)
             )
             terms.append((sign, conditioned(node, conditions(condition, mention.box))))
         return total(terms)
 
-    def _contraction(self, mention: _Mention) -> Step:
+    def _contraction(self, mention: _Primed) -> Step:
         """What the deltas solve, and what is left of the ranges."""
-        at = mention.primed(self._system.subscripts(mention.read))
-        found = solve(mention.box, at, self._wanted)
-        formulas = [Formula(affine(old), affine(new)) for old, new in found.solved.items()]
+        found = mention.made.solution
+        solved = {mention.solved(old): mention.solved(new) for old, new in found.solved.items()}
+        formulas = [Formula(affine(old), affine(new)) for old, new in solved.items()]
         words = []
         if formulas:
             words.append("Each delta takes the sum over one index away.")
         steps = [i.symbol for i in mention.box if i.kind == "time"]
-        if any(found.solved.get(s, s) not in (s, *self._left) for s in steps):
+        if any(solved.get(s, s) not in (s, *self._left) for s in steps):
             words.append("The one in time shifts the step: what reads earlier is acted on later.")
-        left = [i.symbol.name for i in found.remaining]
+        remaining = tuple(replace(i, symbol=mention.solved(i.symbol)) for i in found.remaining)
+        left = [i.symbol.name for i in remaining]
         if left:
             stays = "the sum over it stays" if len(left) == 1 else "the sums over them stay"
             words.append(f"No delta holds {_and(left)}: {stays}.")
-        box = (*self._wanted, *found.remaining)
-        kept = prune(found.limits, box)
-        condition = Term(sp.Integer(1), found.remaining, kept, found.fixed)
+        box = (*self._quantity.canonical_indices(), *remaining)
+        kept = prune(map(mention.solved, found.limits), box)
+        condition = Term(sp.Integer(1), remaining, kept, tuple(map(mention.solved, found.fixed)))
         notes = conditions(condition, box)
-        result = self._formula(self._equation([self._contribution(mention)]))
+        result = self._formula(self._adjoint.collected(self._quantity.name, [mention.made.result]))
         formulas.append(Formula(Reference("contribution", None, ""), result.right))
-        subject = reference(mention.primed([mention.read])[0])
+        subject = reference(mention.primed([mention.made.read])[0])
         return Step("contraction of the deltas", " ".join(words), tuple(formulas), notes, subject)
-
-    def _contribution(self, mention: _Mention) -> Term:
-        equation, term = mention.equation, mention.term
-        partial = explicit_derivative(equation, term, mention.read, self._values)
-        adjoint = sp.Integer(1)
-        if equation.quantity.name != "loss":
-            named = self._named[PREFIX + equation.quantity.name]
-            adjoint = named[[i.symbol for i in equation.indices]]
-        found = contract(
-            adjoint * partial,
-            equation.box(term),
-            term.bounds,
-            term.equals,
-            self._system.subscripts(mention.read),
-            self._wanted,
-        )
-        return replace(found, bounds=prune(found.bounds, (*self._wanted, *found.sums)))
-
-    def _equation(self, terms: list[Term]) -> Equation:
-        adjoint = self._named[PREFIX + self._quantity.name]
-        return canonical(Equation(0, adjoint, self._wanted, collected(terms)))
 
     # The sum.
 
     def _sum(self) -> Step:
-        found = self._equation([self._contribution(m) for m in self._mentions])
-        derived = self._system.definitions.get(PREFIX + self._quantity.name, found)
+        found = self._adjoint.equation(self._quantity.name)
+        derived = self._system.definitions.get(found.quantity.name, found)
         words = "The contributions are added; those with a factor in common are brought together."
+        own = {self._adjoint.quantity(n).name: n for n in self._derivation.able}
         seeds = [
-            _Explanation(n.removeprefix(PREFIX), self._system).own_equation()
-            for n in sorted(found.needs - derived.needs)
-            if n in self._named
+            self._adjoint.equation(own[n]) for n in sorted(found.needs - derived.needs) if n in own
         ]
         if seeds:
             words += " A derivative that is one term without any other stands as its value:"
         return Step("sum", words, (*map(self._formula, seeds), self._formula(derived)))
 
-    def own_equation(self) -> Equation:
-        """The derivative as its contributions have it."""
-        return self._equation([self._contribution(m) for m in self._mentions])
 
-
-def _mentions(name: str, forward: System) -> list[_Mention]:
-    reached = upstream(forward, ["loss"])
-    found = []
-    for equation in forward.equations:
-        if equation.quantity.name not in reached:
-            continue
-        letters = (*equation.indices, *(i for term in equation.terms for i in term.sums))
-        primes = {i.symbol: index_symbol(f"{i.symbol.name}'") for i in letters}
-        for term in equation.terms:
-            found += [
-                _Mention(equation, term, r, primes) for r in term.reads() if name_of(r) == name
-            ]
-    return found
-
-
-def derived_by(system: System) -> tuple[str, ...]:
-    """By what the loss has a derivative: signals from the loss backwards, then the rest."""
-    forward = system.forward()
-    known = dependent(
-        forward, [q.name for q in forward.of_kind("parameter", "input")] + list(forward.reach)
-    )
-    known &= upstream(forward, ["loss"]) - {"loss"}
-    signals = [e.quantity.name for e in reversed(forward.equations)]
-    others = [n for n in forward.quantities if n not in signals]
-    return tuple(n for n in (*signals, *others) if n in known)
-
-
-def _check(name: str, system: System) -> None:
-    able = derived_by(system)
+def _check(name: str, able: tuple[str, ...]) -> None:
     if name not in able:
         raise UserError(
             f"no derivative of the loss by {shown(name)} is derived{did_you_mean(name, able)}",

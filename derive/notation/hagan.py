@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import sympy as sp
-from bptt.derive.calculus.lddn import HELD
-from bptt.derive.calculus.system import Equation, Quantity, System, Term
+from bptt.derive.calculus.system import Derivative, Equation, Made, Quantity, System, Term
 from bptt.derive.language.syntax import Reference
 from bptt.derive.notation.boxes import Box, Fence, Fraction, Name, listed, row
-from bptt.derive.notation.names import Derivative, Held, Static, meaning, ratio
+from bptt.derive.notation.mentions import ratio
 from bptt.derive.notation.symbols import Symbol, customary
 from bptt.derive.notation.vectors import VectorTypesetter
 
@@ -25,21 +24,21 @@ class LayeredTypesetter(VectorTypesetter):
     """Sets matrix statements with the book's symbols and the step as an argument."""
 
     def __init__(self, system: System) -> None:
-        self._weights = dict(_weights(system.forward()))
+        self._weights = dict(_weights(system.primal))
         super().__init__(system)
 
     def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
         quantity = self.quantity(name)
-        match meaning(name, self.system):
-            case Static(of, by):
+        match quantity.origin:
+            case Derivative(of, by, "static"):
                 own = Symbol("S", (*self._layer(of), *self._layer(by)))
                 return self._timed(own, quantity, at)
-            case Held(by):
+            case Derivative("loss", by, "held"):
                 return Fraction(*ratio(Name(LOSS), self._at(by, at)))
-            case Derivative("loss", by, "total") if self._is_net(by):
+            case Derivative("loss", by, "total", "", False) if self._is_net(by):
                 return self._timed(Symbol("d", self._layer(by)), quantity, at)
-            case Derivative("loss", by, way) if way != "explicit":
-                at = self._outside(by, way, node, at) if way in ("initial", "after") else at
+            case Derivative("loss", by, "total", outside, False):
+                at = self._outside(by, outside, node, at) if outside else at
                 return Fraction(*ratio(Name(LOSS), self._at(by, at)))
         return super().mention(name, at, node)
 
@@ -58,24 +57,31 @@ class LayeredTypesetter(VectorTypesetter):
         """The book's symbol, or that which the name says."""
         if name in self._weights:
             return self._weights[name]
-        quantity = system.quantities[name]
-        if quantity.kind == "input":
+        quantity = system.quantities.get(name)
+        if quantity is None:
+            return customary(name, system)
+        if quantity.role == "input" and quantity.differentiable:
             return Symbol("p", (name,))
-        if quantity.kind == "loss":
+        if quantity.role == "loss":
             found = customary(name, system)
             return Symbol(LOSS if found.head == "L" else found.head, found.marks)
-        if quantity.kind == "signal" and quantity.layer and quantity.layer == name:
+        if quantity.role == "signal" and quantity.layer and quantity.layer == name:
             return Symbol("a", (name,))
-        if quantity.kind == "target":
-            return Symbol("t", (name.removeprefix("target_"),))
+        if isinstance(quantity.origin, Made) and quantity.origin.what == "target":
+            return Symbol("t", (quantity.origin.of,))
         return customary(name, system)
 
     def _layer(self, name: str) -> tuple[str, ...]:
         """The layer of a net input or of an output; other signals, and a net input that stands
         for its layer beside the output, by their own names."""
-        layer = self.system.quantities[name].layer
-        both = name != layer and HELD + name in self.system.quantities
-        return (layer,) if layer and name in (layer, f"n_{layer}") and not both else (name,)
+        quantity = self.system.quantities[name]
+        both = name != quantity.layer and self._is_end(name)
+        is_own = quantity.layer and (name == quantity.layer or is_net_input(quantity))
+        return (quantity.layer,) if is_own and not both else (name,)
+
+    def _is_end(self, name: str) -> bool:
+        """Whether the loss has a derivative by a signal with the rest of its step held."""
+        return Derivative("loss", name, "held") in self.system.by_origin
 
     def _is_net(self, name: str) -> bool:
         """Whether d^m is the derivative by this signal: a net input, or a linear layer's output.
@@ -83,10 +89,12 @@ class LayeredTypesetter(VectorTypesetter):
         Of a linear layer both are one; the book's form tells them apart by their derivatives.
         """
         quantity = self.quantity(name)
-        if quantity.kind != "signal":
-            return False
-        is_net = bool(quantity.layer) and name == f"n_{quantity.layer}"
-        return is_net or (HELD + name in self.system.quantities)
+        return quantity.role == "signal" and (is_net_input(quantity) or self._is_end(name))
+
+
+def is_net_input(quantity: Quantity) -> bool:
+    """Whether a signal is the net input of the layer that it belongs to."""
+    return bool(quantity.layer) and quantity.origin == Made("net input", quantity.layer)
 
 
 def _weights(system: System) -> Iterator[tuple[str, Symbol]]:
@@ -94,7 +102,7 @@ def _weights(system: System) -> Iterator[tuple[str, Symbol]]:
     found: dict[str, set[Symbol]] = {}
     for equation in system.equations:
         layer = equation.quantity.layer
-        is_net = equation.quantity.name in (layer, f"n_{layer}")
+        is_net = equation.quantity.name == layer or is_net_input(equation.quantity)
         for term in equation.terms:
             for name in dict.fromkeys(_parameters(term, system)):
                 own = _connection(term, equation, system) if layer and is_net else None
@@ -107,7 +115,7 @@ def _weights(system: System) -> Iterator[tuple[str, Symbol]]:
 def _parameters(term: Term, system: System) -> Iterator[str]:
     for read in term.reads():
         quantity = system.quantity_of(read)
-        if quantity.kind == "parameter":
+        if quantity.role == "parameter":
             yield quantity.name
 
 
@@ -115,8 +123,8 @@ def _connection(term: Term, equation: Equation, system: System) -> Symbol | None
     """LW, IW or b for a term that is a weight times a signal, or a bias."""
     layer = equation.quantity.layer
     quantities = [system.quantity_of(read) for read in term.reads()]
-    parameters = [q for q in quantities if q.kind == "parameter"]
-    sources = [q for q in quantities if q.kind in ("signal", "input")]
+    parameters = [q for q in quantities if q.role == "parameter"]
+    sources = [q for q in quantities if q.role in ("signal", "input") and q.differentiable]
     if len(parameters) != 1 or len(quantities) > 2 or term.factor != sp.Mul(*term.reads()):
         return None
     if not sources:
@@ -130,5 +138,5 @@ def _connection(term: Term, equation: Equation, system: System) -> Symbol | None
     delay = equation.indices[0].symbol - read.indices[0]
     if not delay.is_Integer:
         return None
-    head = "IW" if source.kind == "input" else "LW"
+    head = "IW" if source.role == "input" else "LW"
     return Symbol(head, (layer, source.layer or source.name), str(delay))

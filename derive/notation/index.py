@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import sympy as sp
 from bptt.derive.calculus.bounds import Index
-from bptt.derive.calculus.order import addends, split_quotient, split_sign
+from bptt.derive.calculus.order import Known, addends, split_quotient, split_sign
 from bptt.derive.calculus.system import Axis, Equation, Quantity, T, Term, name_of
 from bptt.derive.language.syntax import (
     Binary,
@@ -45,7 +45,7 @@ def signed_term(
     """A term with its sign in front."""
     sign, factor = split_sign(term.factor)
     found = (*ranges(term, quantities), *conditions(term, equation.box(term)))
-    return sign, conditioned(summed(expression(factor), term), found)
+    return sign, conditioned(summed(expression(factor, quantities), term), found)
 
 
 def summed(node: Node, term: Term) -> Node:
@@ -157,23 +157,25 @@ def reference(read: sp.Indexed) -> Reference:
     return Reference(name_of(read), tuple(subscript(s) for s in read.indices), "")
 
 
-def expression(expr: sp.Expr, read: Read = reference) -> Node:
-    """A pointwise expression; `read` says how a mention of a quantity is written."""
+def expression(expr: sp.Expr, known: Known, read: Read = reference) -> Node:
+    """A pointwise expression in `known` quantities; `read` says how a mention is written."""
     if isinstance(expr, sp.Indexed):
         return read(expr)
     if isinstance(expr, sp.Add):
-        return total((s, expression(e, read)) for s, e in map(split_sign, addends(expr)))
+        signed = map(split_sign, addends(expr, known))
+        return total((s, expression(e, known, read)) for s, e in signed)
     if isinstance(expr, sp.Mul):
-        return _quotient(expr, read)
+        return _quotient(expr, known, read)
     if isinstance(expr, sp.Pow):
+        base = expression(expr.base, known, read)
         if expr.exp == sp.Rational(1, 2):
-            return Call("sqrt", (expression(expr.base, read),), "")
+            return Call("sqrt", (base,), "")
         if expr.exp.could_extract_minus_sign():
-            return _quotient(expr, read)
-        return Binary("**", expression(expr.base, read), expression(expr.exp, read), "")
+            return _quotient(expr, known, read)
+        return Binary("**", base, expression(expr.exp, known, read), "")
     if isinstance(expr, sp.Function):
         name = type(expr).__name__
-        arguments = tuple(expression(a, read) for a in expr.args)
+        arguments = tuple(expression(a, known, read) for a in expr.args)
         if name == "negative_part":
             return Call("min", (*arguments, Number("0", "")), "")
         return Call(WRITTEN.get(name, name), arguments, "")
@@ -209,11 +211,11 @@ def product(nodes: Iterable[Node]) -> Node:
     return node or Number("1", "")
 
 
-def _quotient(expr: sp.Expr, read: Read) -> Node:
-    above, below = split_quotient(expr)
+def _quotient(expr: sp.Expr, known: Known, read: Read) -> Node:
+    above, below = split_quotient(expr, known)
     if above and above[0].is_Number and above[0] < 0:
-        return Negative(_quotient(-expr, read), "")
-    top = product(expression(f, read) for f in above)
+        return Negative(_quotient(-expr, known, read), "")
+    top = product(expression(f, known, read) for f in above)
     if not below:
         return top
-    return Binary("/", top, product(expression(f, read) for f in below), "")
+    return Binary("/", top, product(expression(f, known, read) for f in below), "")

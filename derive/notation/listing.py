@@ -5,19 +5,41 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+import sympy as sp
 from bptt.derive.calculus.system import Equation, System
 from bptt.derive.notation.explain import Step
+from bptt.derive.notation.index import reference, subscript
 from bptt.derive.notation.notations import NOTATIONS, Notation
-from bptt.derive.notation.plain import comparison_text, formula_text, node_text, statement_text
+from bptt.derive.notation.plain import (
+    comparison_text,
+    formula_text,
+    node_text,
+    statement_text,
+    subscript_text,
+)
 
 
-def trace_text(equation: Equation) -> str:
+def trace_text(equation: Equation, system: System) -> str:
     """Where each term comes from: an equation's number, and the rule that made the term."""
+    numbered = {e.number: e for e in system}
     return "\n".join(
-        f"term {number} from ({origin.equation}): {origin.rule}"
+        f"term {number} from ({m.equation}): {_rule(numbered[m.equation], m.read)}"
         for number, term in enumerate(equation.terms, 1)
-        for origin in term.origins
+        for m in term.mentions
+        if m.equation in numbered
     )
+
+
+def _rule(equation: Equation, read: sp.Indexed) -> str:
+    """The rule in words: what is differentiated by what, and what its delta in time does."""
+    rule = f"chain rule, d {equation.quantity.name} / d {node_text(reference(read))}"
+    steps = [i.symbol for i in equation.indices if i.kind == "time"]
+    moved = ((s, at) for at in read.indices for s in steps if at.coeff(s) == 1 and at != s)
+    for step, at in moved:
+        return (
+            f"{rule}; the delta in time puts {subscript_text(subscript(2 * step - at))} for {step}"
+        )
+    return rule
 
 
 def listing(
@@ -39,9 +61,14 @@ def listing(
         label = f"({equation.number})".rjust(digits + 2)
         text = statement_text(notation.statement(equation, system), width - digits - 4)
         lines.append(f"{label}  " + textwrap.indent(text, " " * (digits + 4)).lstrip())
-        if trace and any(term.origins for term in equation.terms):
-            lines.append(textwrap.indent(trace_text(equation), " " * (digits + 4)))
+        if trace and any(term.mentions for term in equation.terms):
+            lines.append(textwrap.indent(trace_text(equation, system), " " * (digits + 4)))
     return "\n".join(lines)
+
+
+def system_text(system: System, *, notation: Notation = NOTATIONS["index"], width: int = 96) -> str:
+    """All equations of a system as plain text, numbered."""
+    return listing(system.equations, system, notation=notation, width=width)
 
 
 def explained_text(steps: Iterable[Step], *, width: int = 96) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 from bptt.derive.calculus.bounds import Index
-from bptt.derive.calculus.order import split_quotient, split_sign
+from bptt.derive.calculus.order import Known, split_quotient, split_sign
 from bptt.derive.calculus.system import Equation, System, Term, name_of, reads
 from bptt.derive.language.syntax import (
     Binary,
@@ -103,6 +103,7 @@ class _Graph:
 class _Matrix:
     def __init__(self, equation: Equation, system: System) -> None:
         self._equation, self._system = equation, system
+        self._known = system.quantities
         self._units = [i for i in equation.indices if i.kind == "feature"]
         if len(self._units) > 2:
             raise _NoMatrixFormError
@@ -134,7 +135,7 @@ class _Matrix:
         core = self._tied(graph, tied[0]) if tied else self._product(graph, units)
         if graph.vectors or any(not e.used for e in graph.edges):
             raise _NoMatrixFormError
-        node = _scaled(core, sp.Mul(*graph.scalars), self._read)
+        node = _scaled(core, sp.Mul(*graph.scalars), self._known, self._read)
         if outer:
             node = Sum(tuple(i.symbol.name for i in outer), node, "")
         return sign, conditioned(node, found)
@@ -144,24 +145,26 @@ class _Matrix:
         if self._units:
             raise _NoMatrixFormError
         if not units:
-            return conditioned(summed(expression(term.factor, self._read), term), found)
+            return conditioned(
+                summed(expression(term.factor, self._known, self._read), term), found
+            )
         if len(term.sums) > 1 or found:
             raise _NoMatrixFormError
         self._check_vector(term.factor, units[0].symbol)
-        value = Call("exp", (expression(term.factor, self._read),), "")
+        value = Call("exp", (expression(term.factor, self._known, self._read),), "")
         return Call("log", (Call("sum", (value,), ""),), "")
 
     # The graph of a term.
 
     def _graph(self, factor: sp.Expr) -> _Graph:
         graph = _Graph({}, [], [])
-        for argument in _ordered(factor):
+        for argument in _ordered(factor, self._known):
             letters = [s for s in self._ranges if argument.has(s)]
             if not letters:
                 graph.scalars.append(argument)
             elif len(letters) == 1:
                 self._check_vector(argument, letters[0])
-                node = expression(argument, self._read)
+                node = expression(argument, self._known, self._read)
                 graph.vectors.setdefault(letters[0], []).append(node)
             elif len(letters) == 2:
                 graph.edges.append(self._edge(argument))
@@ -191,7 +194,7 @@ class _Matrix:
             or features[0] == features[1]
         ):
             raise _NoMatrixFormError
-        return _Edge(features[0], features[1], expression(argument, self._read))
+        return _Edge(features[0], features[1], expression(argument, self._known, self._read))
 
     def _features(self, read: sp.Indexed) -> tuple[sp.Expr, ...]:
         quantity = self._system.quantity_of(read)
@@ -347,9 +350,9 @@ def _path(graph: _Graph, row: sp.Symbol, column: sp.Symbol) -> list[_Edge] | Non
     return None
 
 
-def _ordered(factor: sp.Expr) -> list[sp.Expr]:
+def _ordered(factor: sp.Expr, known: Known) -> list[sp.Expr]:
     """The factors of a product in customary order, those of a fraction's denominator inverted."""
-    above, below = split_quotient(factor)
+    above, below = split_quotient(factor, known)
     return above + [1 / f for f in below]
 
 
@@ -368,13 +371,13 @@ def _times(left: Node | None, right: Node) -> Node:
     return right if left is None else Binary("*", right, left, "")
 
 
-def _scaled(core: Node | None, scale: sp.Expr, read: Read) -> Node:
+def _scaled(core: Node | None, scale: sp.Expr, known: Known, read: Read) -> Node:
     """A product with numbers, sizes and scalars: above the fraction bar, or below it."""
-    above, below = split_quotient(scale)
-    factors = [expression(f, read) for f in above if f != 1]
+    above, below = split_quotient(scale, known)
+    factors = [expression(f, known, read) for f in above if f != 1]
     if core is not None:
         factors.append(core)
     node = product(factors)
     if not below:
         return node
-    return Binary("/", node, product(expression(f, read) for f in below), "")
+    return Binary("/", node, product(expression(f, known, read) for f in below), "")

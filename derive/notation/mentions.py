@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bptt.derive.calculus.system import Axis, Quantity, System
+from bptt.derive.calculus.system import Axis, Derivative, Made, Quantity, System, Tangent
 from bptt.derive.calculus.tangent import DOT
 from bptt.derive.errors import InternalError
 from bptt.derive.language.syntax import Reference, Subscript
@@ -23,18 +23,7 @@ from bptt.derive.notation.boxes import (
     listed,
     row,
 )
-from bptt.derive.notation.names import (
-    Along,
-    Derivative,
-    Held,
-    Plain,
-    Product,
-    Static,
-    found_quantity,
-    meaning,
-    ratio,
-)
-from bptt.derive.notation.symbols import Symbol, customary, length, symbols
+from bptt.derive.notation.symbols import Symbol, customary, has_symbol, length, symbols
 
 
 class Mentions:
@@ -50,7 +39,7 @@ class Mentions:
 
     def symbol(self, name: str) -> Symbol:
         """The symbol of a quantity with a name of its own."""
-        return self.symbols.get(name) or Symbol(name)
+        return self.symbols.get(name) or self.own_symbol(name, self.system)
 
     def is_delayed(self, name: str) -> bool:
         """Whether a symbol has its delay behind it: what is above then is not above that."""
@@ -58,70 +47,66 @@ class Mentions:
 
     def quantity(self, name: str) -> Quantity:
         """The quantity of a name that is mentioned."""
-        found = found_quantity(name, self.system)
+        found = self.system.quantities.get(name)
         if found is None:
             raise InternalError(f"{name} is no quantity of {self.system.name}")
         return found
 
     def reference(self, node: Reference) -> Box:
         """A mention of a quantity, of an index or of a length."""
-        if found_quantity(node.name, self.system) is None:
+        if node.name not in self.system.quantities:
             return length(node.name, self.system)
         at = [self.subscript(s) for s in node.subscripts or ()]
         return self.mention(node.name, at, node)
 
     def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
-        """A quantity at its subscripts, by what its name means."""
-        found = meaning(name, self.system)
-        match found:
-            case Plain():
-                return self.plain(name, at, node)
-            case Derivative(of, by, way):
-                own, other = self._parted(name, of, by, at)
-                if way in ("initial", "after"):
-                    other = self._outside(by, way, node, other)
-                top, bottom = self._at(of, own), self._at(by, other)
-                return Fraction(*ratio(top, bottom, explicit=way == "explicit"))
-            case Static(of, by):
+        """A quantity at its subscripts, by what it was made as."""
+        match self.quantity(name).origin:
+            case Derivative(of, by, "static"):
                 units = len(self.system.quantities[of].features) if at[2:] else 0
                 steps = list(at[: len(at) - 2 * units])
                 top = self._at(of, [*steps, *at[len(steps) : len(steps) + units]])
                 bottom = self._at(by, [*steps, *at[len(steps) + units :]])
                 return Fraction(*ratio(top, bottom, explicit=True))
-            case Held(by):
-                top, bottom = ratio(self._at("loss", ()), self._at(by, at))
+            case Derivative(of, by, "held"):
+                top, bottom = ratio(self._at(of, ()), self._at(by, at))
                 return Script(Fence(Fraction(top, bottom)), Name("held"))
-            case Along(operator, of):
+            case Derivative(of, by, way, outside):
+                own, other = self._parted(self.quantity(name), of, by, at)
+                if outside:
+                    other = self._outside(by, outside, node, other)
+                top, bottom = self._at(of, own), self._at(by, other)
+                return Fraction(*ratio(top, bottom, explicit=way == "explicit"))
+            case Tangent(of, _, operator):
                 inner = self.mention(of, at, replace(node, name=of))
                 if operator == DOT and isinstance(inner, Name | Script | Row):
                     return dotted(inner)
                 return row(Name("R"), Fence(inner, "{"))
-            case Product(letter, of, way):
-                at = self._outside(of, way, node, at) if way in ("initial", "after") else at
-                inner = self._at(of, at)
-                if letter == "later":
-                    return Fraction(*ratio(Script(Name("L"), None, Name("later")), inner))
-                return Script(Fence(row(Name("G"), Name("v"))), inner)
+            case Made("carry", of, True):
+                later = Script(Name("L"), None, Name("later"))
+                return Fraction(*ratio(later, self._at(of, at)))
+            case _:
+                return self.plain(name, at, node)
 
     def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
         return self.symbol(name).box(below=listed(at) if at else None)
 
     def _at(self, name: str, at: Sequence[Box]) -> Box:
         """A quantity of which the subscripts are known."""
-        if meaning(name, self.system) == Plain(name):
+        if name not in self.system.quantities or has_symbol(self.quantity(name)):
             return self.plain(name, at, Reference(name, None, ""))
         return self.mention(name, at, Reference(name, None, ""))
 
     def _parted(
-        self, name: str, of: str, by: str, at: Sequence[Box]
+        self, quantity: Quantity, of: str, by: str, at: Sequence[Box]
     ) -> tuple[list[Box], list[Box]]:
         """The subscripts of a derivative: those of what is differentiated, and the others'."""
-        quantity = self.quantity(name)
         of_quantity, by_quantity = self.system.quantities.get(of), self.system.quantities.get(by)
         if not at or of_quantity is None or not of_quantity.axes or by_quantity is None:
             return [], list(at)
         shown = [a for a in quantity.axes if len(at) == len(quantity.axes) or a.is_step]
-        owners = _owners(shown, of_quantity, by_quantity, quantity.kind)
+        assert isinstance(quantity.origin, Derivative)
+        owners = _owners(shown, of_quantity, by_quantity, forward=quantity.origin.forward)
         pairs = list(zip(at, owners, strict=True))
         return [b for b, o in pairs if "of" in o], [b for b, o in pairs if "by" in o]
 
@@ -164,7 +149,15 @@ def dotted(box: Box) -> Box:
             return Dotted(box)
 
 
-def _owners(shown: Sequence[Axis], of: Quantity, by: Quantity, kind: str) -> list[tuple[str, ...]]:
+def ratio(top: Box, bottom: Box, *, explicit: bool = False) -> tuple[Box, Box]:
+    """The two parts of a derivative written as a fraction."""
+    sign: Box = Script(Mark("∂"), None, Name("e")) if explicit else Mark("∂")
+    return row(sign, top), row(Mark("∂"), bottom)
+
+
+def _owners(
+    shown: Sequence[Axis], of: Quantity, by: Quantity, *, forward: bool
+) -> list[tuple[str, ...]]:
     """Of each axis of a derivative, whose it is: of what is differentiated, or by what.
 
     A sensitivity has those of the first, then those of the second. An adjoint with an element has
@@ -175,7 +168,7 @@ def _owners(shown: Sequence[Axis], of: Quantity, by: Quantity, kind: str) -> lis
     found: list[tuple[str, ...]] = []
     for position, axis in enumerate(shown):
         own = sum(a.kind == axis.kind for a in by.axes)
-        if kind == "sensitivity":
+        if forward:
             first = sum(a in shown or a.is_step for a in of.axes)
             found.append(("of",) if position < first else ("by",))
         elif axis.kind == "batch":

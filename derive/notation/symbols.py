@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bptt.derive.calculus.chunks import OBJECTIVE
-from bptt.derive.calculus.system import System, name_of
+from bptt.derive.calculus.system import Made, Quantity, System, name_of
 from bptt.derive.notation.boxes import Box, Digits, Fence, Name, Script, listed, row
-from bptt.derive.notation.names import Plain, meaning
 
 LOSS = "L"
+# What stands above a symbol for what a quantity was made as.
+ABOVE = {"target": "target", "weight": "weight", "total weight": "total", "chunk": "chunk"}
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ RESERVED = (Symbol("sigma"), Symbol("delta"), Symbol("I"))
 
 
 def symbols(system: System, of: Callable[[str, System], Symbol] | None = None) -> dict[str, Symbol]:
-    """The symbols of all quantities with names of their own; `of` gives one, customary if not."""
+    """The symbols of all quantities but derivatives; `of` gives one, customary if not."""
     found = {
         name: (of or customary)(name, system)
-        for name in system.quantities
-        if meaning(name, system) == Plain(name)
+        for name, quantity in system.quantities.items()
+        if has_symbol(quantity)
     }
     counts = Counter(found.values())
     return {
@@ -53,25 +54,37 @@ def symbols(system: System, of: Callable[[str, System], Symbol] | None = None) -
     }
 
 
+def has_symbol(quantity: Quantity) -> bool:
+    """Whether a quantity has a symbol of its own: others are derivatives, and written so."""
+    is_carry = isinstance(quantity.origin, Made) and quantity.origin.what == "carry"
+    return not quantity.is_derived and not is_carry
+
+
 def customary(name: str, system: System) -> Symbol:
-    """The symbol that a name says."""
-    quantity = system.quantities[name]
-    for prefix, mark in (("target_", "target"), ("total_weight_", "total"), ("weight_", "weight")):
-        if name.startswith(prefix) and name.removeprefix(prefix) in system.quantities:
-            inner = customary(name.removeprefix(prefix), system)
-            return Symbol(inner.head, (*inner.marks, mark))
-    if quantity.kind == "loss":
-        return _loss(name)
+    """The symbol of a quantity: by what it was made as, else by its name."""
+    quantity = system.quantities.get(name)
+    origin = quantity.origin if quantity is not None else None
+    if isinstance(origin, Made) and origin.what in ABOVE:
+        inner = customary(origin.of, system)
+        return Symbol(inner.head, (*inner.marks, ABOVE[origin.what]))
+    if isinstance(origin, Made) and origin.what == "loss":
+        return Symbol(LOSS, (origin.of,))
+    if origin == OBJECTIVE:
+        return Symbol("C")
+    if quantity is None or quantity.role == "loss":
+        # A loss that a chunk has its share of is no quantity of the chunk's own.
+        return Symbol(LOSS if name == "loss" else name)
     if "_" not in name or is_layer(name, system):
         return Symbol(name)
     ends_in_number = name.rpartition("_")[2].isdigit()
-    delay = _delay(name, system) if quantity.kind == "parameter" and ends_in_number else ""
+    delay = _delay(name, system) if quantity.role == "parameter" and ends_in_number else ""
     stem = name.removesuffix(f"_{delay}") if delay else name
     head, *rest = re.split(r"_+", stem)
     marks = _marks(rest, system)
     if len(marks) == 1 and not is_layer(marks[0], system) and _is_ambiguous(marks[0]):
         return Symbol(name)
-    return Symbol("lse" if head == "logsumexp" else head, marks, delay)
+    is_total = isinstance(origin, Made) and origin.what == "logsumexp"
+    return Symbol("lse" if is_total else head, marks, delay)
 
 
 def _is_ambiguous(mark: str) -> bool:
@@ -79,26 +92,17 @@ def _is_ambiguous(mark: str) -> bool:
     return mark.isdigit() or mark in ("T", "e")
 
 
-def _loss(name: str) -> Symbol:
-    if name == OBJECTIVE:
-        return Symbol("C")
-    of = name.removeprefix("chunk_")
-    chunk = ("chunk",) if of != name else ()
-    mark = of.removeprefix("loss").removeprefix("_")
-    return Symbol(LOSS, (*((mark,) if mark else ()), *chunk))
-
-
 def is_layer(name: str, system: System) -> bool:
     """Whether a name is that of a layer or of an input."""
     quantity = system.quantities.get(name)
     return quantity is not None and (
-        quantity.kind in ("input", "mask") or (quantity.layer == name and name != "")
+        quantity.role == "input" or (quantity.layer == name and name != "")
     )
 
 
 def _delay(name: str, system: System) -> str:
     """The delay at the end of a weight's name: that at which it multiplies its source."""
-    for equation in system.forward().equations:
+    for equation in system.primal.equations:
         for term in equation.terms:
             read = {name_of(r): r for r in term.reads()}
             if name not in read:

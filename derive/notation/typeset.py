@@ -45,8 +45,7 @@ from bptt.derive.notation.boxes import (
 from bptt.derive.notation.index import product
 from bptt.derive.notation.index import subscript as affine_subscript
 from bptt.derive.notation.lines import Typeset
-from bptt.derive.notation.mentions import Mentions
-from bptt.derive.notation.names import ratio
+from bptt.derive.notation.mentions import Mentions, ratio
 from bptt.derive.notation.rank import axis_of, rank
 
 WORDS = {"sigmoid": "sigma"}
