@@ -20,6 +20,7 @@ from bptt.codegen.boundaries import boundary_values
 from bptt.codegen.emit import module_source, source_of_test
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.system import System
+from bptt.derive.errors import UserError
 from bptt.derive.interpreter import interpret
 
 VALUE_TOLERANCE = 1e-10
@@ -51,7 +52,8 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
 
     `extras` are names of `bptt.codegen.extras.EXTRAS` that the module has and are compared too.
 
-    Raises ModuleFailureError when the module does not load or stops with an exception.
+    Raises ModuleFailureError when the module does not load or stops with an exception, UserError
+    where the network's values overflow, so that there is nothing to compare.
     """
     derived = adjoint(system)
     module = _load(source if source is not None else module_source(derived, extras), system.name)
@@ -68,6 +70,8 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
                 results = _values(derived, module, test)
                 errors = test.worst_errors()
                 others = test.extra_errors() if extras else {}
+        except UserError:
+            raise
         except Exception as error:
             raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
     method = "complex step" if system.is_analytic else "central differences"
@@ -97,7 +101,7 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
     sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
     for boundary in boundary_values(system):
         sides[boundary.side][boundary.quantity] = initial[boundary.key]
-    expected = interpret(
+    expected = _interpreted(
         system.forward(),
         arrays,
         steps=steps,
@@ -124,6 +128,21 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
             )
         )
     return results
+
+
+def _interpreted(system: System, arrays: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """The interpreter's values. Raises UserError where they leave the range of numbers."""
+    remedy = "keep powers, exponentials and divisors in range: scale what they are applied to"
+    try:
+        values = interpret(system, arrays, **options)
+    except (OverflowError, ZeroDivisionError) as error:
+        raise UserError(
+            f"overflow: a value of the network leaves the range of numbers ({error})", remedy=remedy
+        ) from None
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise UserError(f"overflow: {name!r} leaves the range of numbers", remedy=remedy)
+    return values
 
 
 def _load(source: str, name: str) -> types.ModuleType:

@@ -130,7 +130,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "root of -1": (equation("y[t] = sqrt(-1) + W @ x[t]"), ("real number",)),
     "log of 0": (equation("y[t] = log(0) + W @ x[t]"), ("finite",)),
     "huge exp": (equation("y[t] = exp(1e5) * (W @ x[t])"), ("finite",)),
-    "tower": (equation("y[t] = ((9 ** 100) ** 100) ** 100 * (W @ x[t])"), ("out of range",)),
+    "tower": (equation("y[t] = ((9 ** 99) ** 99) ** 99 * (W @ x[t])"), ("out of range",)),
     "squares": (equation("y[t] = " + "square(" * 50 + "W @ x[t]" + ")" * 50), ("exponent",)),
     "long sum": (equation("y[t] = W @ x[t]" + " + W @ x[t]" * 500), ("200 terms",)),
     "not ascii": (named("größe"), ("größe",)),
@@ -214,6 +214,23 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         equation("y[t] = W @ x[t]", "[parameters]\nW = [3, 4]\n"), ("(3, 4)", "size 2"),
     ),
     "index sizes": (equation("y[t,i] = W[i,j]*x[t,j] + x[t,i]"), ("index 'i'",)),
+    "repeated index": (
+        equation("y[t,j] = V[j,k]*x[t,k]*W[i,i]", "[parameters]\nW = [2, 3]\n"),
+        ("'i' runs over 2", "over 3"),
+    ),
+    "repeated index, shifted": (
+        equation("y[t,j] = V[j,k]*x[t,k]*W[i,i+1]", "[parameters]\nW = [3, 3]\n"),
+        ("leaves its 3 units",),
+    ),
+    "width of scores": (
+        two_axes(
+            "e[t,s] = tanh(A @ x[t] + C @ z[s])\nc[t] = sum((1 - e[t,s])*(V @ z[s]), s)\n"
+            "y[t] = W @ c[t]"
+        ),
+        ("'e'", "declare"),
+    ),
+    "high power": (equation("y[t] = (W @ x[t]) ** 100"), ("at most 99",)),
+    "product of high powers": (equation("y[t] = x[t]**60 * x[t]**60 * (w @ x[t])"), ("99",)),
     "index once": (equation("y[t,i] = W[i,j]*x[t,i]"), ("index",)),
     "mixed notations": (equation("y[t,i] = W @ x[t]"), ("notation",)),
     "shape unknown": (equation("y[t] = A @ (C @ x[t])"), ("'A'", "declare")),

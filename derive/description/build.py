@@ -307,10 +307,18 @@ def _masked(
     return equations
 
 
-def _declare(
+def guessed_shapes(network: Network) -> dict[str, str]:
+    """The quantities whose shapes are guessed, each with the signal whose equation suggests it."""
+    check_network(network, judged=False)
+    blocks = _blocks(network)
+    _, shapes = _inferred(network, blocks, Sizes({}), _clocks(network, blocks))
+    return {name: by for inference in shapes for name, by in inference.guessed.items()}
+
+
+def _inferred(
     network: Network, blocks: list[LayerEquations], sizes: Sizes, times: Clocks
-) -> tuple[dict[str, Quantity], list[Shapes]]:
-    """Every named quantity with its axes, parameters by shape inference."""
+) -> tuple[dict[str, Shape], list[Shapes]]:
+    """The shapes of everything that is named, and how the names of each block got theirs."""
     known = _declared_shapes(network, blocks, sizes)
     steps = {name: len(axes) for name, axes in times.axes.items()}
     shapes = []
@@ -323,6 +331,14 @@ def _declare(
             raise error.located(place=_place(block)) from None
         known |= inference.known
         shapes.append(inference)
+    return known, shapes
+
+
+def _declare(
+    network: Network, blocks: list[LayerEquations], sizes: Sizes, times: Clocks
+) -> tuple[dict[str, Quantity], list[Shapes]]:
+    """Every named quantity with its axes, parameters by shape inference."""
+    known, shapes = _inferred(network, blocks, sizes, times)
     for inference in shapes:
         inference.resolve()
     known = {name: tuple(map(sizes.resolve, shape)) for name, shape in known.items()}

@@ -13,7 +13,15 @@ from bptt.derive.calculus.system import Term
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
 from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS
-from bptt.derive.language.syntax import OVER_AN_INDEX, Call, Node, Number, Statement, children
+from bptt.derive.language.syntax import (
+    OVER_AN_INDEX,
+    Call,
+    Node,
+    Number,
+    Statement,
+    children,
+    letters_of,
+)
 
 if TYPE_CHECKING:
     from bptt.derive.language.elaborate import Elaborator, Place, Terms
@@ -71,7 +79,9 @@ def _concat(e: Elaborator, node: Call, place: Place) -> Terms:
     for argument in node.arguments:
         shape = e.shapes.of(argument)
         assert shape is not None
-        stop = start + shape[0]
+        # Where one element is asked for, it is known which part has it.
+        size = e.shapes.number(shape[0]) if place.at[0].is_Integer else shape[0]
+        stop = start + size
         bounds = (place.at[0] - start, stop - 1 - place.at[0])
         index = e.fresh(shape[0])
         at: Mapping[sp.Expr, sp.Expr] = {index.symbol: place.at[0] - start}
@@ -174,8 +184,14 @@ def _logsumexp(e: Elaborator, node: Call, place: Place) -> Terms:
         raise _unnamed(node)
     if place.by_letters:
         place = place.inside([index.symbol.name])
-    terms = e.terms(node.arguments[0], place)
-    return [Term(_total(e, e.lift_unless_atomic(terms, _net(e)), index, bounds))]
+    logits = _logits(e, e.terms(node.arguments[0], place), index, bounds)
+    return [Term(_total(e, logits, index, bounds))]
+
+
+def _logits(e: Elaborator, terms: Terms, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
+    """What a reduction runs over: it has the index, whatever of it is left, and its bounds'."""
+    over = {index.symbol}.union(*(bound.free_symbols & e.axes.keys() for bound in bounds))
+    return e.lift_unless_atomic(terms, _net(e), over)
 
 
 def _total(e: Elaborator, logits: sp.Expr, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
@@ -214,7 +230,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
                 remedy=f"write {node.function}(z[t,i], i)",
             )
     terms = e.terms(argument, inner)
-    if not any(index.symbol in term.factor.free_symbols for term in terms):
+    if span is not None and index.symbol.name not in letters_of(argument):
         raise UserError(
             f"{node.function} over {index.symbol.name!r} of something that does not vary with it",
             place=node.at,
@@ -224,7 +240,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
     if len(node.arguments) == 3:
         mask = e.pointwise(node.arguments[2], inner)
         terms = [*terms, Term(-MASKED * (1 - mask))]
-    logits = e.lift_unless_atomic(terms, _net(e))
+    logits = _logits(e, terms, index, bounds)
     value = logits.xreplace(at) - _total(e, logits, index, bounds)
     if node.function == "softmax":
         value = sp.exp(value) * (1 if mask is None else mask)
@@ -253,7 +269,7 @@ def _layernorm(e: Elaborator, node: Call, place: Place) -> Terms:
         )
     index = e.fresh(shape[0])
     inner = replace(place, at=(index.symbol,))
-    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), _net(e))
+    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), _net(e), (index.symbol,))
     other = e.fresh(shape[0])
     mean = Term(-z.xreplace({index.symbol: other.symbol}) / shape[0], (other,))
     centred = e.lift([Term(z), mean], f"centred_{e.local_target}")

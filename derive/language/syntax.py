@@ -242,6 +242,11 @@ def references(node: Node) -> Iterator[Reference]:
         stack.extend(reversed((below[0], *below[2:]) if index_letter(top) else below))
 
 
+def letters_of(node: Node) -> set[str]:
+    """The index letters that an expression mentions."""
+    return {s.name for r in references(node) for s in r.subscripts or () if s.name}
+
+
 def is_index(node: Node) -> bool:
     """Whether this is an index of steps that stands for its own number: the t of `sin(t)`."""
     return isinstance(node, Reference) and node.subscripts is None and node.name == NUMBER

@@ -1,0 +1,228 @@
+"""What the equation language takes: values and gradients against numbers that nobody derived."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bptt.derive import System, build
+from bptt.derive.description.topology import loads
+from bptt.derive.language.shapes import ELEMENTWISE
+from click.testing import CliRunner
+
+from bptt.commands.main import main
+from tests.judge import judge
+from tests.numeric import Example, module_of, relative
+
+
+def toml(
+    equations: str, signals: str = "", parameters: str = "", inputs: str = "", loss: str = "y"
+) -> str:
+    return (
+        f"equations = '''\n{equations}\n'''\n[inputs]\nx = 2\n{inputs}\n[signals]\n{signals}\n"
+        f"[parameters]\n{parameters}\n[loss]\n{loss} = 'mse'\n"
+    )
+
+
+def forward(text: str, seed: int = 3, steps: int = 4) -> tuple[System, Example, Any]:
+    """A network, random arguments, and the signals that its module computes."""
+    system = build(loads(text))
+    module = module_of(system)
+    example = Example(module, seed, steps, 2)
+    found = module.forward(example.parameters, example.inputs, example.initial, **example.free)
+    return system, example, found
+
+
+def check(text: str) -> None:
+    """Values against the interpreter, gradients against complex step, at several sizes."""
+    for seed in (1, 4):
+        judge(loads(text), seed)
+
+
+PARTS = (
+    "[0:2]", "[1:5]", "[2:5][1]", "[3]", "[4:6]", "[5]", "[2:6][1:4]", "[2:6][1:4][0]", "[0]",
+    "[0:6][4:5]",
+)  # fmt: skip
+JOINED = {
+    "concat(w, x[t])": lambda w, x, v: np.concatenate([w, x]),
+    "concat(x[t], w)": lambda w, x, v: np.concatenate([x, w]),
+    "concat(x[t], w[0:2], v)": lambda w, x, v: np.concatenate([x, w[:2], v]),
+    "concat(concat(v, x[t])[1:4], w[1:4])": lambda w, x, v: np.concatenate(
+        [np.concatenate([v, x])[1:4], w[1:4]]
+    ),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("joined", JOINED)
+def test_parts_of_concatenations(joined: str, part: str) -> None:
+    """Parts of parts: what each leaves, whatever it leaves nothing of."""
+    text = toml(
+        f"y[t] = tanh({joined}{part}) + x[t] @ x[t]",
+        parameters="w = 4\nv = 2",
+    ).replace("+ x[t] @ x[t]", "+ x[t] @ x[t] + sum(w)*sum(v)")
+    if not part.endswith(":2]") and ":" not in part.rsplit("[", 1)[1]:
+        text = text.replace("y[t] = ", "y[t] = x[t] * ")
+    _, example, found = forward(text)
+    w, v = example.parameters["w"], example.parameters["v"]
+    for step in range(4):
+        for row in range(2):
+            x = example.inputs["x"][step, row]
+            whole = JOINED[joined](w, x, v)
+            value = np.tanh(eval(f"whole{part}", {"whole": whole})) + x @ x + w.sum() * v.sum()
+            if np.ndim(value) == 0:
+                value = x * np.tanh(eval(f"whole{part}", {"whole": whole})) + x @ x
+                value = value + w.sum() * v.sum()
+            assert relative(found["y"][step, row], value) < 1e-12
+    check(text)
+
+
+# Summands that cancel, or do not depend on what is summed over; and what is left, for N units.
+CANCELLED = {
+    "logsumexp(0*x[t])": lambda x: np.log(2),
+    "logsumexp(x[t] - x[t])": lambda x: np.log(2),
+    "logsumexp(tanh(x[t] - x[t]))": lambda x: np.log(2),
+    "sum(0*x[t] + 1)": lambda x: 2,
+    "sum(exp(0*x[t]))": lambda x: 2,
+    "mean(0*x[t] + 3)": lambda x: 3,
+    "mean(x[t] - x[t])": lambda x: 0,
+    "softmax(0*x[t])": lambda x: np.full(2, 0.5),
+    "softmax(x[t] - x[t])": lambda x: np.full(2, 0.5),
+    "log_softmax(0*x[t])": lambda x: np.full(2, -np.log(2)),
+    "layernorm(0*x[t])": lambda x: np.zeros(2),
+    "layernorm(0*x[t] + 2)": lambda x: np.zeros(2),
+}
+
+
+@pytest.mark.parametrize("reduced", CANCELLED)
+def test_what_is_summed_is_counted(reduced: str) -> None:
+    text = toml(f"y[t] = x[t] * {reduced} + x[t]")
+    _, example, found = forward(text)
+    x = example.inputs["x"]
+    assert relative(found["y"], x * CANCELLED[reduced](x) + x) < 1e-12
+    check(text)
+
+
+# Scores over steps that vary with one of the two steps alone, or with none.
+@pytest.mark.parametrize("score", ["w @ x[s]", "w @ x[t]", "0*(w @ x[s])", "w @ x[t] + w @ x[s]"])
+@pytest.mark.parametrize("over", ["s", "s <= t", "t-1 <= s <= t"])
+def test_reductions_over_steps(score: str, over: str) -> None:
+    text = toml(
+        f"e[t,s] = {score}\na[t,s] = softmax(e[t,s], {over})\nz[t] = logsumexp(e[t,s], {over})\n"
+        f"y[t] = sum(a[t,s]*x[s], {over}) + z[t]*x[t]",
+        parameters="w = 2",
+    )
+    _, example, found = forward(text)
+    x, w = example.inputs["x"], example.parameters["w"]
+    for t in range(4):
+        lows = {"s": range(4), "s <= t": range(t + 1), "t-1 <= s <= t": range(max(t - 1, 0), t + 1)}
+        steps = list(lows[over])
+        scores = {
+            "w @ x[s]": x[steps] @ w,
+            "w @ x[t]": np.tile(x[t] @ w, (len(steps), 1)),
+            "0*(w @ x[s])": 0 * (x[steps] @ w),
+            "w @ x[t] + w @ x[s]": x[steps] @ w + x[t] @ w,
+        }[score]
+        total = np.log(np.exp(scores).sum(axis=0))
+        weights = np.exp(scores - total)
+        expected = np.einsum("sb,sbi->bi", weights, x[steps]) + total[:, None] * x[t]
+        assert relative(found["y"][t], expected) < 1e-12
+    check(text)
+
+
+def test_scores_of_one_axis() -> None:
+    """The scores stand on s alone, the condition brings t in."""
+    check(
+        toml(
+            "e[t] = w @ x[t]\na[t,s] = softmax(e[s], s <= t)\nv[t] = V @ x[t]\n"
+            "y[t] = sum(a[t,s]*v[s], s <= t)",
+            "v = 3", "w = 2",
+        )
+    )  # fmt: skip
+
+
+FIXED = {
+    "y[t,i] = tanh(W[i,0]*x[t,0] + W[i,2]*x[t,1])": ("", "W = [2, 3]"),
+    "y[t,n] = sum(tanh(h[t,j,0] - W[j,n]), j)\nh[t,j,k] = tanh(U[j,k,l]*x[t,l])": (
+        "h = [3, 2]\ny = 4", "",
+    ),
+    "y[t,q] = sum((c[t,n,0] + 2)*W[q,n,m], m)\nc[t,n,k] = tanh(U[n,k,l]*x[t,l])": (
+        "c = [4, 1]\ny = 3", "W = [3, 4, 2]",
+    ),
+    "y[t,i] = W[0,i]*v[i]*x[t,0] + W[1,2]*x[t,1]": ("", "W = [2, 3]\nv = 3"),
+    "y[t,i] = W[i,i+1]*x[t,i] + W[1,i+1]*x[t,0]": ("", "W = [2, 3]"),
+    "y[t,k] = h[t,1,k,2]*h[t,0,k,1]\nh[t,i,j,k] = tanh(U[i,j,k,l]*x[t,l])": ("h = [2, 4, 3]", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("equations", FIXED)
+def test_fixed_subscripts(equations: str) -> None:
+    check(toml(equations, *FIXED[equations]))
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1", "0.5", "-2.25"])
+@pytest.mark.parametrize("function", [*ELEMENTWISE, "gaussian", "square", "sqrt", "linear"])
+def test_functions_of_constants(function: str, number: str, tmp_path: Path) -> None:
+    """A number, or a refusal where the function has none there."""
+    text = toml(f"y[t] = {function}({number})*x[t] + x[t]")
+    with np.errstate(all="ignore"):
+        values = {"gaussian": lambda x: np.exp(-x * x), "linear": float, "sqrt": np.sqrt}
+        values |= {"square": lambda x: x * x, "log": np.log}
+        value = values.get(function, lambda x: 0.0)(float(number))
+    path = tmp_path / "net.toml"
+    path.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(main, ["check", str(path)])
+    refused = not np.isfinite(value)
+    assert result.exit_code == (2 if refused else 0), result.output
+    assert ("finite real number" in result.output) == refused
+
+
+ONE = {
+    "y[t] = x[t] + p": "p = [1]",
+    "y[t] = tanh(W @ x[t])*x[t] + softmax(p) + layernorm(q)": "W = [1, 2]\np = 1\nq = 1",
+    "y[t] = x[t][0:1]*x[t] + p": "p = 1",
+    "y[t] = (P + Q.T*diag(r) + 2) @ x[t]": "P = [2, 2]\nQ = [2, 1]\nr = 1",
+    "y[t] = (P + Q) @ x[t] + outer(p, x[t]) @ x[t]": "P = [2, 2]\nQ = [1, 2]\np = 1",
+    "y[t] = p*concat(p, r) + x[t]": "p = 1\nr = 1",
+}
+
+
+@pytest.mark.parametrize("equations", ONE)
+def test_one_unit_is_broadcast(equations: str) -> None:
+    check(toml(equations, parameters=ONE[equations]))
+
+
+ATTENTION = """enc[s] = tanh(E @ z[s])
+dec[t] = tanh(D @ x[t] + c[t])
+score[t,s] = v @ tanh(A @ dec[t-1] + K @ enc[s])
+a[t,s] = softmax(score[t,s], s)
+c[t] = sum(a[t,s]*enc[s], s)
+y[t] = Y @ dec[t]"""
+
+
+def test_guesses_are_said(tmp_path: Path) -> None:
+    """Scores weight what they multiply, and `show` lists which shapes are a guess."""
+    text = toml(ATTENTION, "enc = 6\ndec = 6\ny = 2", "A = [9, 6]", 'z = { size = 2, time = "S" }')
+    system = build(loads(text))
+    shapes = {q.name: system.shape(q) for q in system.quantities.values()}
+    assert shapes["v"] == (9,)
+    assert shapes["score"] == shapes["a"] == ("T", "S", "B")
+    path = tmp_path / "net.toml"
+    path.write_text(text, encoding="utf-8")
+    lines = CliRunner().invoke(main, ["show", str(path)]).output.splitlines()
+    said = {line.split()[0] for line in lines if "guessed" in line}
+    assert said == {"a", "score"}
+    check(text)
+
+
+@pytest.mark.parametrize("value", ["1/(p @ x[t])**90", "exp(exp(exp(99*(p @ x[t]))))", "exp(800)"])
+def test_overflow_is_named(value: str, tmp_path: Path) -> None:
+    """Where the network's values leave the range of numbers, nobody's module is wrong."""
+    path = tmp_path / "net.toml"
+    path.write_text(toml(f"y[t] = x[t]*{value}", parameters="p = 2"), encoding="utf-8")
+    result = CliRunner().invoke(main, ["check", str(path)])
+    assert result.exit_code == 2
+    assert "overflow" in result.output or "finite real number" in result.output
+    assert "wrong" not in result.output
