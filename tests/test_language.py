@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bptt.derive import System, build
 from bptt.derive.description.topology import loads
+from bptt.derive.errors import UserError
 from bptt.derive.language.shapes import ELEMENTWISE
 from click.testing import CliRunner
 
@@ -226,3 +227,127 @@ def test_overflow_is_named(value: str, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "overflow" in result.output or "finite real number" in result.output
     assert "wrong" not in result.output
+
+
+# What no loop computes at every pair of steps: needed before its own step alone, under a condition.
+NEEDED = {
+    "own past": "w[t,s] = h[t-1] @ h[s]\nc[t] = sum(w[t,s]*h[s], s < t)",
+    "through another": "v[t,s] = h[t-1] @ h[s]\nw[t,s] = tanh(v[t,s])\n"
+    "c[t] = sum(w[t,s]*h[s], s < t) + sum(v[t,s]*h[s], s <= t-2)",
+    "softmax": "e[t,s] = h[t-1] @ h[s]\na[t,s] = softmax(e[t,s], s < t)\n"
+    "c[t] = sum(a[t,s]*h[s], s < t)",
+    "shifted": "w[t,s] = h[t-1] @ h[s+1]\nc[t] = sum(w[t,s]*h[s], s < t-1)",
+    "future": "w[t,s] = h[t+1] @ h[s]\nc[t] = sum(w[t,s]*h[s], s > t)",
+    "window": "w[t,s] = h[t-1] @ h[s]\nc[t] = sum(w[t,s]*h[s], t-2 <= s <= t-1)",
+}
+
+
+@pytest.mark.parametrize("case", NEEDED)
+def test_computed_where_it_is_needed(case: str) -> None:
+    check(toml(f"{NEEDED[case]}\nh[t] = tanh(x[t] + c[t])\ny[t] = W @ h[t]", "h = 2\ny = 2"))
+
+
+def test_needed_where_it_is_not_known() -> None:
+    """A reader without the condition needs all: then there is no order of computation."""
+    text = toml("w[t,s] = h[t-1] @ h[s]\nc[t] = sum(w[t,s]*h[s], s < t)\nd[t] = sum(w[t,s], s)\n"
+    "h[t] = tanh(x[t] + c[t] + d[t])", "h = 2", loss="h")  # fmt: skip
+    with pytest.raises(UserError, match="no delay"):
+        build(loads(text))
+
+
+BEGUN = {
+    "h[0] = p\nh[t] = W @ x[t] + U @ h[t-1]": "forward",
+    "h[0] = tanh(D @ z[end])\nh[t] = tanh(W @ x[t] + U @ h[t-1])": "forward",
+    "h[t] = softmax(W @ x[t] + U @ h[t-1])\nh[0] = softmax(W @ x[0])": "forward",
+    "h[t,i] = tanh(W[i,j]*x[t,j] + U[i,k]*h[t-1,k])\nh[0,i] = p[i]*x[0,0]": "forward",
+    "h[end] = tanh(p)\nh[t] = tanh(W @ x[t] + U @ h[t+1])": "backward",
+}
+
+
+@pytest.mark.parametrize("equations", BEGUN)
+def test_a_first_step_of_its_own(equations: str) -> None:
+    """Beside the equation of all steps; no value before the first step is left to give."""
+    text = toml(f"{equations}\ny[t] = V @ h[t]", "h = 3\ny = 2", "", 'z = { size = 2, time = "S" }')
+    if "z[" not in equations:
+        text = text.replace("V @ h[t]", "V @ h[t] + Z @ z[end]")
+    network = loads(text)
+    for seed in (0, 1, 5):  # of 1, 2 and 6 steps
+        judge(network, seed)
+    assert module_of(build(network)).INITIAL == {}
+
+
+def test_a_first_step_is_what_it_says() -> None:
+    _, example, found = forward(toml("h[0] = p\nh[t] = x[t] + h[t-1]\ny[t] = h[t]", "h = 2"))
+    whole = example.inputs["x"].copy()
+    whole[0] = example.parameters["p"]
+    assert relative(found["y"], whole.cumsum(axis=0)) < 1e-12
+
+
+def test_letters_that_count() -> None:
+    """Whatever letter the steps have, it may stand for its number; a parameter may have it too."""
+    text = toml("y[s] = tanh(every(s, 2)*x[s]) * sin(s)\nq[t] = s*x[t]", parameters="s = 1")
+    _, example, found = forward(text)
+    x, steps = example.inputs["x"], np.arange(4)[:, None, None]
+    assert relative(found["y"], np.tanh((steps % 2 == 0) * x) * np.sin(steps)) < 1e-12
+    assert relative(found["q"], example.parameters["s"] * x) < 1e-12
+
+
+IDENTITIES = [
+    "y[t] = (W + 0.5*eye(2)) @ x[t] + eye(2) @ x[t] - 2*eye(2) @ (x[t]*x[t])",
+    "y[t] = (eye(2) @ W.T @ eye(2) + eye(2).T) @ x[t]",
+    "S[t] = S[t-1] @ (eye(2) - outer(x[t], x[t])) + outer(x[t], x[t])\ny[t] = (W + S[t]) @ x[t]",
+]
+
+
+@pytest.mark.parametrize("equations", IDENTITIES)
+def test_identity_matrices(equations: str) -> None:
+    check(toml(equations, "S = [2, 2]" if "S" in equations else "", "W = [2, 2]"))
+
+
+@pytest.mark.parametrize("slope", ["0.3", "2", "a", "a*x[t]"])
+@pytest.mark.parametrize("function", ["elu", "leaky_relu"])
+def test_slopes(function: str, slope: str) -> None:
+    text = toml(f"y[t] = {function}(3*x[t], {slope}) + {function}(-1, 0.5)")
+    if "a" in slope:
+        text = text.replace("[parameters]", "[parameters]\na = 2")
+    _, example, found = forward(text)
+    x, a = example.inputs["x"], example.parameters.get("a")
+    below = np.expm1(np.minimum(3 * x, 0)) if function == "elu" else np.minimum(3 * x, 0)
+    by = (a if slope == "a" else a * x) if "a" in slope else float(slope)
+    constant = 0.5 * (np.expm1(-1) if function == "elu" else -1)
+    assert relative(found["y"], np.maximum(3 * x, 0) + by * below + constant) < 1e-12
+    check(text)
+
+
+APART = """
+[inputs]
+x = 2
+[layers.c]
+size = 3
+activation = "tanh"
+[layers.osc]
+size = 2
+activation = "tanh"
+from = { osc = [1, 3] }
+[layers.y]
+size = 2
+activation = "tanh"
+from = { x = [0], c = [0], osc = [0] }
+[loss]
+y = { kind = "huber_sum", delta = 0.3 }
+"""
+
+
+def test_layers_that_no_input_reaches() -> None:
+    """Biases alone have no steps; what has initial values has them for every sequence."""
+    network = loads(APART)
+    system = build(network)
+    module = module_of(system)
+    assert system.shape(system.quantities["c"]) == (3,)
+    assert module.INITIAL["osc"] == (3, "B", 2)
+    judge(network, 1)
+    example = Example(module, 1, 5, 2)
+    y = module.forward(example.parameters, example.inputs, example.initial)["y"]
+    error = np.abs(y - example.targets["y"])
+    huber = np.where(error <= 0.3, error**2 / 2, 0.3 * (error - 0.15)).sum()
+    assert abs(module.loss(*example.arguments) - huber) < 1e-12

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy as sp
+from bptt.derive.calculus.bounds import prune
 from bptt.derive.calculus.system import Equation, Quantity, System, Term, name_of
 from bptt.derive.errors import UserError
 
@@ -182,6 +183,74 @@ def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
                             break
                     found.append(component)
     return found
+
+
+def where_read(system: System) -> System:
+    """The system; if no time loop computes it, with every signal where it is read alone.
+
+    What is read under `s < t` alone is then zero elsewhere, and needs nothing that is later.
+    Outputs are read everywhere.
+    """
+    if _is_causal(system):
+        return system
+    found = system
+    for _ in system.equations:
+        narrowed = _narrowed(found)
+        if narrowed is found:
+            break
+        found = narrowed
+    return found if _is_causal(found) else system
+
+
+def _is_causal(system: System) -> bool:
+    try:
+        return all(loops(system.definitions))
+    except LoopError:
+        return False
+
+
+def _narrowed(system: System) -> System:
+    """The system with the conditions that all readers of a signal share on its own terms."""
+    shared: dict[str, list[sp.Expr]] = {name: [] for name in system.outputs}
+    for equation in system.equations:
+        for term in equation.terms:
+            for read in term.reads():
+                bounds = _conditions(term, read, system.quantity_of(read))
+                name = name_of(read)
+                shared[name] = _weakest(shared[name], bounds) if name in shared else bounds
+    equations = tuple(
+        replace(
+            e, terms=tuple(_under(e, term, shared.get(e.quantity.name, ())) for term in e.terms)
+        )
+        for e in system.equations
+    )
+    return system if equations == system.equations else replace(system, equations=equations)
+
+
+def _conditions(term: Term, read: sp.Indexed, quantity: Quantity) -> list[sp.Expr]:
+    """The bounds of a term in the steps of what it reads, in the letters of its own equation."""
+    places: dict[sp.Symbol, sp.Expr] = {}
+    indices = quantity.canonical_indices()
+    for position in time_axes(quantity):
+        at = read.indices[position]
+        index = next((s for s in at.free_symbols if at.coeff(s) == 1), None)
+        if index is not None and (at - index).is_Integer and index not in places:
+            places[index] = indices[position].symbol - (at - index)
+    return [
+        sp.expand(bound.xreplace(places))
+        for bound in term.bounds
+        if places.keys() >= {s for s in bound.free_symbols if not s.is_positive}
+    ]
+
+
+def _weakest(some: list[sp.Expr], others: list[sp.Expr]) -> list[sp.Expr]:
+    """The bounds that hold wherever some do or the others do."""
+    pairs = ((a, b, sp.expand(a - b)) for a in some for b in others)
+    return [a if gap >= 0 else b for a, b, gap in pairs if gap.is_Integer]
+
+
+def _under(equation: Equation, term: Term, bounds: Iterable[sp.Expr]) -> Term:
+    return replace(term, bounds=prune((*term.bounds, *bounds), equation.box(term)))
 
 
 def check_causality(system: System) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
-from bptt.derive.calculus.causality import check_causality
+from bptt.derive.calculus.causality import check_causality, where_read
 from bptt.derive.calculus.dependence import dependent
 from bptt.derive.calculus.masks import held, renamed, states
 from bptt.derive.calculus.system import (
@@ -40,7 +40,7 @@ from bptt.derive.language.elaborate import Elaborator
 from bptt.derive.language.parser import parse
 from bptt.derive.language.shapes import Shape, Shapes, Sizes
 from bptt.derive.language.shorthands import check_functions
-from bptt.derive.language.syntax import Statement, references
+from bptt.derive.language.syntax import Statement, references, step_apart
 
 
 def build(network: Network, *, judged: bool = True) -> System:
@@ -66,6 +66,7 @@ def build(network: Network, *, judged: bool = True) -> System:
             shapes[number],
             local=block.local,
             layer=block.layer.name,
+            apart={s.target.name: step for s in block.statements if (step := step_apart(s))},
         )
         for k, statement in enumerate(block.statements):
             try:
@@ -88,6 +89,7 @@ def build(network: Network, *, judged: bool = True) -> System:
         outputs=outputs,
         losses=losses,
     )
+    system = where_read(system)
     check_causality(system)
     _check_reached(system)
     _check_steps(system)
@@ -211,17 +213,19 @@ def _blocks(network: Network) -> list[LayerEquations]:
 def _check_statements(network: Network, statements: tuple[Statement, ...]) -> None:
     if not statements:
         raise UserError("there is no equation", remedy="write h[t] = tanh(W @ x[t] + b)")
-    defined: set[str] = set()
+    defined = {statement.target.name for statement in statements}
+    seen: set[tuple[str, bool]] = set()
     for statement in statements:
         target = statement.target
         check_name(target.name, "a signal", target.at)
-        if target.name in defined or target.name in network.inputs:
+        part = target.name, step_apart(statement) is None
+        if part in seen or target.name in network.inputs:
             raise UserError(
                 f"{target.name!r} is defined a second time",
                 place=target.at,
-                remedy="define it once",
+                remedy=f"define it once, and beside {target.name}[t] one step: the first or last",
             )
-        defined.add(target.name)
+        seen.add(part)
     for statement in statements:
         for reference in references(statement.expression):
             if reference.name not in defined | set(network.inputs):
@@ -350,7 +354,12 @@ def _declare(
         units = tuple(Axis("feature", size) for size in known[n])
         quantities[n] = Quantity(n, kind, (*axes, *units), kind)
     signals = {s.target.name: b for b in blocks for s in b.statements}
-    check_names((s.target.name, _what(s.target.name, b)) for b in blocks for s in b.statements)
+    check_names(
+        (s.target.name, _what(s.target.name, b))
+        for b in blocks
+        for s in b.statements
+        if b.layer.name or step_apart(s) is None
+    )
     parameters = []
     for name in known:
         if name.startswith(PREFIXES):

@@ -37,7 +37,9 @@ ACTIVATIONS = (
     "sin",
     "square",
 )
-LOSS_KINDS = ("mse", "sse", "cross_entropy", "binary_cross_entropy", "huber")
+LOSS_KINDS = ("mse", "sse", "cross_entropy", "binary_cross_entropy", "huber", "huber_sum")
+SUMS = ("sse", "huber_sum")  # the kinds that are sums; all others are means
+HUBER = ("huber", "huber_sum")
 STEPS: tuple[Steps, ...] = ("all", "last", "weighted")
 
 # Names that generated code and the equation language use themselves.

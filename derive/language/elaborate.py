@@ -41,6 +41,7 @@ from bptt.derive.language.syntax import (
     index_letter,
     is_index,
     references,
+    step_apart,
     uses_index_notation,
 )
 
@@ -73,7 +74,8 @@ class Elaborator:
 
     Quantities that lifting makes are named after the short names in `local` (the names within
     a cell), with the name of their `layer` behind them, if they have one; the layer's output has
-    a net input that is plainly `n`.
+    a net input that is plainly `n`. `apart` names the signals of which one step, the first or the
+    last, has an equation of its own.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Elaborator:
         *,
         local: Mapping[str, str] | None = None,
         layer: str = "",
+        apart: Mapping[str, Subscript] | None = None,
     ) -> None:
         self.quantities = quantities
         self.equations: list[Equation] = []
@@ -90,6 +93,9 @@ class Elaborator:
         self.axes: dict[sp.Symbol, Axis] = {}
         self._local = dict(local or {})
         self._layer = layer
+        self._apart = dict(apart or {})
+        # What limits the steps of the statement at hand: all that is made for it is limited so.
+        self._where: tuple[sp.Expr, ...] = ()
         self._lifted: dict[object, str] = {}
         self._target = ""
         self._left: set[sp.Symbol] = set()
@@ -117,16 +123,41 @@ class Elaborator:
                 s: Axis("feature", size) for s, size in zip(units, quantity.features, strict=True)
             }
             place = Place(tuple(units))
-        terms = self.terms(statement.expression, self._broadcast(statement.expression, place))
+        equals = self._limit(statement, indices)
+        terms = self.terms(statement.expression, self.broadcast(statement.expression, place))
         self._check_free(terms, statement)
-        live = tuple(self._live(terms))
-        self.equations.append(canonical(Equation(0, quantity, indices, live)))
+        terms = [replace(t, bounds=t.bounds + self._where, equals=t.equals + equals) for t in terms]
+        equation = canonical(Equation(0, quantity, indices, tuple(self._live(terms))))
+        same = (n for n, other in enumerate(self.equations) if other.quantity == quantity)
+        position = next(same, None)
+        if position is None:
+            self.equations.append(equation)
+        else:
+            first = self.equations[position]
+            self.equations[position] = replace(first, terms=first.terms + equation.terms)
+
+    def _limit(self, statement: Statement, indices: tuple[Index, ...]) -> tuple[sp.Expr, ...]:
+        """What ties the step of an equation to one step; all steps but that go to `_where`."""
+        self._where = ()
+        apart = self._apart.get(statement.target.name)
+        if apart is None:
+            return ()
+        step, last = indices[0].symbol, indices[0].high
+        if step_apart(statement):
+            return (step - last if apart.name == END else step,)
+        self._where = (last - 1 - step if apart.name == END else step - 1,)
+        return ()
 
     def _left_indices(
         self, quantity: Quantity, target: Reference, by_letters: bool
     ) -> tuple[Index, ...]:
-        names = [s.name for s in target.subscripts or ()]
-        if None in names or any(s.offset for s in target.subscripts or ()):
+        subscripts = list(target.subscripts or ())
+        if subscripts and subscripts[0] == self._apart.get(target.name):
+            # The step of its own has no letter: the axis gets one.
+            subscripts[0] = Subscript("_0", 0)
+            self.axes[index_symbol("_0")] = quantity.axes[0]
+        names = [s.name for s in subscripts]
+        if None in names or any(s.offset for s in subscripts):
             raise self._no_letters(target)
         if not by_letters:
             usual = (i.symbol for i in quantity.canonical_indices() if i.kind == "feature")
@@ -331,7 +362,7 @@ class Elaborator:
             return [
                 term
                 for sign, n in addends(node)
-                for term in scaled(self.terms(n, self._broadcast(n, place)), sign)
+                for term in scaled(self.terms(n, self.broadcast(n, place)), sign)
             ]
         if node.operator == "**":
             base = self.pointwise(node.left, place)
@@ -349,11 +380,11 @@ class Elaborator:
             return scaled(self.terms(others[0][1], place), constant)
         product = constant
         for power, operand in others:
-            value = self.pointwise(operand, self._broadcast(operand, place))
+            value = self.pointwise(operand, self.broadcast(operand, place))
             product *= power_of(value, sp.Integer(power), node.at)
         return [Term(checked(product, node.at))]
 
-    def _broadcast(self, operand: Node, place: Place) -> Place:
+    def broadcast(self, operand: Node, place: Place) -> Place:
         """Where an operand is read: the same for all units along an axis of one."""
         if not place.at:
             return place
@@ -461,6 +492,8 @@ class Elaborator:
             mentioned = term.factor.free_symbols.union(*(e.free_symbols for e in conditions))
             used |= mentioned - {index.symbol for index in term.sums}
         at = tuple(s for s in self.axes if s in used)
+        where = tuple(e for e in self._where if used.issuperset(e.free_symbols & self.axes.keys()))
+        terms = [replace(term, bounds=term.bounds + where) for term in terms]
         name = self._unique("_".join(filter(None, (label.rstrip("_"), self._layer))))
         role = "net input" if label.startswith("n_") else "intermediate value"
         axes = tuple(self.axes[s] for s in at)
@@ -513,7 +546,8 @@ def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:
 def _is_atomic(term: Term) -> bool:
     """A quantity, perhaps with a constant in front; on the diagonal of a matrix, perhaps."""
     is_plain = not (term.sums or term.bounds or term.reduction != "sum")
-    return is_plain and isinstance(term.factor.as_coeff_Mul()[1], sp.Indexed)
+    core = term.factor.as_coeff_Mul()[1]
+    return is_plain and (isinstance(core, sp.Indexed) or core == 1)
 
 
 def _product_over(left: Term, right: Term, index: Index) -> Term:

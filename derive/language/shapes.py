@@ -32,6 +32,7 @@ from bptt.derive.language.syntax import (
     is_index,
     references,
     uses_index_notation,
+    whole_number,
 )
 
 Shape = tuple[sp.Expr, ...]
@@ -56,9 +57,10 @@ ELEMENTWISE = {
     "cos": "cos",
     "abs": "absolute",
 }
+SLOPED = ("leaky_relu", "elu")  # below zero, they may have a slope of their own
 SHORTHANDS = (
     *("linear", "gaussian", "square", "sqrt", "softmax", "log_softmax", "logsumexp"),
-    *("sum", "mean", "layernorm", "every", "concat", "outer", "diag"),
+    *("sum", "mean", "layernorm", "every", "concat", "outer", "diag", "eye"),
 )
 FUNCTIONS = (*ELEMENTWISE, *SHORTHANDS)
 
@@ -78,7 +80,7 @@ class Sizes:
         if size.is_Integer:
             return int(size)
         if size.is_Symbol:
-            return self.numbers[size]
+            return int(self.numbers[size])
         parts = map(self.number, size.args)
         return int(sum(parts) if size.is_Add else math.prod(parts))
 
@@ -332,6 +334,11 @@ class Shapes:
     def _call(self, node: Call, expected: Shape | None) -> Shape | None:
         if node.function == "every":
             return ()
+        if node.function == "eye":
+            size = sp.Integer(whole_number(node, 0, "eye(3)"))
+            return (size, size)
+        if node.function in SLOPED and len(node.arguments) == 2:
+            return self._elementwise(node.at, list(node.arguments), expected, weights=False)
         if node.function in ("outer", "diag"):
             return self._product_call(node, expected)
         if node.function == "concat":

@@ -12,7 +12,7 @@ from bptt.derive.calculus.primitives import PRIMITIVES, every
 from bptt.derive.calculus.system import Term
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
-from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS
+from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS, SLOPED
 from bptt.derive.language.syntax import (
     OVER_AN_INDEX,
     Call,
@@ -21,6 +21,7 @@ from bptt.derive.language.syntax import (
     Statement,
     children,
     letters_of,
+    whole_number,
 )
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 
 # What a mask takes off a logit where it is zero: its exponential is then zero in any precision.
 MASKED = sp.Float(1e30)
-MAX_ARGUMENTS = {"concat": 100, "outer": 2, "every": 2, "layernorm": 2}
+MAX_ARGUMENTS = {"concat": 100, **dict.fromkeys((*SLOPED, "outer", "every", "layernorm"), 2)}
 
 
 def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
     name = node.function
     label = f"n_{e.local_target}"
-    argument = e.pointwise(node.arguments[0], place, label)
+    argument = e.pointwise(node.arguments[0], e.broadcast(node.arguments[0], place), label)
     if argument.atoms(sp.Function):
         # A function of a function: the inner value is a quantity of its own.
         argument = e.lift([Term(argument)], label)
@@ -46,12 +47,19 @@ def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
         case "sqrt":
             value = sp.sqrt(argument)
         case _:
-            primitive = PRIMITIVES[ELEMENTWISE[name]]
-            if argument.is_number:
-                value = constant_call(primitive, argument, node.at)
-            else:
-                value = primitive.symbolic(argument)
+            value = _applied(ELEMENTWISE[name], argument, node.at)
+    if len(node.arguments) == 2:
+        # f(x, a) is f(x) above zero, and a times as much below, with f(x) of slope 1 there.
+        below = value if name == "elu" else argument
+        slope = e.pointwise(node.arguments[1], e.broadcast(node.arguments[1], place))
+        value = slope * below + (1 - slope) * _applied("relu", argument, node.at)
     return [Term(checked(value, node.at))]
+
+
+def _applied(name: str, argument: sp.Expr, at: str) -> sp.Expr:
+    if argument.is_number:
+        return constant_call(PRIMITIVES[name], argument, at)
+    return PRIMITIVES[name].symbolic(argument)
 
 
 def _linear(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -61,14 +69,12 @@ def _linear(e: Elaborator, node: Call, place: Place) -> Terms:
 def _every(e: Elaborator, node: Call, place: Place) -> Terms:
     """every(t, n): one at the steps 0, n, 2n, ..., else zero."""
     place_of = e.pointwise(node.arguments[0], place)
-    period = node.arguments[1] if len(node.arguments) == 2 else None
-    if not isinstance(period, Number) or not period.text.isdigit() or int(period.text) < 1:
-        raise UserError("every has no period", place=node.at, remedy="write every(t, 4)")
+    period = whole_number(node, 1, "every(t, 4)")
     steps = place_of.atoms(sp.Symbol)
     is_step = len(steps) == 1 and (place_of - sp.Add(*steps)).is_Integer
     if place_of.atoms(sp.Indexed) or not is_step:
         raise UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
-    return [Term(every(place_of, exact_number(period.text, period.at)))]
+    return [Term(every(place_of, sp.Integer(period)))]
 
 
 def _concat(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -117,6 +123,14 @@ def _diag(e: Elaborator, node: Call, place: Place) -> Terms:
         e.terms(node.arguments[0], replace(place, at=(row,))), e.product_name(node.arguments[0])
     )
     return [Term(value, equals=(sp.expand(row - column),))]
+
+
+def _eye(e: Elaborator, node: Call, place: Place) -> Terms:
+    """eye(n) at (i, j) is one where i = j, else zero."""
+    if place.by_letters:
+        raise _is_matrix_notation(node)
+    row, column = place.at
+    return [Term(sp.Integer(1), equals=(sp.expand(row - column),))]
 
 
 def _is_matrix_notation(node: Call) -> UserError:
@@ -286,6 +300,7 @@ SHORTHANDS: Mapping[str, Callable[[Elaborator, Call, Place], Terms]] = {
     "concat": _concat,
     "outer": _outer,
     "diag": _diag,
+    "eye": _eye,
     "sum": _sum,
     "mean": _sum,
     "logsumexp": _logsumexp,
