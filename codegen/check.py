@@ -69,6 +69,8 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
             with np.errstate(all="ignore"):
                 results = _values(derived, module, test)
                 errors = test.worst_errors()
+                if not np.isfinite(list(errors.values())).all():
+                    _check_range(derived, module, test)
                 others = test.extra_errors() if extras else {}
         except UserError:
             raise
@@ -91,25 +93,9 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
     if elements > MAX_INTERPRETED:
         return []
     steps, batch = (2, 1) if elements > MAX_INTERPRETED // 100 else (3, 2)
-    parameters, inputs, targets, initial, weights = test.example(0, steps, batch)
-    arrays = {**parameters, **inputs}
-    for name, target in targets.items():
-        width = module.TARGETS[name][-1]
-        is_class = target.dtype.kind == "i"
-        arrays[f"target_{name}"] = np.eye(width)[target] if is_class else target
-    arrays |= {f"weight_{name}": weight for name, weight in weights.items()}
-    sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
-    for boundary in boundary_values(system):
-        sides[boundary.side][boundary.quantity] = initial[boundary.key]
-    expected = _interpreted(
-        system.forward(),
-        arrays,
-        steps=steps,
-        batch=batch,
-        lengths={name: steps + n for n, name in enumerate(module.LENGTHS)},
-        initial=sides["initial"],
-        after=sides["after"],
-    )
+    example = test.example(0, steps, batch)
+    expected = _interpreted(system.forward(), module, example, steps, batch)
+    parameters, inputs, targets, initial, weights = example
     free = {"steps": steps} if "steps" in inspect.signature(module.forward).parameters else {}
     found = dict(module.forward(parameters, inputs, initial, **free))
     found["loss"] = module.loss(parameters, inputs, targets, initial, weights)
@@ -130,11 +116,39 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
     return results
 
 
-def _interpreted(system: System, arrays: dict[str, Any], **options: Any) -> dict[str, Any]:
+def _check_range(system: System, module: types.ModuleType, test: types.ModuleType) -> None:
+    """Refuse a network whose values or gradients overflow, in one of the cases of its test."""
+    for seed, steps, batch in test.cases():
+        elements = system.parameter_count + sum(map(system.elements, system.of_kind("signal")))
+        if elements * steps * batch <= MAX_INTERPRETED // 10:
+            _interpreted(system, module, test.example(seed, steps, batch), steps, batch)
+
+
+def _interpreted(
+    system: System, module: types.ModuleType, example: tuple[Any, ...], steps: int, batch: int
+) -> dict[str, Any]:
     """The interpreter's values. Raises UserError where they leave the range of numbers."""
+    parameters, inputs, targets, initial, weights = example
+    arrays = {**parameters, **inputs}
+    for name, target in targets.items():
+        width = module.TARGETS[name][-1]
+        is_class = target.dtype.kind == "i"
+        arrays[f"target_{name}"] = np.eye(width)[target] if is_class else target
+    arrays |= {f"weight_{name}": weight for name, weight in weights.items()}
+    sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
+    for boundary in boundary_values(system):
+        sides[boundary.side][boundary.quantity] = initial[boundary.key]
     remedy = "keep powers, exponentials and divisors in range: scale what they are applied to"
     try:
-        values = interpret(system, arrays, **options)
+        values = interpret(
+            system,
+            arrays,
+            steps=steps,
+            batch=batch,
+            lengths={name: steps + n for n, name in enumerate(module.LENGTHS)},
+            initial=sides["initial"],
+            after=sides["after"],
+        )
     except (OverflowError, ZeroDivisionError) as error:
         raise UserError(
             f"overflow: a value of the network leaves the range of numbers ({error})", remedy=remedy

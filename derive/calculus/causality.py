@@ -72,10 +72,11 @@ def _loop(component: list[str], equations: Mapping[str, Equation]) -> Loop:
     failure: LoopError | None = None
     for axes, size in _choices(members, equations):
         edges = list(_edges(members, equations, axes))
-        instant = {
-            name: sorted({need for n, need, at in edges if n == name and at.holds_zero})
-            for name in members
-        }
+        needs: dict[str, set[str]] = {name: set() for name in members}
+        for name, need, at in edges:
+            if at.holds_zero:
+                needs[name].add(need)
+        instant = {name: sorted(found) for name, found in needs.items()}
         groups = components(instant)
         if any(len(g) > 1 or g[0] in instant[g[0]] for g in groups):
             failure = failure or LoopError(set(members), instant)
@@ -185,13 +186,15 @@ def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
     return found
 
 
-def where_read(system: System) -> System:
+def causal(system: System) -> System:
     """The system; if no time loop computes it, with every signal where it is read alone.
 
     What is read under `s < t` alone is then zero elsewhere, and needs nothing that is later.
-    Outputs are read everywhere.
+    Outputs are read everywhere. Raises UserError for loops that no order of time steps can
+    evaluate, naming the layers on them.
     """
-    if _is_causal(system):
+    failure = _failure(system)
+    if failure is None:
         return system
     found = system
     for _ in system.equations:
@@ -199,14 +202,28 @@ def where_read(system: System) -> System:
         if narrowed is found:
             break
         found = narrowed
-    return found if _is_causal(found) else system
+    if found is system or _failure(found) is not None:
+        raise _refusal(system, failure)
+    return found
 
 
-def _is_causal(system: System) -> bool:
+def _failure(system: System) -> LoopError | None:
     try:
-        return all(loops(system.definitions))
-    except LoopError:
-        return False
+        for _ in loops(system.definitions):
+            pass
+    except LoopError as error:
+        return error
+    return None
+
+
+def _refusal(system: System, failure: LoopError) -> UserError:
+    if failure.instant is not None:
+        return _algebraic_loop(system, failure.instant, failure.names)
+    layers = sorted(n for n in failure.names if not system.quantities[n].internal)
+    return UserError(
+        f"{' and '.join(layers)} need each other both before and after a step",
+        remedy="a loop runs forward or backward in time: let all its delays point one way",
+    )
 
 
 def _narrowed(system: System) -> System:
@@ -251,21 +268,6 @@ def _weakest(some: list[sp.Expr], others: list[sp.Expr]) -> list[sp.Expr]:
 
 def _under(equation: Equation, term: Term, bounds: Iterable[sp.Expr]) -> Term:
     return replace(term, bounds=prune((*term.bounds, *bounds), equation.box(term)))
-
-
-def check_causality(system: System) -> None:
-    """Refuse loops that no order of time steps can evaluate, naming the layers on them."""
-    try:
-        for _ in loops(system.definitions):
-            pass
-    except LoopError as error:
-        if error.instant is not None:
-            raise _algebraic_loop(system, error.instant, error.names) from None
-        layers = sorted(n for n in error.names if not system.quantities[n].internal)
-        raise UserError(
-            f"{' and '.join(layers)} need each other both before and after a step",
-            remedy="a loop runs forward or backward in time: let all its delays point one way",
-        ) from None
 
 
 def _algebraic_loop(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
-from bptt.derive.calculus.causality import check_causality, where_read
+from bptt.derive.calculus.causality import causal
 from bptt.derive.calculus.dependence import dependent
 from bptt.derive.calculus.masks import held, renamed, states
 from bptt.derive.calculus.system import (
@@ -89,8 +89,7 @@ def build(network: Network, *, judged: bool = True) -> System:
         outputs=outputs,
         losses=losses,
     )
-    system = where_read(system)
-    check_causality(system)
+    system = causal(system)
     _check_reached(system)
     _check_steps(system)
     for quantity in system.quantities.values():
@@ -333,7 +332,6 @@ def _inferred(
             inference.infer(block.statements)
         except UserError as error:
             raise error.located(place=_place(block)) from None
-        known |= inference.known
         shapes.append(inference)
     return known, shapes
 
@@ -344,8 +342,9 @@ def _declare(
     """Every named quantity with its axes, parameters by shape inference."""
     known, shapes = _inferred(network, blocks, sizes, times)
     for inference in shapes:
-        inference.resolve()
-    known = {name: tuple(map(sizes.resolve, shape)) for name, shape in known.items()}
+        inference.resolve_letters()
+    for name, shape in known.items():
+        known[name] = tuple(map(sizes.resolve, shape))
     quantities = {}
     for n in network.inputs:
         given = network.input(n)

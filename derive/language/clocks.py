@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
+from bptt.derive.calculus.dependence import reached
 from bptt.derive.calculus.system import Axis, T
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.syntax import Reference, Statement, Subscript, references, step_apart
@@ -158,16 +159,9 @@ def _batched(
 
     That are the inputs, and the values before the first step.
     """
-    found = given | {signal for signal, mask in also.items() if mask in given}
-    grown = True
-    while grown:
-        grown = False
-        for statement in statements:
-            name = statement.target.name
-            if name not in found and any(r.name in found for r in references(statement.expression)):
-                found.add(name)
-                grown = True
-    return frozenset(found)
+    masked = ((signal, (mask,)) for signal, mask in also.items())
+    read = ((s.target.name, {r.name for r in references(s.expression)}) for s in statements)
+    return frozenset(reached(given, (*masked, *read)))
 
 
 def remembered(statements: Iterable[Statement]) -> set[str]:

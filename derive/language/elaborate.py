@@ -128,13 +128,17 @@ class Elaborator:
         self._check_free(terms, statement)
         terms = [replace(t, bounds=t.bounds + self._where, equals=t.equals + equals) for t in terms]
         equation = canonical(Equation(0, quantity, indices, tuple(self._live(terms))))
-        same = (n for n, other in enumerate(self.equations) if other.quantity == quantity)
-        position = next(same, None)
-        if position is None:
-            self.equations.append(equation)
-        else:
-            first = self.equations[position]
-            self.equations[position] = replace(first, terms=first.terms + equation.terms)
+        if quantity.name in self._apart:
+            equation = self._with_other_steps(equation)
+        self.equations.append(equation)
+
+    def _with_other_steps(self, equation: Equation) -> Equation:
+        """The equation with the terms of the one that defines the quantity at its other steps."""
+        other = next((e for e in self.equations if e.quantity == equation.quantity), None)
+        if other is None:
+            return equation
+        self.equations.remove(other)
+        return replace(equation, terms=other.terms + equation.terms)
 
     def _limit(self, statement: Statement, indices: tuple[Index, ...]) -> tuple[sp.Expr, ...]:
         """What ties the step of an equation to one step; all steps but that go to `_where`."""
@@ -456,6 +460,9 @@ class Elaborator:
         """
         found = []
         for term in terms:
+            if term.factor != 0 and not (term.bounds or term.equals):
+                found.append(term)
+                continue
             symbols = set[sp.Symbol]().union(*(bound.free_symbols for bound in term.bounds))
             box = tuple(self.axes[s].index(s) for s in self.axes if s in symbols)
             equals = tuple(equal for equal in term.equals if equal != 0)

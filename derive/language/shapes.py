@@ -118,12 +118,12 @@ class Sizes:
 
 
 class Shapes:
-    """The known shapes, by name; `infer` adds those that follow from the equations."""
+    """The known shapes, by name; `infer` adds to them those that follow from the equations."""
 
     def __init__(
-        self, known: Mapping[str, Shape], sizes: Sizes, steps: Mapping[str, int] | None = None
+        self, known: dict[str, Shape], sizes: Sizes, steps: Mapping[str, int] | None = None
     ) -> None:
-        self.known: dict[str, Shape] = dict(known)
+        self.known = known
         self._steps = steps or {}
         self.letters: dict[int, dict[str, sp.Expr]] = {}
         self._sizes = sizes
@@ -170,9 +170,8 @@ class Shapes:
         """The subscripts behind those of steps, which come first."""
         return (reference.subscripts or ())[self._steps.get(reference.name, 0) :]
 
-    def resolve(self) -> None:
-        """Give every size its final symbol; to be called when all equations are inferred."""
-        self.known = {n: tuple(map(self._sizes.resolve, s)) for n, s in self.known.items()}
+    def resolve_letters(self) -> None:
+        """Give every letter's size its final symbol, when all equations are inferred."""
         self.letters = {
             k: {name: self._sizes.resolve(size) for name, size in letters.items()}
             for k, letters in self.letters.items()
