@@ -20,6 +20,7 @@ from bptt.codegen.boundaries import boundary_values
 from bptt.codegen.emit import module_source, source_of_test
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.system import System
+from bptt.derive.errors import UserError
 from bptt.derive.interpreter import interpret
 
 VALUE_TOLERANCE = 1e-10
@@ -51,7 +52,8 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
 
     `extras` are names of `bptt.codegen.extras.EXTRAS` that the module has and are compared too.
 
-    Raises ModuleFailureError when the module does not load or stops with an exception.
+    Raises ModuleFailureError when the module does not load or stops with an exception, UserError
+    where the network's values overflow, so that there is nothing to compare.
     """
     derived = adjoint(system)
     module = _load(source if source is not None else module_source(derived, extras), system.name)
@@ -67,7 +69,11 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
             with np.errstate(all="ignore"):
                 results = _values(derived, module, test)
                 errors = test.worst_errors()
+                if not np.isfinite(list(errors.values())).all():
+                    _check_range(derived, module, test)
                 others = test.extra_errors() if extras else {}
+        except UserError:
+            raise
         except Exception as error:
             raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
     method = "complex step" if system.is_analytic else "central differences"
@@ -87,27 +93,9 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
     if elements > MAX_INTERPRETED:
         return []
     steps, batch = (2, 1) if elements > MAX_INTERPRETED // 100 else (3, 2)
-    parameters, inputs, targets, initial, weights = test.example(0, steps, batch)
-    arrays = {**parameters, **inputs}
-    for loss in system.losses:
-        target = targets[loss.output]
-        is_class = target.dtype.kind == "i"
-        width = module.TARGETS[loss.output][-1]
-        arrays[loss.target] = np.eye(width)[target] if is_class else target
-        if loss.output in weights:
-            arrays[loss.weights] = weights[loss.output]
-    sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
-    for boundary in boundary_values(system):
-        sides[boundary.side][boundary.quantity] = initial[boundary.key]
-    expected = interpret(
-        system.primal,
-        arrays,
-        steps=steps,
-        batch=batch,
-        lengths={name: steps + n for n, name in enumerate(module.LENGTHS)},
-        initial=sides["initial"],
-        after=sides["after"],
-    )
+    example = test.example(0, steps, batch)
+    expected = _interpreted(system.primal, module, example, steps, batch)
+    parameters, inputs, targets, initial, weights = example
     free = {"steps": steps} if "steps" in inspect.signature(module.forward).parameters else {}
     found = dict(module.forward(parameters, inputs, initial, **free))
     found["loss"] = module.loss(parameters, inputs, targets, initial, weights)
@@ -126,6 +114,51 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
             )
         )
     return results
+
+
+def _check_range(system: System, module: types.ModuleType, test: types.ModuleType) -> None:
+    """Refuse a network whose values or gradients overflow, in one of the cases of its test."""
+    for seed, steps, batch in test.cases():
+        elements = system.parameter_count + sum(map(system.elements, system.of_role("signal")))
+        if elements * steps * batch <= MAX_INTERPRETED // 10:
+            _interpreted(system, module, test.example(seed, steps, batch), steps, batch)
+
+
+def _interpreted(
+    system: System, module: types.ModuleType, example: tuple[Any, ...], steps: int, batch: int
+) -> dict[str, Any]:
+    """The interpreter's values. Raises UserError where they leave the range of numbers."""
+    parameters, inputs, targets, initial, weights = example
+    arrays = {**parameters, **inputs}
+    for loss in system.losses:
+        target = targets[loss.output]
+        is_class = target.dtype.kind == "i"
+        width = module.TARGETS[loss.output][-1]
+        arrays[loss.target] = np.eye(width)[target] if is_class else target
+        if loss.output in weights:
+            arrays[loss.weights] = weights[loss.output]
+    sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
+    for boundary in boundary_values(system):
+        sides[boundary.side][boundary.quantity] = initial[boundary.key]
+    remedy = "keep powers, exponentials and divisors in range: scale what they are applied to"
+    try:
+        values = interpret(
+            system,
+            arrays,
+            steps=steps,
+            batch=batch,
+            lengths={name: steps + n for n, name in enumerate(module.LENGTHS)},
+            initial=sides["initial"],
+            after=sides["after"],
+        )
+    except (OverflowError, ZeroDivisionError) as error:
+        raise UserError(
+            f"overflow: a value of the network leaves the range of numbers ({error})", remedy=remedy
+        ) from None
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise UserError(f"overflow: {name!r} leaves the range of numbers", remedy=remedy)
+    return values
 
 
 def _load(source: str, name: str) -> types.ModuleType:

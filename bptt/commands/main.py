@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from bptt.commands.terminal import (
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.open_loop import opened
 from bptt.derive.calculus.system import System
-from bptt.derive.description.build import build
+from bptt.derive.description.build import build, guessed_shapes
 from bptt.derive.description.topology import load
 from bptt.derive.errors import UserError
 from bptt.derive.notation.article import article, fragment
@@ -205,6 +205,7 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
       bptt show narx.toml --explain hidden
     """
     with working("deriving"):
+        guessed = guessed_shapes(load(file))
         found = _document(_derived(file, options), **options)
     screen = console()
     width = max(screen.width, 60)
@@ -220,7 +221,7 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
     system = found.system
     count = system.parameter_count
     screen.print(f"[bold]{system.name}[/bold]: {count} parameter{'s' * (count != 1)}")
-    screen.print(_shapes(system))
+    screen.print(_shapes(system, guessed))
     screen.print(steps_text(system), highlight=False, markup=False)
     for loss in system.losses:
         printed(f"{loss.signal} (weight {loss.weight:g}): {loss.formula}")
@@ -338,11 +339,14 @@ def _document(
     )
 
 
-def _shapes(system: System) -> Table:
+def _shapes(system: System, guessed: Mapping[str, str]) -> Table:
+    """What every quantity is, and its shape: also which shapes are `guessed`, by which equation."""
     table = Table("name", "is", "shape", box=None, pad_edge=False, header_style="italic")
     for quantity in system.of_role("input", "parameter", "signal", "target", "weight"):
-        shape = ", ".join(map(str, system.shape(quantity)))
-        table.add_row(quantity.name, quantity.about or quantity.role, f"({shape})")
+        shape = f"({', '.join(map(str, system.shape(quantity)))})"
+        if quantity.name in guessed:
+            shape += f", guessed from the equation of {guessed[quantity.name]}"
+        table.add_row(quantity.name, quantity.about or quantity.role, shape)
     return table
 
 

@@ -15,7 +15,7 @@ from bptt.training.vector import Arrays, Layout, Vector
 
 # Losses that are squared errors, and all losses of a difference between output and target.
 SQUARED = ("mse", "sse")
-DIFFERENCES = (*SQUARED, "huber")
+DIFFERENCES = (*SQUARED, "huber", "huber_sum")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy as sp
+from bptt.derive.calculus.bounds import prune
 from bptt.derive.calculus.system import Equation, Quantity, System, Term, name_of
 from bptt.derive.errors import UserError
 
@@ -71,10 +72,11 @@ def _loop(component: list[str], equations: Mapping[str, Equation]) -> Loop:
     failure: LoopError | None = None
     for axes, size in _choices(members, equations):
         edges = list(_edges(members, equations, axes))
-        instant = {
-            name: sorted({need for n, need, at in edges if n == name and at.holds_zero})
-            for name in members
-        }
+        needs: dict[str, set[str]] = {name: set() for name in members}
+        for name, need, at in edges:
+            if at.holds_zero:
+                needs[name].add(need)
+        instant = {name: sorted(found) for name, found in needs.items()}
         groups = components(instant)
         if any(len(g) > 1 or g[0] in instant[g[0]] for g in groups):
             failure = failure or LoopError(set(members), instant)
@@ -184,19 +186,88 @@ def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
     return found
 
 
-def check_causality(system: System) -> None:
-    """Refuse loops that no order of time steps can evaluate, naming the layers on them."""
+def causal(system: System) -> System:
+    """The system; if no time loop computes it, with every signal where it is read alone.
+
+    What is read under `s < t` alone is then zero elsewhere, and needs nothing that is later.
+    Outputs are read everywhere. Raises UserError for loops that no order of time steps can
+    evaluate, naming the layers on them.
+    """
+    failure = _failure(system)
+    if failure is None:
+        return system
+    found = system
+    for _ in system.equations:
+        narrowed = _narrowed(found)
+        if narrowed is found:
+            break
+        found = narrowed
+    if found is system or _failure(found) is not None:
+        raise _refusal(system, failure)
+    return found
+
+
+def _failure(system: System) -> LoopError | None:
     try:
         for _ in loops(system.definitions):
             pass
     except LoopError as error:
-        if error.instant is not None:
-            raise _algebraic_loop(system, error.instant, error.names) from None
-        layers = sorted(n for n in error.names if not system.quantities[n].internal)
-        raise UserError(
-            f"{' and '.join(layers)} need each other both before and after a step",
-            remedy="a loop runs forward or backward in time: let all its delays point one way",
-        ) from None
+        return error
+    return None
+
+
+def _refusal(system: System, failure: LoopError) -> UserError:
+    if failure.instant is not None:
+        return _algebraic_loop(system, failure.instant, failure.names)
+    layers = sorted(n for n in failure.names if not system.quantities[n].internal)
+    return UserError(
+        f"{' and '.join(layers)} need each other both before and after a step",
+        remedy="a loop runs forward or backward in time: let all its delays point one way",
+    )
+
+
+def _narrowed(system: System) -> System:
+    """The system with the conditions that all readers of a signal share on its own terms."""
+    shared: dict[str, list[sp.Expr]] = {name: [] for name in system.outputs}
+    for equation in system.equations:
+        for term in equation.terms:
+            for read in term.reads():
+                bounds = _conditions(term, read, system.quantity_of(read))
+                name = name_of(read)
+                shared[name] = _weakest(shared[name], bounds) if name in shared else bounds
+    equations = tuple(
+        replace(
+            e, terms=tuple(_under(e, term, shared.get(e.quantity.name, ())) for term in e.terms)
+        )
+        for e in system.equations
+    )
+    return system if equations == system.equations else replace(system, equations=equations)
+
+
+def _conditions(term: Term, read: sp.Indexed, quantity: Quantity) -> list[sp.Expr]:
+    """The bounds of a term in the steps of what it reads, in the letters of its own equation."""
+    places: dict[sp.Symbol, sp.Expr] = {}
+    indices = quantity.canonical_indices()
+    for position in time_axes(quantity):
+        at = read.indices[position]
+        index = next((s for s in at.free_symbols if at.coeff(s) == 1), None)
+        if index is not None and (at - index).is_Integer and index not in places:
+            places[index] = indices[position].symbol - (at - index)
+    return [
+        sp.expand(bound.xreplace(places))
+        for bound in term.bounds
+        if places.keys() >= {s for s in bound.free_symbols if not s.is_positive}
+    ]
+
+
+def _weakest(some: list[sp.Expr], others: list[sp.Expr]) -> list[sp.Expr]:
+    """The bounds that hold wherever some do or the others do."""
+    pairs = ((a, b, sp.expand(a - b)) for a in some for b in others)
+    return [a if gap >= 0 else b for a, b, gap in pairs if gap.is_Integer]
+
+
+def _under(equation: Equation, term: Term, bounds: Iterable[sp.Expr]) -> Term:
+    return replace(term, bounds=prune((*term.bounds, *bounds), equation.box(term)))
 
 
 def _algebraic_loop(

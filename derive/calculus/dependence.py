@@ -9,15 +9,21 @@ from bptt.derive.calculus.system import Derivative, Equation, System
 
 def dependent(system: System, on: Iterable[str]) -> set[str]:
     """What depends on some quantities, these included."""
-    found = set(on)
-    grown = True
-    while grown:
-        grown = False
-        for equation in system.equations:
-            name = equation.quantity.name
-            if name not in found and equation.needs & found:
-                found.add(name)
-                grown = True
+    return reached(on, ((e.quantity.name, e.needs) for e in system.equations))
+
+
+def reached(start: Iterable[str], needs: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
+    """What has a need in `start`, or in what is reached so; `needs` are names with their needs."""
+    readers: dict[str, list[str]] = {}
+    for name, needed in needs:
+        for need in needed:
+            readers.setdefault(need, []).append(name)
+    todo = list(start)
+    found = set(todo)
+    while todo:
+        more = [name for name in readers.get(todo.pop(), ()) if name not in found]
+        found.update(more)
+        todo += more
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
-from bptt.derive.calculus.causality import check_causality
+from bptt.derive.calculus.causality import causal
 from bptt.derive.calculus.dependence import dependent
 from bptt.derive.calculus.masks import held, renamed, states
 from bptt.derive.calculus.system import (
@@ -41,7 +41,7 @@ from bptt.derive.language.elaborate import Elaborator
 from bptt.derive.language.parser import parse
 from bptt.derive.language.shapes import Shape, Shapes, Sizes
 from bptt.derive.language.shorthands import check_functions
-from bptt.derive.language.syntax import Statement, references
+from bptt.derive.language.syntax import Statement, references, step_apart
 
 
 def build(network: Network, *, judged: bool = True) -> System:
@@ -67,6 +67,7 @@ def build(network: Network, *, judged: bool = True) -> System:
             shapes[number],
             local=block.local,
             layer=block.layer.name,
+            apart={s.target.name: step for s in block.statements if (step := step_apart(s))},
         )
         for k, statement in enumerate(block.statements):
             try:
@@ -89,7 +90,7 @@ def build(network: Network, *, judged: bool = True) -> System:
         outputs=outputs,
         losses=losses,
     )
-    check_causality(system)
+    system = causal(system)
     _check_reached(system)
     _check_steps(system)
     for quantity in system.quantities.values():
@@ -213,17 +214,19 @@ def _blocks(network: Network) -> list[LayerEquations]:
 def _check_statements(network: Network, statements: tuple[Statement, ...]) -> None:
     if not statements:
         raise UserError("there is no equation", remedy="write h[t] = tanh(W @ x[t] + b)")
-    defined: set[str] = set()
+    defined = {statement.target.name for statement in statements}
+    seen: set[tuple[str, bool]] = set()
     for statement in statements:
         target = statement.target
         check_name(target.name, "a signal", target.at)
-        if target.name in defined or target.name in network.inputs:
+        part = target.name, step_apart(statement) is None
+        if part in seen or target.name in network.inputs:
             raise UserError(
                 f"{target.name!r} is defined a second time",
                 place=target.at,
-                remedy="define it once",
+                remedy=f"define it once, and beside {target.name}[t] one step: the first or last",
             )
-        defined.add(target.name)
+        seen.add(part)
     for statement in statements:
         for reference in references(statement.expression):
             if reference.name not in defined | set(network.inputs):
@@ -311,10 +314,18 @@ def _masked(
     return equations
 
 
-def _declare(
+def guessed_shapes(network: Network) -> dict[str, str]:
+    """The quantities whose shapes are guessed, each with the signal whose equation suggests it."""
+    check_network(network, judged=False)
+    blocks = _blocks(network)
+    _, shapes = _inferred(network, blocks, Sizes({}), _clocks(network, blocks))
+    return {name: by for inference in shapes for name, by in inference.guessed.items()}
+
+
+def _inferred(
     network: Network, blocks: list[LayerEquations], sizes: Sizes, times: Clocks
-) -> tuple[dict[str, Quantity], list[Shapes]]:
-    """Every named quantity with its axes, parameters by shape inference."""
+) -> tuple[dict[str, Shape], list[Shapes]]:
+    """The shapes of everything that is named, and how the names of each block got theirs."""
     known = _declared_shapes(network, blocks, sizes)
     steps = {name: len(axes) for name, axes in times.axes.items()}
     shapes = []
@@ -325,11 +336,19 @@ def _declare(
             inference.infer(block.statements)
         except UserError as error:
             raise error.located(place=_place(block)) from None
-        known |= inference.known
         shapes.append(inference)
+    return known, shapes
+
+
+def _declare(
+    network: Network, blocks: list[LayerEquations], sizes: Sizes, times: Clocks
+) -> tuple[dict[str, Quantity], list[Shapes]]:
+    """Every named quantity with its axes, parameters by shape inference."""
+    known, shapes = _inferred(network, blocks, sizes, times)
     for inference in shapes:
-        inference.resolve()
-    known = {name: tuple(map(sizes.resolve, shape)) for name, shape in known.items()}
+        inference.resolve_letters()
+    for name, shape in known.items():
+        known[name] = tuple(map(sizes.resolve, shape))
     quantities = {}
     for n in network.inputs:
         given = network.input(n)
@@ -339,7 +358,12 @@ def _declare(
         axes = (*axes, *units)
         quantities[n] = Quantity(n, "input", axes, about, differentiable=not given.mask)
     signals = {s.target.name: b for b in blocks for s in b.statements}
-    check_names((s.target.name, _what(s.target.name, b)) for b in blocks for s in b.statements)
+    check_names(
+        (s.target.name, _what(s.target.name, b))
+        for b in blocks
+        for s in b.statements
+        if b.layer.name or step_apart(s) is None
+    )
     parameters = []
     for name in known:
         if name.startswith(PREFIXES):

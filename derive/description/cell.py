@@ -38,6 +38,7 @@ from bptt.derive.language.syntax import (
     index_letter,
     is_index,
     references,
+    step_apart,
     uses_index_notation,
 )
 
@@ -145,6 +146,12 @@ class _Instance:
         if INPUT in self._signals:
             raise UserError("an equation defines x, the cell's input", remedy="rename it")
         for statement in self._statements:
+            if step_apart(statement) is not None:
+                raise UserError(
+                    f"a cell defines one step of {statement.target.name!r}",
+                    place=statement.target.at,
+                    remedy="give its initial values, or write the network as equations",
+                )
             for reference in references(statement.expression):
                 name, at = reference.name, reference.at
                 carries_time = name in self._signals or name == INPUT

@@ -4,6 +4,7 @@
     sse                   sum over steps, batch and units of (y - d)^2
     huber                 mean over steps, batch and units of (y - d)^2 / 2 where
                           |y - d| <= delta, and delta (|y - d| - delta/2) beyond
+    huber_sum             the sum of the same
     cross_entropy         mean over steps and batch of  log sum_i exp(z_i) - sum_i d_i z_i,
                           with z the logits: the net input of a softmax output, or else the
                           output itself; d sums to one over the units
@@ -42,7 +43,7 @@ from bptt.derive.calculus.system import (
     name_of_origin,
     unused,
 )
-from bptt.derive.description.network import LossSpec
+from bptt.derive.description.network import SUMS, LossSpec
 from bptt.derive.errors import UserError
 
 b = index_symbol("b")
@@ -155,7 +156,7 @@ class LossBuilder:
         match spec.kind:
             case "mse" | "sse":
                 return [(y - target) ** 2], [], False
-            case "huber":
+            case "huber" | "huber_sum":
                 return [huber(y - target, _exact(spec.delta))], [], False
             case "binary_cross_entropy":
                 z = self._net_input(definition, "sigmoid", spec)
@@ -180,7 +181,7 @@ class LossBuilder:
         per_unit_mean: bool,
     ) -> sp.Expr:
         """The weight of a step divided by what the mean counts."""
-        is_mean = spec.kind != "sse"
+        is_mean = spec.kind not in SUMS
         count: sp.Expr = unit.length if per_unit_mean and is_mean else sp.Integer(1)
         if spec.steps != "weighted" and spec.mask is None:
             is_one = time is None or spec.steps == "last"
@@ -268,15 +269,17 @@ def formula(spec: LossSpec, target: str, weights: str) -> str:
     """The exact formula of a loss, in plain text, with the names of its target and weights."""
     y, d, w = spec.output, target, weights
     where = f"logits z of {y}"
+    huber_summand = f"huber({y} - {d}, {spec.delta:g})"
     summand = {
         "mse": f"({y} - {d})^2",
         "sse": f"({y} - {d})^2",
-        "huber": f"huber({y} - {d}, {spec.delta:g})",
+        "huber": huber_summand,
+        "huber_sum": huber_summand,
         "binary_cross_entropy": f"log(1 + exp(z)) - {d} z, {where}",
         "cross_entropy": f"log sum_i exp(z_i) - sum_i {d}_i z_i, {where}",
     }[spec.kind]
     units = "" if spec.kind == "cross_entropy" else " and units"
-    verb = "sum" if spec.kind == "sse" else "mean"
+    verb = "sum" if spec.kind in SUMS else "mean"
     match "weighted" if spec.mask else spec.steps:
         case "all":
             over = f"{verb} over steps, sequences{units} of"

@@ -18,8 +18,8 @@ Steps = Literal["all", "last", "weighted"]
 
 MAX_SIZE = 100_000
 MAX_DELAY = 10_000
-MAX_LAYERS = 300
-MAX_CONNECTIONS = 2_000
+MAX_LAYERS = 1_000
+MAX_CONNECTIONS = 5_000
 MAX_PARAMETERS = 1_000_000_000
 MAX_ELEMENTS = 10_000_000
 MAX_NAME = 64
@@ -37,7 +37,9 @@ ACTIVATIONS = (
     "sin",
     "square",
 )
-LOSS_KINDS = ("mse", "sse", "cross_entropy", "binary_cross_entropy", "huber")
+LOSS_KINDS = ("mse", "sse", "cross_entropy", "binary_cross_entropy", "huber", "huber_sum")
+SUMS = ("sse", "huber_sum")  # the kinds that are sums; all others are means
+HUBER = ("huber", "huber_sum")
 STEPS: tuple[Steps, ...] = ("all", "last", "weighted")
 
 # Names that generated code and the equation language use themselves.

@@ -9,6 +9,7 @@ from typing import Any
 
 from bptt.derive.description.network import (
     ACTIVATIONS,
+    HUBER,
     LOSS_KINDS,
     Cell,
     Connection,
@@ -240,8 +241,10 @@ def _delays(value: Any, place: str) -> list[int]:
     delays = [check_delay(d, place) for d in value]
     ordered = sorted(set(delays))
     if delays != ordered:
-        found = "repeats a delay" if len(ordered) < len(delays) else "is not in rising order"
-        raise UserError(f"{shown(delays)} {found}", place=place, remedy=f"write {shown(ordered)}")
+        repeats = len(ordered) < len(delays)
+        found = "repeats a delay" if repeats else "is not in rising order"
+        remedy = f"write {shown(ordered)}" + ": one delay has one weight" * repeats
+        raise UserError(f"{shown(delays)} {found}", place=place, remedy=remedy)
     return delays
 
 
@@ -264,13 +267,19 @@ def _loss(output: str, value: Any) -> LossSpec:
     place = f"loss.{_key(output)}"
     if isinstance(value, str):
         return LossSpec(output, value)
+    if isinstance(value, list):
+        raise UserError(
+            f"{shown(value)} is a list, and an output has one loss",
+            place=place,
+            remedy="give the other loss to a signal that copies it",
+        )
     if not isinstance(value, dict):
         raise UserError(f"{shown(value)} is not a loss", place=place, remedy='write "mse"')
     only(value, _LOSS, place)
     if "kind" not in value:
         raise UserError("the loss has no kind", place=place, remedy='add kind = "mse"')
     kind = _string(value, "kind", place, "")
-    if "delta" in value and kind in LOSS_KINDS and kind != "huber":
+    if "delta" in value and kind in LOSS_KINDS and kind not in HUBER:
         raise UserError("delta belongs to huber", place=place, remedy="leave it out")
     return LossSpec(
         output=output,

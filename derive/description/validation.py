@@ -9,6 +9,7 @@ from bptt.derive.calculus.system import check_names
 from bptt.derive.description.cell import TRANSPOSED, shipped_cells
 from bptt.derive.description.network import (
     ACTIVATIONS,
+    HUBER,
     LOSS_KINDS,
     MAX_CONNECTIONS,
     MAX_LAYERS,
@@ -84,7 +85,7 @@ def _check_types(network: Network) -> None:
                 f"the cell is called {cell.name!r}", place=f"cells.{name}", remedy="use one name"
             )
     for loss in network.losses:
-        if loss.delta != 1.0 and loss.kind in LOSS_KINDS and loss.kind != "huber":
+        if loss.delta != 1.0 and loss.kind in LOSS_KINDS and loss.kind not in HUBER:
             raise UserError(
                 "delta belongs to huber", place=f"loss.{loss.output}", remedy="leave it out"
             )
@@ -120,9 +121,11 @@ def _check_layer(network: Network, layer: Layer) -> None:
                 place=f"{place}.cell",
                 remedy=f"known are {', '.join(cells)}; or define [cells.{layer.cell[:30]}]",
             )
-    if not layer.connections:
+    if not layer.connections and (layer.cell is not None or not layer.bias):
         raise UserError(
-            "the layer reads nothing", place=f"{place}.from", remedy="name a source: x = [0]"
+            "the layer reads nothing",
+            place=f"{place}.from",
+            remedy="name a source: x = [0]; a layer with an activation may have biases alone",
         )
     _check_options(network, layer, place)
     sources = (*network.inputs, *(other.name for other in network.layers))
@@ -234,7 +237,11 @@ def _check_losses(network: Network) -> None:
     for loss in network.losses:
         place = f"loss.{loss.output}"
         if loss.output in seen:
-            raise UserError("the output has two losses", place=place, remedy="give it one")
+            raise UserError(
+                "the output has two losses",
+                place=place,
+                remedy="give it one, and the other to a signal that copies it",
+            )
         seen.add(loss.output)
         if loss.kind not in LOSS_KINDS:
             raise UserError(

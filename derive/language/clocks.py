@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
+from bptt.derive.calculus.dependence import reached
 from bptt.derive.calculus.system import Axis, T
 from bptt.derive.errors import UserError, did_you_mean
-from bptt.derive.language.syntax import Reference, Statement, Subscript, references
+from bptt.derive.language.syntax import Reference, Statement, Subscript, references, step_apart
 
 Key = tuple[str, object, object]
 
@@ -30,7 +31,7 @@ def step_subscripts(target: Reference) -> tuple[Subscript, ...]:
     """The subscripts on a left side that are indices of steps: they come first."""
     found = []
     for subscript in target.subscripts or ():
-        if not subscript.is_step:
+        if not subscript.is_step and subscript.name is not None:
             break
         found.append(subscript)
     return tuple(found)
@@ -47,8 +48,16 @@ def clocks(
     `also` names for some signals an input that they depend on beside their statements.
     """
     counts = {name: len(lengths) for name, lengths in inputs.items()}
+    general = {s.target.name for s in statements if step_apart(s) is None}
     for statement in statements:
-        counts[statement.target.name] = len(_target_letters(statement.target))
+        name = statement.target.name
+        count = _steps_of_target(statement, beside_general=name in general)
+        if counts.setdefault(name, count) != count:
+            raise UserError(
+                f"{name!r} has {counts[name]} axes of steps, and here {count}",
+                place=statement.target.at,
+                remedy="give both its equations the same axes",
+            )
     unions = _Unions()
     for name, lengths in inputs.items():
         for position, length in enumerate(lengths):
@@ -71,18 +80,23 @@ def clocks(
     }
     letters = []
     for number, statement in enumerate(statements):
-        used = [s.name for s in step_subscripts(statement.target) if s.name]
+        used = [s.name for s in step_subscripts(statement.target) if s.name and not s.is_fixed]
         for reference in references(statement.expression):
             steps = (reference.subscripts or ())[: counts.get(reference.name, 0)]
             used += [s.name for s in steps if s.name and not s.is_fixed]
         letters.append({n: unions.axis(("letter", number, n)) for n in dict.fromkeys(used)})
-    given = set(inputs) - set(unbatched) if inputs else remembered(statements)
+    given = set(inputs) - set(unbatched) | remembered(statements)
     return Clocks(axes, tuple(letters), _batched(statements, given, also or {}))
 
 
-def _target_letters(target: Reference) -> list[str]:
-    names = []
+def _steps_of_target(statement: Statement, *, beside_general: bool) -> int:
+    """How many axes of steps a left side has: h[t], or h[0] beside it."""
+    target = statement.target
+    names: list[str | None] = []
     for subscript in step_subscripts(target):
+        if not names and beside_general and subscript == step_apart(statement):
+            names.append(None)
+            continue
         if subscript.name in names:
             raise UserError(
                 f"the left side {target.name!r} has the index {subscript.name!r} twice",
@@ -93,14 +107,15 @@ def _target_letters(target: Reference) -> list[str]:
             raise UserError(
                 f"the left side {target.name!r} is not at time t",
                 place=target.at,
-                remedy=f"write {target.name}[t] = ..., or {target.name}[t,s] = ...",
+                remedy=f"write {target.name}[t] = ..., or {target.name}[t,s] = ...; "
+                f"beside it, {target.name}[0] = ... is the first step",
             )
-        names.append(str(subscript.name))
+        names.append(subscript.name)
     if len(names) > 2:
         raise UserError(
             f"{target.name!r} has {len(names)} axes of steps", place=target.at, remedy="use two"
         )
-    return names
+    return len(names)
 
 
 def check_steps(reference: Reference, counts: Mapping[str, int]) -> None:
@@ -109,7 +124,7 @@ def check_steps(reference: Reference, counts: Mapping[str, int]) -> None:
     count = counts.get(name, 0)
     given = 0
     for position, subscript in enumerate(subscripts):
-        given += subscript.is_step
+        given += subscript.is_step or (position < count and subscript.name is None)
         if subscript.is_step and given <= position:
             raise UserError(
                 f"{subscript.name!r} is an index of steps, and stands among the units of {name!r}",
@@ -142,27 +157,22 @@ def _batched(
 ) -> frozenset[str]:
     """What differs between the sequences of a batch: all that something given reaches.
 
-    That are the inputs, or without any the values before the first step.
+    That are the inputs, and the values before the first step.
     """
-    found = given | {signal for signal, mask in also.items() if mask in given}
-    grown = True
-    while grown:
-        grown = False
-        for statement in statements:
-            name = statement.target.name
-            if name not in found and any(r.name in found for r in references(statement.expression)):
-                found.add(name)
-                grown = True
-    return frozenset(found)
+    masked = ((signal, (mask,)) for signal, mask in also.items())
+    read = ((s.target.name, {r.name for r in references(s.expression)}) for s in statements)
+    return frozenset(reached(given, (*masked, *read)))
 
 
 def remembered(statements: Iterable[Statement]) -> set[str]:
     """The signals that are read at other steps: they have values before the first."""
+    signals = {statement.target.name for statement in statements}
     return {
         reference.name
         for statement in statements
         for reference in references(statement.expression)
-        if any(s.is_step and s.name and s.offset for s in reference.subscripts or ())
+        if reference.name in signals
+        and any(s.is_step and s.name and s.offset for s in (reference.subscripts or ())[:1])
     }
 
 

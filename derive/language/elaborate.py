@@ -8,11 +8,11 @@ after what it is: `n_h`, the net input of h.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
-from bptt.derive.calculus.bounds import Index, prune
+from bptt.derive.calculus.bounds import Index, is_nonnegative, minimum, prune
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.system import BATCH, Axis, Equation, Made, Quantity, Term, index_symbol
 from bptt.derive.errors import UserError
@@ -41,6 +41,7 @@ from bptt.derive.language.syntax import (
     index_letter,
     is_index,
     references,
+    step_apart,
     uses_index_notation,
 )
 
@@ -73,7 +74,8 @@ class Elaborator:
 
     Quantities that lifting makes are named after the short names in `local` (the names within
     a cell), with the name of their `layer` behind them, if they have one; the layer's output has
-    a net input that is plainly `n`.
+    a net input that is plainly `n`. `apart` names the signals of which one step, the first or the
+    last, has an equation of its own.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Elaborator:
         *,
         local: Mapping[str, str] | None = None,
         layer: str = "",
+        apart: Mapping[str, Subscript] | None = None,
     ) -> None:
         self.quantities = quantities
         self.equations: list[Equation] = []
@@ -90,6 +93,9 @@ class Elaborator:
         self.axes: dict[sp.Symbol, Axis] = {}
         self._local = dict(local or {})
         self._layer = layer
+        self._apart = dict(apart or {})
+        # What limits the steps of the statement at hand: all that is made for it is limited so.
+        self._where: tuple[sp.Expr, ...] = ()
         self._lifted: dict[object, str] = {}
         self._target = ""
         self._left: set[sp.Symbol] = set()
@@ -117,15 +123,45 @@ class Elaborator:
                 s: Axis("feature", size) for s, size in zip(units, quantity.features, strict=True)
             }
             place = Place(tuple(units))
-        terms = self.terms(statement.expression, place)
+        equals = self._limit(statement, indices)
+        terms = self.terms(statement.expression, self.broadcast(statement.expression, place))
         self._check_free(terms, statement)
-        self.equations.append(_normal(quantity, indices, terms))
+        terms = [replace(t, bounds=t.bounds + self._where, equals=t.equals + equals) for t in terms]
+        equation = canonical(Equation(0, quantity, indices, tuple(self._live(terms))))
+        if quantity.name in self._apart:
+            equation = self._with_other_steps(equation)
+        self.equations.append(equation)
+
+    def _with_other_steps(self, equation: Equation) -> Equation:
+        """The equation with the terms of the one that defines the quantity at its other steps."""
+        other = next((e for e in self.equations if e.quantity == equation.quantity), None)
+        if other is None:
+            return equation
+        self.equations.remove(other)
+        return replace(equation, terms=other.terms + equation.terms)
+
+    def _limit(self, statement: Statement, indices: tuple[Index, ...]) -> tuple[sp.Expr, ...]:
+        """What ties the step of an equation to one step; all steps but that go to `_where`."""
+        self._where = ()
+        apart = self._apart.get(statement.target.name)
+        if apart is None:
+            return ()
+        step, last = indices[0].symbol, indices[0].high
+        if step_apart(statement):
+            return (step - last if apart.name == END else step,)
+        self._where = (last - 1 - step if apart.name == END else step - 1,)
+        return ()
 
     def _left_indices(
         self, quantity: Quantity, target: Reference, by_letters: bool
     ) -> tuple[Index, ...]:
-        names = [s.name for s in target.subscripts or ()]
-        if None in names or any(s.offset for s in target.subscripts or ()):
+        subscripts = list(target.subscripts or ())
+        if subscripts and subscripts[0] == self._apart.get(target.name):
+            # The step of its own has no letter: the axis gets one.
+            subscripts[0] = Subscript("_0", 0)
+            self.axes[index_symbol("_0")] = quantity.axes[0]
+        names = [s.name for s in subscripts]
+        if None in names or any(s.offset for s in subscripts):
             raise self._no_letters(target)
         if not by_letters:
             usual = (i.symbol for i in quantity.canonical_indices() if i.kind == "feature")
@@ -172,7 +208,7 @@ class Elaborator:
             case Number(text, at):
                 return [Term(exact_number(text, at))]
             case Reference():
-                return [self._read(node, place.at)]
+                return [self._read(node, (*self._fixed(node), *place.at))]
             case Negative(operand):
                 return scaled(self.terms(operand, place), -1)
             case Binary("@") | Transpose() | Part() if place.by_letters:
@@ -185,6 +221,8 @@ class Elaborator:
                 return self.terms(operand, Place(place.at[::-1]))
             case Part(operand, start, None):
                 return self.terms(operand, Place((sp.Integer(start), *place.at)))
+            case Part(operand, start, stop) if stop == start + 1:
+                return self.terms(operand, Place((sp.Integer(start), *place.at[1:])))
             case Part(operand, start, _):
                 return self.terms(operand, Place((place.at[0] + start, *place.at[1:])))
             case Binary("@"):
@@ -201,7 +239,7 @@ class Elaborator:
                 return SHORTHANDS[function](self, node, place)
 
     def _read(self, node: Reference, at: tuple[sp.Expr, ...]) -> Term:
-        """A mention of a quantity, at unit indices.
+        """A mention of a quantity, at unit indices (of a scalar, none of them).
 
         A second axis of steps has no values outside its steps: there the term is zero.
         """
@@ -234,8 +272,7 @@ class Elaborator:
                 bounds += [step, axis.size - 1 - step]
         if any(axis.kind == "batch" for axis in quantity.axes):
             subscripts.append(b)
-        fixed = [sp.Integer(s.offset) for s in given if s.name is None]
-        subscripts += (*fixed, *at)[: len(quantity.features)]
+        subscripts += at[: len(quantity.features)]
         return Term(quantity[subscripts], bounds=tuple(bounds))
 
     @staticmethod
@@ -245,6 +282,10 @@ class Elaborator:
         return (index_symbol(subscript.name) if subscript.name else 0) + sp.Integer(
             subscript.offset
         )
+
+    def _fixed(self, node: Reference) -> list[sp.Expr]:
+        """The numbers among the subscripts of units: in matrix notation they come first."""
+        return [sp.Integer(s.offset) for s in self.shapes.unit_subscripts(node)]
 
     def _contraction(self, node: Binary, place: Place) -> Term:
         left, right = self.shapes.of(node.left), self.shapes.of(node.right)
@@ -314,8 +355,7 @@ class Elaborator:
                     place=node.at,
                     remedy="keep it between 0 and the size less one",
                 )
-            if symbol:
-                found.append(symbol + subscript.offset)
+            found.append((symbol or 0) + sp.Integer(subscript.offset))
         return tuple(found)
 
     # What both notations share.
@@ -324,7 +364,9 @@ class Elaborator:
         assert isinstance(node, Binary)
         if node.operator in "+-":
             return [
-                term for sign, n in addends(node) for term in scaled(self.terms(n, place), sign)
+                term
+                for sign, n in addends(node)
+                for term in scaled(self.terms(n, self.broadcast(n, place)), sign)
             ]
         if node.operator == "**":
             base = self.pointwise(node.left, place)
@@ -342,8 +384,24 @@ class Elaborator:
             return scaled(self.terms(others[0][1], place), constant)
         product = constant
         for power, operand in others:
-            product *= power_of(self.pointwise(operand, place), sp.Integer(power), node.at)
+            value = self.pointwise(operand, self.broadcast(operand, place))
+            product *= power_of(value, sp.Integer(power), node.at)
         return [Term(checked(product, node.at))]
+
+    def broadcast(self, operand: Node, place: Place) -> Place:
+        """Where an operand is read: the same for all units along an axis of one."""
+        if not place.at:
+            return place
+        shape = self.shapes.of(operand) or ()
+        single = (self.shapes.number(size) == 1 for size in shape)
+        at = (
+            sp.Integer(0) if one and self._is_long(symbol) else symbol
+            for symbol, one in zip(place.at, single, strict=False)
+        )
+        return replace(place, at=(*at, *place.at[len(shape) :]))
+
+    def _is_long(self, symbol: sp.Expr) -> bool:
+        return symbol in self.axes and self.shapes.number(self.axes[symbol].size) > 1
 
     def pointwise(self, node: Node, place: Place, name: str = "") -> sp.Expr:
         """The expression as one pointwise expression; what is not becomes a signal."""
@@ -395,30 +453,64 @@ class Elaborator:
     def is_on_left(self, index: Index) -> bool:
         return index.symbol in self._left
 
+    def _live(self, terms: Terms) -> Terms:
+        """The terms that are not zero everywhere, without bounds that always hold.
+
+        Sizes of units count as the numbers that they are, lengths of time as any.
+        """
+        found = []
+        for term in terms:
+            if term.factor != 0 and not (term.bounds or term.equals):
+                found.append(term)
+                continue
+            symbols = set[sp.Symbol]().union(*(bound.free_symbols for bound in term.bounds))
+            box = tuple(self.axes[s].index(s) for s in self.axes if s in symbols)
+            equals = tuple(equal for equal in term.equals if equal != 0)
+            never = any(self._always(-bound - 1, box) for bound in term.bounds)
+            if never or term.factor == 0 or any(equal.is_number for equal in equals):
+                continue
+            bounds = [bound for bound in term.bounds if not self._always(bound, box)]
+            found.append(replace(term, bounds=prune(bounds, box), equals=equals))
+        return found
+
+    def _always(self, bound: sp.Expr, box: tuple[Index, ...]) -> bool:
+        return is_nonnegative(minimum(bound, box).xreplace(self.shapes.numbers))
+
     # Signals that the normal form makes necessary.
 
-    def lift_unless_atomic(self, terms: Terms, name: str) -> sp.Expr:
-        if len(terms) == 1 and terms[0].is_pointwise and isinstance(terms[0].factor, sp.Indexed):
-            return terms[0].factor
-        return self.lift(terms, name)
+    def lift_unless_atomic(
+        self, terms: Terms, name: str, over: Collection[sp.Symbol] = ()
+    ) -> sp.Expr:
+        if len(terms) == 1 and terms[0].is_pointwise:
+            value = terms[0].factor
+            if isinstance(value, sp.Indexed) and value.free_symbols.issuperset(over):
+                return value
+        return self.lift(terms, name, over)
 
     @property
     def net_input(self) -> str:
         """The label of what the function that defines a signal is applied to."""
         return f"n_{self.local_target}"
 
-    def lift(self, terms: Terms, label: str) -> sp.Expr:
-        """A quantity of its own for these terms, read at the indices that they leave free."""
-        used: set[sp.Symbol] = set()
+    def lift(self, terms: Terms, label: str, over: Collection[sp.Symbol] = ()) -> sp.Expr:
+        """A quantity of its own for these terms, read at the indices that they leave free.
+
+        It has the indices in `over` even where no term mentions them.
+        """
+        terms = self._live(terms)
+        used: set[sp.Symbol] = set(over)
         for term in terms:
             conditions = (*term.bounds, *term.equals)
             mentioned = term.factor.free_symbols.union(*(e.free_symbols for e in conditions))
             used |= mentioned - {index.symbol for index in term.sums}
         at = tuple(s for s in self.axes if s in used)
+        where = tuple(e for e in self._where if used.issuperset(e.free_symbols & self.axes.keys()))
+        terms = [replace(term, bounds=term.bounds + where) for term in terms]
         name = self._unique("_".join(filter(None, (label.rstrip("_"), self._layer))))
         axes = tuple(self.axes[s] for s in at)
         about = "net input" if label == self.net_input else "intermediate value"
-        what = about if terms[0].reduction == "sum" else terms[0].reduction
+        reductions = {term.reduction for term in terms} - {"sum"}
+        what = next(iter(reductions), about)
         quantity = Quantity(
             name,
             "signal",
@@ -429,7 +521,7 @@ class Elaborator:
             origin=Made(what, self._target),
         )
         indices = tuple(self.axes[s].index(s) for s in at)
-        equation = _normal(quantity, indices, terms)
+        equation = canonical(Equation(0, quantity, indices, tuple(terms)))
         key = (quantity.axes, equation.terms)
         if key not in self._lifted:
             self.quantities[name] = quantity
@@ -464,16 +556,6 @@ class Elaborator:
         return "_".join(names) if 1 < len(names) <= 3 else f"part_{self.local_target}"
 
 
-def _normal(quantity: Quantity, indices: tuple[Index, ...], terms: Terms) -> Equation:
-    """The equation of some terms, without bounds that always hold, in customary letters."""
-    kept = (
-        replace(term, bounds=prune(term.bounds, indices + term.sums)) if term.bounds else term
-        for term in terms
-        if term.factor != 0
-    )
-    return canonical(Equation(0, quantity, indices, tuple(kept)))
-
-
 def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:
     """Every term times a factor."""
     if factor == 1:
@@ -486,7 +568,8 @@ def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:
 def _is_atomic(term: Term) -> bool:
     """A quantity, perhaps with a constant in front; on the diagonal of a matrix, perhaps."""
     is_plain = not (term.sums or term.bounds or term.reduction != "sum")
-    return is_plain and isinstance(term.factor.as_coeff_Mul()[1], sp.Indexed)
+    core = term.factor.as_coeff_Mul()[1]
+    return is_plain and (isinstance(core, sp.Indexed) or core == 1)
 
 
 def _product_over(left: Term, right: Term, index: Index) -> Term:

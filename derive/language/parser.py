@@ -47,6 +47,7 @@ from bptt.derive.language.syntax import (
     Sum,
     Transpose,
     Where,
+    counted,
 )
 
 MAX_TEXT = 50_000
@@ -206,7 +207,7 @@ class _Parser:
         expression = self._sum()
         if self._next.kind != "newline":
             raise self._unexpected("an operator or the end of the line was expected")
-        return Statement(target, expression)
+        return counted(Statement(target, expression))
 
     def _sum(self) -> Node:
         self._enter(self._next)

@@ -6,6 +6,7 @@ equation with the shape that its left side expects, and repeats until nothing mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import sympy as sp
@@ -31,12 +32,14 @@ from bptt.derive.language.syntax import (
     is_index,
     references,
     uses_index_notation,
+    whole_number,
 )
 
 Shape = tuple[sp.Expr, ...]
 
 # Where nothing follows any more: first, what a vector is multiplied with is a vector; then, a
-# signal has the size of what it is added to or multiplied with.
+# signal has the size of what it is added to or multiplied with. A signal on two axes of steps
+# that multiplies something is a number that weights it, and has no other size unless declared.
 GUESSES = 2
 
 NO_LETTERS = ("b", "T", "B")
@@ -54,28 +57,38 @@ ELEMENTWISE = {
     "cos": "cos",
     "abs": "absolute",
 }
+SLOPED = ("leaky_relu", "elu")  # below zero, they may have a slope of their own
 SHORTHANDS = (
     *("linear", "gaussian", "square", "sqrt", "softmax", "log_softmax", "logsumexp"),
-    *("sum", "mean", "layernorm", "every", "concat", "outer", "diag"),
+    *("sum", "mean", "layernorm", "every", "concat", "outer", "diag", "eye"),
 )
 FUNCTIONS = (*ELEMENTWISE, *SHORTHANDS)
 
 
 class Sizes:
-    """The numbers of the size symbols, and which symbols turn out to mean the same size."""
+    """The numbers of the size symbols, and which symbols turn out to mean the same size.
+
+    A size is a symbol, a whole number, or a sum of such (of the same ones, a product).
+    """
 
     def __init__(self, numbers: Mapping[sp.Symbol, int]) -> None:
         self.numbers = dict(numbers)
         self._meaning: dict[sp.Expr, sp.Expr] = {}
+        self._rank: dict[sp.Expr, int] = {}
 
     def number(self, size: sp.Expr) -> int:
-        return int(size.subs(self.numbers))
+        if size.is_Integer:
+            return int(size)
+        if size.is_Symbol:
+            return int(self.numbers[size])
+        parts = map(self.number, size.args)
+        return int(sum(parts) if size.is_Add else math.prod(parts))
 
     def resolve(self, size: sp.Expr) -> sp.Expr:
         """The symbol or sum of symbols that stands for this size everywhere."""
-        while (found := size.xreplace(self._meaning)) != size:
+        while (found := self._meaning.get(size)) is not None:
             size = found
-        return size
+        return size.func(*map(self.resolve, size.args)) if size.args else size
 
     def same(self, left: sp.Expr, right: sp.Expr) -> bool:
         """Whether two sizes are equal; from then on they are one."""
@@ -84,12 +97,17 @@ class Sizes:
             return True
         if self.number(left) != self.number(right):
             return False
-        rank = {symbol: n for n, symbol in enumerate(self.numbers)}
         # A sum of sizes says more than a symbol; of two symbols the one declared first stays.
-        first, second = sorted((left, right), key=lambda e: rank.get(e, -1))
+        first, second = sorted((left, right), key=self._declared)
         if second.is_Symbol and not first.has(second):
             self._meaning[second] = first
         return True
+
+    def _declared(self, size: sp.Expr) -> int:
+        """The place of a symbol among the sizes declared; before all of them, what is none."""
+        for symbol in list(self.numbers)[len(self._rank) :]:
+            self._rank[symbol] = len(self._rank)
+        return self._rank.get(size, -1)
 
     def describe(self, shape: Shape) -> str:
         """A shape in words: 'a scalar', 'size 4', '(4, 3)'."""
@@ -100,18 +118,21 @@ class Sizes:
 
 
 class Shapes:
-    """The known shapes, by name; `infer` adds those that follow from the equations."""
+    """The known shapes, by name; `infer` adds to them those that follow from the equations."""
 
     def __init__(
-        self, known: Mapping[str, Shape], sizes: Sizes, steps: Mapping[str, int] | None = None
+        self, known: dict[str, Shape], sizes: Sizes, steps: Mapping[str, int] | None = None
     ) -> None:
-        self.known: dict[str, Shape] = dict(known)
+        self.known = known
         self._steps = steps or {}
         self.letters: dict[int, dict[str, sp.Expr]] = {}
         self._sizes = sizes
         self._changed = False
         self._signals: set[str] = set()
         self._guess = 0
+        self._equation = ""
+        # The shapes that are guessed, by name: the equation that suggests each.
+        self.guessed: dict[str, str] = {}
 
     def infer(self, statements: Iterable[Statement]) -> None:
         """Infer what can be inferred; raise UserError where shapes contradict or stay unknown."""
@@ -121,6 +142,7 @@ class Shapes:
         while self._guess <= GUESSES:
             self._changed = False
             for number, statement in enumerate(statements):
+                self._equation = statement.target.name
                 if uses_index_notation(statement):
                     self._index_statement(number, statement)
                 else:
@@ -139,26 +161,38 @@ class Shapes:
     def number(self, size: sp.Expr) -> int:
         return self._sizes.number(size)
 
+    @property
+    def numbers(self) -> Mapping[sp.Symbol, int]:
+        """The numbers of the size symbols."""
+        return self._sizes.numbers
+
     def unit_subscripts(self, reference: Reference) -> tuple[Subscript, ...]:
         """The subscripts behind those of steps, which come first."""
         return (reference.subscripts or ())[self._steps.get(reference.name, 0) :]
 
-    def resolve(self) -> None:
-        """Give every size its final symbol; to be called when all equations are inferred."""
-        self.known = {n: tuple(map(self._sizes.resolve, s)) for n, s in self.known.items()}
+    def resolve_letters(self) -> None:
+        """Give every letter's size its final symbol, when all equations are inferred."""
         self.letters = {
             k: {name: self._sizes.resolve(size) for name, size in letters.items()}
             for k, letters in self.letters.items()
         }
 
-    def equal(self, left: Shape, right: Shape) -> bool:
-        return len(left) == len(right) and all(
-            self._sizes.same(a, b) for a, b in zip(left, right, strict=True)
-        )
-
     def _learn(self, name: str, shape: Shape) -> None:
         self.known[name] = shape
         self._changed = True
+
+    def _suggest(self, name: str, shape: Shape, *, weight: bool = False) -> None:
+        """Take a shape that the place of a mention suggests; of a signal, as a last guess."""
+        if name in self._signals:
+            if self._guess < GUESSES:
+                return
+            if shape and self._steps.get(name, 0) > 1:
+                if not weight:
+                    return
+                shape = ()
+        if self._guess:
+            self.guessed[name] = self._equation
+        self._learn(name, shape)
 
     # Matrix notation.
 
@@ -170,7 +204,7 @@ class Shapes:
             return
         if expected is None:
             self._learn(name, found)
-        elif found and not self.equal(found, expected):
+        elif found and not self._fits(found, expected):
             raise UserError(
                 f"{name!r} has {self._sizes.describe(expected)}, "
                 f"and its right side {self._sizes.describe(found)}",
@@ -187,9 +221,8 @@ class Shapes:
                 if is_index(node):
                     return ()
                 taken = len(self.unit_subscripts(node))
-                may_learn = name not in self._signals or self._guess >= GUESSES
-                if name not in self.known and expected is not None and not taken and may_learn:
-                    self._learn(name, expected)
+                if name not in self.known and expected is not None and not taken:
+                    self._suggest(name, expected)
                 shape = self.known.get(name)
                 if shape is not None and taken > len(shape):
                     raise UserError(
@@ -209,7 +242,8 @@ class Shapes:
                 return self.of(base, expected)
             case Binary(operator):
                 chain = addends(node) if operator in "+-" else factors(node)
-                return self._elementwise(node.at, [n for _, n in chain], expected)
+                nodes = [n for _, n in chain]
+                return self._elementwise(node.at, nodes, expected, weights=operator not in "+-")
             case Call():
                 return self._call(node, expected)
             case Comparison() | Sum() | Big() | Where():
@@ -229,23 +263,43 @@ class Shapes:
         rest = shape[1:]
         return rest if node.stop is None else (sp.Integer(node.stop - node.start), *rest)
 
-    def _elementwise(self, at: str, nodes: list[Node], expected: Shape | None) -> Shape | None:
+    def _elementwise(
+        self, at: str, nodes: list[Node], expected: Shape | None, *, weights: bool
+    ) -> Shape | None:
         if expected is None:
-            shapes = [s for s in map(self.of, nodes) if s]
-            expected = shapes[0] if shapes else None
+            expected = self._joint([s for s in map(self.of, nodes) if s])
+        if weights and expected:
+            for node in nodes:
+                if isinstance(node, Reference) and node.name not in self.known:
+                    self._suggest(node.name, expected, weight=True)
         found = [self.of(n, expected) for n in nodes]
         vectors = [s for s in found if s]
-        for shape in vectors[1:]:
-            if not self.equal(shape, vectors[0]):
+        joint = self._joint(vectors)
+        for shape in vectors:
+            if joint is not None and not self._fits(shape, joint):
                 raise UserError(
                     f"{self._sizes.describe(vectors[0])} and {self._sizes.describe(shape)} "
                     "do not fit together",
                     place=at,
                     remedy="the operands of + - * / need the same size",
                 )
-        if vectors:
-            return vectors[0]
-        return None if None in found else ()
+        return joint or (None if None in found else ())
+
+    def _joint(self, shapes: list[Shape]) -> Shape | None:
+        """The shape of an elementwise operation: the first, its axes of one unit broadcast."""
+        if not shapes:
+            return None
+        alike = [s for s in shapes if len(s) == len(shapes[0])]
+        return tuple(
+            next((size for size in sizes if self.number(size) > 1), sizes[0])
+            for sizes in zip(*alike, strict=True)
+        )
+
+    def _fits(self, shape: Shape, whole: Shape) -> bool:
+        """Whether a shape is this one, but for axes of one unit, which are broadcast."""
+        return len(shape) == len(whole) and all(
+            self._sizes.same(a, b) or self.number(a) == 1 for a, b in zip(shape, whole, strict=True)
+        )
 
     def _matrix_product(
         self, node: Binary, left: Node, right: Node, expected: Shape | None
@@ -279,6 +333,11 @@ class Shapes:
     def _call(self, node: Call, expected: Shape | None) -> Shape | None:
         if node.function == "every":
             return ()
+        if node.function == "eye":
+            size = sp.Integer(whole_number(node, 0, "eye(3)"))
+            return (size, size)
+        if node.function in SLOPED and len(node.arguments) == 2:
+            return self._elementwise(node.at, list(node.arguments), expected, weights=False)
         if node.function in ("outer", "diag"):
             return self._product_call(node, expected)
         if node.function == "concat":

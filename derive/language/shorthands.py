@@ -12,21 +12,30 @@ from bptt.derive.calculus.primitives import PRIMITIVES, every
 from bptt.derive.calculus.system import Term
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
-from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS
-from bptt.derive.language.syntax import OVER_AN_INDEX, Call, Node, Number, Statement, children
+from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS, SLOPED
+from bptt.derive.language.syntax import (
+    OVER_AN_INDEX,
+    Call,
+    Node,
+    Number,
+    Statement,
+    children,
+    letters_of,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from bptt.derive.language.elaborate import Elaborator, Place, Terms
 
 # What a mask takes off a logit where it is zero: its exponential is then zero in any precision.
 MASKED = sp.Float(1e30)
-MAX_ARGUMENTS = {"concat": 100, "outer": 2, "every": 2, "layernorm": 2}
+MAX_ARGUMENTS = {"concat": 100, **dict.fromkeys((*SLOPED, "outer", "every", "layernorm"), 2)}
 
 
 def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
     name = node.function
     label = e.net_input
-    argument = e.pointwise(node.arguments[0], place, label)
+    argument = e.pointwise(node.arguments[0], e.broadcast(node.arguments[0], place), label)
     if argument.atoms(sp.Function):
         # A function of a function: the inner value is a quantity of its own.
         argument = e.lift([Term(argument)], label)
@@ -38,12 +47,19 @@ def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
         case "sqrt":
             value = sp.sqrt(argument)
         case _:
-            primitive = PRIMITIVES[ELEMENTWISE[name]]
-            if argument.is_number:
-                value = constant_call(primitive, argument, node.at)
-            else:
-                value = primitive.symbolic(argument)
+            value = _applied(ELEMENTWISE[name], argument, node.at)
+    if len(node.arguments) == 2:
+        # f(x, a) is f(x) above zero, and a times as much below, with f(x) of slope 1 there.
+        below = value if name == "elu" else argument
+        slope = e.pointwise(node.arguments[1], e.broadcast(node.arguments[1], place))
+        value = slope * below + (1 - slope) * _applied("relu", argument, node.at)
     return [Term(checked(value, node.at))]
+
+
+def _applied(name: str, argument: sp.Expr, at: str) -> sp.Expr:
+    if argument.is_number:
+        return constant_call(PRIMITIVES[name], argument, at)
+    return PRIMITIVES[name].symbolic(argument)
 
 
 def _linear(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -53,14 +69,12 @@ def _linear(e: Elaborator, node: Call, place: Place) -> Terms:
 def _every(e: Elaborator, node: Call, place: Place) -> Terms:
     """every(t, n): one at the steps 0, n, 2n, ..., else zero."""
     place_of = e.pointwise(node.arguments[0], place)
-    period = node.arguments[1] if len(node.arguments) == 2 else None
-    if not isinstance(period, Number) or not period.text.isdigit() or int(period.text) < 1:
-        raise UserError("every has no period", place=node.at, remedy="write every(t, 4)")
+    period = whole_number(node, 1, "every(t, 4)")
     steps = place_of.atoms(sp.Symbol)
     is_step = len(steps) == 1 and (place_of - sp.Add(*steps)).is_Integer
     if place_of.atoms(sp.Indexed) or not is_step:
         raise UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
-    return [Term(every(place_of, exact_number(period.text, period.at)))]
+    return [Term(every(place_of, sp.Integer(period)))]
 
 
 def _concat(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -71,7 +85,9 @@ def _concat(e: Elaborator, node: Call, place: Place) -> Terms:
     for argument in node.arguments:
         shape = e.shapes.of(argument)
         assert shape is not None
-        stop = start + shape[0]
+        # Where one element is asked for, it is known which part has it.
+        size = e.shapes.number(shape[0]) if place.at[0].is_Integer else shape[0]
+        stop = start + size
         bounds = (place.at[0] - start, stop - 1 - place.at[0])
         index = e.fresh(shape[0])
         at: Mapping[sp.Expr, sp.Expr] = {index.symbol: place.at[0] - start}
@@ -107,6 +123,14 @@ def _diag(e: Elaborator, node: Call, place: Place) -> Terms:
         e.terms(node.arguments[0], replace(place, at=(row,))), e.product_name(node.arguments[0])
     )
     return [Term(value, equals=(sp.expand(row - column),))]
+
+
+def _eye(e: Elaborator, node: Call, place: Place) -> Terms:
+    """eye(n) at (i, j) is one where i = j, else zero."""
+    if place.by_letters:
+        raise _is_matrix_notation(node)
+    row, column = place.at
+    return [Term(sp.Integer(1), equals=(sp.expand(row - column),))]
 
 
 def _is_matrix_notation(node: Call) -> UserError:
@@ -174,8 +198,14 @@ def _logsumexp(e: Elaborator, node: Call, place: Place) -> Terms:
         raise _unnamed(node)
     if place.by_letters:
         place = place.inside([index.symbol.name])
-    terms = e.terms(node.arguments[0], place)
-    return [Term(_total(e, e.lift_unless_atomic(terms, e.net_input), index, bounds))]
+    logits = _logits(e, e.terms(node.arguments[0], place), index, bounds)
+    return [Term(_total(e, logits, index, bounds))]
+
+
+def _logits(e: Elaborator, terms: Terms, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
+    """What a reduction runs over: it has the index, whatever of it is left, and its bounds'."""
+    over = {index.symbol}.union(*(bound.free_symbols & e.axes.keys() for bound in bounds))
+    return e.lift_unless_atomic(terms, e.net_input, over)
 
 
 def _total(e: Elaborator, logits: sp.Expr, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
@@ -210,7 +240,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
                 remedy=f"write {node.function}(z[t,i], i)",
             )
     terms = e.terms(argument, inner)
-    if not any(index.symbol in term.factor.free_symbols for term in terms):
+    if span is not None and index.symbol.name not in letters_of(argument):
         raise UserError(
             f"{node.function} over {index.symbol.name!r} of something that does not vary with it",
             place=node.at,
@@ -220,7 +250,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
     if len(node.arguments) == 3:
         mask = e.pointwise(node.arguments[2], inner)
         terms = [*terms, Term(-MASKED * (1 - mask))]
-    logits = e.lift_unless_atomic(terms, e.net_input)
+    logits = _logits(e, terms, index, bounds)
     value = logits.xreplace(at) - _total(e, logits, index, bounds)
     if node.function == "softmax":
         value = sp.exp(value) * (1 if mask is None else mask)
@@ -249,7 +279,7 @@ def _layernorm(e: Elaborator, node: Call, place: Place) -> Terms:
         )
     index = e.fresh(shape[0])
     inner = replace(place, at=(index.symbol,))
-    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), e.net_input)
+    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), e.net_input, (index.symbol,))
     other = e.fresh(shape[0])
     mean = Term(-z.xreplace({index.symbol: other.symbol}) / shape[0], (other,))
     centred = e.lift([Term(z), mean], f"centred_{e.local_target}")
@@ -266,6 +296,7 @@ SHORTHANDS: Mapping[str, Callable[[Elaborator, Call, Place], Terms]] = {
     "concat": _concat,
     "outer": _outer,
     "diag": _diag,
+    "eye": _eye,
     "sum": _sum,
     "mean": _sum,
     "logsumexp": _logsumexp,

@@ -48,11 +48,15 @@ class Subscript:
 
 @dataclass(frozen=True)
 class Reference:
-    """A quantity, with its subscripts (None: written bare)."""
+    """A quantity, with its subscripts (None: written bare).
+
+    Or an index of steps that stands for its own number, where `counts`: the s of `sin(s)*x[s]`.
+    """
 
     name: str
     subscripts: tuple[Subscript, ...] | None
     at: str
+    counts: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,12 @@ class Statement:
     expression: Node
 
 
+def step_apart(statement: Statement) -> Subscript | None:
+    """The first or last step that `h[0] = ...` or `h[end] = ...` defines beside `h[t] = ...`."""
+    first = (statement.target.subscripts or (None,))[0]
+    return first if first is not None and first.is_fixed and not first.offset else None
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The operands of a node."""
     match node:
@@ -242,9 +252,28 @@ def references(node: Node) -> Iterator[Reference]:
         stack.extend(reversed((below[0], *below[2:]) if index_letter(top) else below))
 
 
+def whole_number(node: Call, position: int, usage: str) -> int:
+    """An argument of a call that must be written as a whole number above zero."""
+    given = node.arguments[position] if position < len(node.arguments) else None
+    if not isinstance(given, Number) or not given.text.isdigit() or not 0 < int(given.text) < 10**5:
+        raise UserError(
+            f"{node.function} needs a whole number from 1 to 99999",
+            place=node.at,
+            remedy=f"write {usage}",
+        )
+    return int(given.text)
+
+
+def letters_of(node: Node) -> set[str]:
+    """The index letters that an expression mentions."""
+    return {s.name for r in references(node) for s in r.subscripts or () if s.name}
+
+
 def is_index(node: Node) -> bool:
     """Whether this is an index of steps that stands for its own number: the t of `sin(t)`."""
-    return isinstance(node, Reference) and node.subscripts is None and node.name == NUMBER
+    if not isinstance(node, Reference) or node.subscripts is not None:
+        return False
+    return node.counts or node.name == NUMBER
 
 
 def addends(node: Node) -> list[tuple[int, Node]]:
@@ -265,6 +294,19 @@ def factors(node: Node) -> list[tuple[int, Node]]:
         node = node.left
     found.append((1, node))
     return found[::-1]
+
+
+def counted(statement: Statement) -> Statement:
+    """The statement with its letters of steps marked where they stand for their own numbers."""
+    mentioned = [statement.target, *references(statement.expression)]
+    letters = {s.name for r in mentioned for s in r.subscripts or () if s.is_step}
+
+    def marked(node: Node) -> Node:
+        if isinstance(node, Reference) and node.subscripts is None and node.name in letters:
+            return replace(node, counts=True)
+        return with_children(node, [marked(child) for child in children(node)])
+
+    return replace(statement, expression=marked(statement.expression))
 
 
 def uses_index_notation(statement: Statement) -> bool:
