@@ -19,7 +19,8 @@ def test_wide_network(seed: int) -> None:
     try:
         judge(seed)
     except Exception as error:
-        pytest.fail(f"{type(error).__name__}: {error}\n{describe(seed)}")
+        error.add_note(describe(seed))
+        raise
 
 
 def test_few_are_refused() -> None:
