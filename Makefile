@@ -33,7 +33,7 @@ examples: $(VENV)/test
 # As many random networks as one asks: make fuzz NETWORKS=5000 SEED=10000
 fuzz: $(VENV)/test
 	BPTT_NETWORKS=$(NETWORKS) BPTT_FIRST_SEED=$(SEED) \
-		$(RUN) -m pytest -n $(WORKERS) -q tests/test_random_networks.py
+		$(RUN) -m pytest -n $(WORKERS) -q tests/test_random_networks.py tests/test_wide_networks.py
 
 # Remake what generated/ holds; the tests compare it byte for byte.
 generated: $(VENV)/test
