@@ -23,7 +23,6 @@ from bptt.commands.terminal import (
     read,
     reports_errors,
     working,
-    write_all,
 )
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.open_loop import opened
@@ -36,6 +35,7 @@ from bptt.derive.notation.document import Document, document
 from bptt.derive.notation.listing import explained_text, listing, steps_text
 from bptt.derive.notation.markdown import markdown
 from bptt.derive.notation.notations import NOTATIONS
+from bptt.files import write_all
 from bptt.pages.report import report
 
 FILE = click.argument("file", type=click.Path())

@@ -1,11 +1,9 @@
-"""What every command shares: statuses, errors in one sentence, files written whole."""
+"""What every command shares: statuses, errors in one sentence, signs of life."""
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -16,11 +14,9 @@ from rich.console import Console
 from rich.status import Status
 
 from bptt.derive.errors import InternalError, UserError
+from bptt.files import write_all
 
 CHECK_FAILED, USER_ERROR, OUR_ERROR, STOPPED_BY_HAND = 1, 2, 3, 130
-
-# What files are called that are not whole yet.
-TEMPORARY = ".bptt-"
 
 
 def fail(message: str, status: int) -> NoReturn:
@@ -60,53 +56,6 @@ def deliver(text: str, output: str | None) -> None:
         path = Path(output)
         for written in write_all(path.parent, {path.name: text}):
             click.echo(written)
-
-
-def write_all(folder: Path, files: dict[str, str]) -> list[Path]:
-    """Write files, each one whole or not at all; all are ready before the first is in place."""
-    ready: list[tuple[Path, Path]] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            ready.append((temporary(folder, text.encode("utf-8")), folder / name))
-        for _, path in ready:
-            if path.exists() and not path.is_file() and not path.is_dir():
-                raise OSError(errno.EINVAL, f"{path.name} is no plain file")
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, f"{path.name} in it is a folder")
-        for written, path in ready:
-            put_in_place(written, path)
-    except OSError as error:
-        for written, _ in ready:
-            written.unlink(missing_ok=True)
-        raise UserError(
-            f"cannot be written ({error.strerror})", file=str(folder), remedy="name another folder"
-        ) from None
-    return [path for _, path in ready]
-
-
-def temporary(folder: Path, data: bytes) -> Path:
-    """A new file in a folder, on the disk before this returns; none is left where that fails."""
-    path = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=TEMPORARY, delete=False) as stream:
-            path = Path(stream.name)
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        return path
-    except OSError:
-        if path is not None:
-            path.unlink(missing_ok=True)
-        raise
-
-
-def put_in_place(written: Path, path: Path) -> None:
-    """Give a whole file its name and its customary permissions."""
-    umask = os.umask(0)
-    os.umask(umask)
-    written.chmod(0o666 & ~umask)
-    written.replace(path)
 
 
 def read(path: str) -> str:

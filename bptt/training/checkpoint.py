@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bptt.commands.terminal import put_in_place, temporary
 from bptt.derive.errors import UserError
+from bptt.files import put_in_place, temporary
 from bptt.training.data.files import load_npz
 from bptt.training.loop import Progress
 from bptt.training.methods.state import State

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bptt.commands.terminal import TEMPORARY
 from bptt.derive.errors import UserError
+from bptt.files import TEMPORARY
 from bptt.training.checkpoint import load, save, write_whole
 from bptt.training.fit import Fitted, Prepared
 from bptt.training.loop import Progress, Watch, resumed, run
