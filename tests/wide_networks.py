@@ -1789,7 +1789,7 @@ def _built(net: Drawn) -> Any:
                 declared = True
                 continue
             raise
-        shapes = {q.name: tuple(map(system.size, q.features)) for q in system.of_kind("parameter")}
+        shapes = {q.name: tuple(map(system.size, q.features)) for q in system.of_role("parameter")}
         wanted = {net.name(q.id): q.size for q in net.of("parameter") if net.name(q.id) in shapes}
         if shapes == wanted or declared:
             return system
@@ -1817,7 +1817,7 @@ def judge_network(net: Drawn) -> str:
         try:
             extend(derived, [extra])
         except UserError as error:
-            if extra in ALWAYS or net.chunks:
+            if extra in ALWAYS or (net.chunks and "needs all steps" not in error.found):
                 raise Failure(f"extra {extra} refused", error.found) from None
             continue
         extras.append(extra)
