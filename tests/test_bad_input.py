@@ -104,6 +104,12 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "a module of Python": ('name = "re"\n' + layer(), ("'re'",)),
     "name made here": (named("target_x"), ("begin with target_",)),
     "index b": (equation("y[t,b] = W[b,j]*x[t,j]"), ("'b'",)),
+    "steps among units": (equation("y[n,i] = W[i,n]*x[n,i]"), ("'n'", "among units")),
+    "index of no axis": (equation("y[s] = sin(t)*(W @ x[s])"), ("'t'", "no axis")),
+    "five axes": (
+        equation("y[t] = W @ (x[t]*sum(x[a], a)*sum(x[c], c)*sum(x[d], d)*sum(x[e], e))"),
+        ("5 indices", "at most 4"),
+    ),
     "index t": (equation("y[t,i] = W[i,t]*x[t,t]"), ("'t'",)),
     "beyond the units": (equation("y[t,i] = W[i,5]*x[t,1]", "[parameters]\nW = [3, 2]\n"), ("2",)),
     "shifted beyond": (equation("y[t,i] = y[t-1,i+1] + W[i,j]*x[t,j]"), ("leaves its 3",)),

@@ -311,6 +311,38 @@ def test_letters_that_count() -> None:
     assert relative(found["q"], example.parameters["s"] * x) < 1e-12
 
 
+# The same equations in customary letters, and in others.
+LETTERS = {
+    "h[t] = tanh(W @ x[t] + U @ h[t-1])\ny[t] = V @ h[t]": (
+        "h[n] = tanh(W @ x[n] + U @ h[n-1])\ny[S] = V @ h[S]"
+    ),
+    "y[t,i] = W[i,j]*x[t,j]": "y[k,t] = W[t,r]*x[k,r]",
+    "y[t] = sum(W @ x[s], s <= t)*sin(t)": "y[s] = sum(W @ x[t], t <= s)*sin(s)",
+    "h[t] = tanh(U @ h[t-1])\ny[t] = x[t] @ h[t] + W @ x[t]": (
+        "h[m] = tanh(U @ h[m-1])\ny[a] = x[a] @ h[a] + W @ x[a]"
+    ),
+    "e[t,s] = x[t] @ x[s]\na[t,s] = softmax(e[t,s], s <= t)\n"
+    "y[t] = sum(a[t,s]*(W @ x[s]), s <= t)": (
+        "e[i,j] = x[i] @ x[j]\na[n,m] = softmax(e[n,m], m <= n)\n"
+        "y[r] = sum(a[r,c]*(W @ x[c]), c <= r)"
+    ),
+    "h[0] = p\nh[t] = x[t] + every(t, 3)*h[t-1]\ny[t] = W @ h[t]": (
+        "h[0] = p\nh[z] = x[z] + every(z, 3)*h[z-1]\ny[z] = W @ h[z]"
+    ),
+    "y[t] = (u @ x[t])*(W @ x[t])": "y[s] = (u @ x[s])*(W @ x[s])",
+}
+
+
+@pytest.mark.parametrize("usual", LETTERS)
+def test_letters_mean_what_they_are_used_for(usual: str) -> None:
+    """An index is one of steps because it stands where steps are, whatever its letter."""
+    other = LETTERS[usual]
+    signals = "y = 3\nh = 2" if "h[" in usual else "y = 3"
+    first, second = (build(loads(toml(text, signals))) for text in (usual, other))
+    assert first.equations == second.equations
+    assert first.quantities == second.quantities
+
+
 IDENTITIES = [
     "y[t] = (W + 0.5*eye(2)) @ x[t] + eye(2) @ x[t] - 2*eye(2) @ (x[t]*x[t])",
     "y[t] = (eye(2) @ W.T @ eye(2) + eye(2).T) @ x[t]",

@@ -13,6 +13,7 @@ from bptt.derive.errors import UserError
 
 OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax", "logsumexp")
 TIME_LETTERS = ("t", "s", "r", "u")
+UNIT_LETTERS = ("i", "j", "k", "l", "m", "n")
 NUMBER = "t"  # the index that may stand for its own number
 END = "end"
 BigKind = Literal["sum", "product", "rising", "falling"]
