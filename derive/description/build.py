@@ -265,7 +265,8 @@ def _clocks(network: Network, blocks: list[LayerEquations]) -> Clocks:
     also = {s.target.name: b.layer.mask for b in blocks if b.layer.mask for s in b.statements}
     try:
         statements = [s for block in blocks for s in block.statements]
-        found = clocks(statements, lengths, unbatched, also)
+        # Initial values of every layer are given for each sequence.
+        found = clocks(statements, lengths, unbatched, also, started=bool(network.layers))
     except UserError as error:
         if network.equations:
             raise error.located(place="equations") from None

@@ -42,10 +42,14 @@ def clocks(
     inputs: Mapping[str, tuple[sp.Symbol, ...]],
     unbatched: Iterable[str] = (),
     also: Mapping[str, str] | None = None,
+    *,
+    started: bool = False,
 ) -> Clocks:
     """Infer the axes. `inputs` gives the lengths of the inputs' time axes; raises UserError.
 
-    `also` names for some signals an input that they depend on beside their statements.
+    `also` names for some signals an input that they depend on beside their statements. With
+    `started`, and where there are no inputs, values before the first step differ between the
+    sequences of a batch.
     """
     counts = {name: len(lengths) for name, lengths in inputs.items()}
     general = {s.target.name for s in statements if step_apart(s) is None}
@@ -85,7 +89,9 @@ def clocks(
             steps = (reference.subscripts or ())[: counts.get(reference.name, 0)]
             used += [s.name for s in steps if s.name and not s.is_fixed]
         letters.append({n: unions.axis(("letter", number, n)) for n in dict.fromkeys(used)})
-    given = set(inputs) - set(unbatched) | remembered(statements)
+    given = set(inputs) - set(unbatched)
+    if started or not inputs:
+        given |= remembered(statements)
     return Clocks(axes, tuple(letters), _batched(statements, given, also or {}))
 
 
@@ -157,7 +163,7 @@ def _batched(
 ) -> frozenset[str]:
     """What differs between the sequences of a batch: all that something given reaches.
 
-    That are the inputs, and the values before the first step.
+    That are the inputs, and what else is given for each sequence.
     """
     masked = ((signal, (mask,)) for signal, mask in also.items())
     read = ((s.target.name, {r.name for r in references(s.expression)}) for s in statements)
