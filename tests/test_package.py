@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bptt.derive.calculus.causality import components
 
 import bptt
 
@@ -57,7 +58,7 @@ def test_files_of_the_users_folder_hide_nothing(tmp_path: Path) -> None:
         assert found.returncode == 0, found.stderr
 
 
-def test_arrows_between_rooms_point_one_way() -> None:
+def test_no_circle_between_files_and_arrows_point_one_way() -> None:
     """What may import what: a room, then the rooms that it builds upon."""
     modules = {}
     for folder in ("derive", "codegen", "bptt"):
@@ -66,6 +67,8 @@ def test_arrows_between_rooms_point_one_way() -> None:
             name = name.removesuffix(".__init__")
             modules[name if folder == "bptt" else f"bptt.{name}"] = path
     imports = {name: set(imported(path, modules)) - {name} for name, path in modules.items()}
+    for group in components({n: sorted(needs) for n, needs in imports.items()}):
+        assert len(group) == 1, f"a circle: {group}"
     order = [
         *("errors", "calculus", "interpreter", "language", "description"),
         *("drawing", "notation", "audit", ""),

@@ -41,7 +41,7 @@ from bptt.derive.language.elaborate import Elaborator
 from bptt.derive.language.letters import customary
 from bptt.derive.language.parser import parse
 from bptt.derive.language.shapes import Shape, Shapes, Sizes
-from bptt.derive.language.shorthands import check_functions
+from bptt.derive.language.shorthands import SHORTHANDS, check_functions
 from bptt.derive.language.syntax import Statement, references, step_apart
 
 
@@ -66,6 +66,7 @@ def build(network: Network, *, judged: bool = True) -> System:
         elaborator = Elaborator(
             quantities,
             shapes[number],
+            SHORTHANDS,
             local=block.local,
             layer=block.layer.name,
             apart={s.target.name: step for s in block.statements if (step := step_apart(s))},

@@ -8,7 +8,7 @@ after what it is: `n_h`, the net input of h.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -18,7 +18,6 @@ from bptt.derive.calculus.system import BATCH, Axis, Equation, Made, Quantity, T
 from bptt.derive.errors import UserError
 from bptt.derive.language.constants import checked, exact_number, exponent_of, power_of
 from bptt.derive.language.shapes import Shapes
-from bptt.derive.language.shorthands import SHORTHANDS
 from bptt.derive.language.syntax import (
     END,
     Big,
@@ -70,7 +69,7 @@ class Place:
 
 
 class Elaborator:
-    """Collects the equations that statements stand for.
+    """Collects the equations that statements stand for, with the `functions` of the language.
 
     Quantities that lifting makes are named after the short names in `local` (the names within
     a cell), with the name of their `layer` behind them, if they have one; the layer's output has
@@ -82,6 +81,7 @@ class Elaborator:
         self,
         quantities: dict[str, Quantity],
         shapes: Shapes,
+        functions: Functions,
         *,
         local: Mapping[str, str] | None = None,
         layer: str = "",
@@ -90,6 +90,7 @@ class Elaborator:
         self.quantities = quantities
         self.equations: list[Equation] = []
         self.shapes = shapes
+        self._functions = functions
         self.axes: dict[sp.Symbol, Axis] = {}
         self._local = dict(local or {})
         self._layer = layer
@@ -236,7 +237,7 @@ class Elaborator:
                     remedy="comparisons say what a sum runs over: sum(a[t,s], s <= t)",
                 )
             case Call(function):
-                return SHORTHANDS[function](self, node, place)
+                return self._functions[function](self, node, place)
 
     def _read(self, node: Reference, at: tuple[sp.Expr, ...]) -> Term:
         """A mention of a quantity, at unit indices (of a scalar, none of them).
@@ -554,6 +555,10 @@ class Elaborator:
         if len(names) == 1:
             return f"{next(iter(names))}_part"
         return "_".join(names) if 1 < len(names) <= 3 else f"part_{self.local_target}"
+
+
+# What the functions of the language stand for, by their names.
+Functions = Mapping[str, Callable[[Elaborator, Call, Place], Terms]]
 
 
 def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:

@@ -84,12 +84,11 @@ class _Meanings:
                 among_units -= {*TIME_LETTERS}
             self.units[n] |= among_units
             return
-        for position, subscript in enumerate(subscripts):
-            if not (subscript.is_fixed or subscript.name in self.steps[n]):
-                return
-            for other in self._of[name]:
-                target = self._statements[other].target.subscripts or ()
-                self.steps[other] |= _letters(target[position : position + 1])
+        # Steps come first: what stands before a step is one; of a number alone nothing follows.
+        sure = [p for p, s in enumerate(subscripts) if s.name == END or s.name in self.steps[n]]
+        for other in self._of[name] if sure else ():
+            target = self._statements[other].target.subscripts or ()
+            self.steps[other] |= _letters(target[: sure[-1] + 1])
 
     def _count(self, n: int) -> int | None:
         """How many axes of steps the left side has; None while a letter of it is open."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import sympy as sp
 from bptt.derive.calculus.bounds import Index, substitute
@@ -12,6 +11,7 @@ from bptt.derive.calculus.primitives import PRIMITIVES, every
 from bptt.derive.calculus.system import Term
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
+from bptt.derive.language.elaborate import Elaborator, Functions, Place, Terms
 from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS, SLOPED
 from bptt.derive.language.syntax import (
     OVER_AN_INDEX,
@@ -23,9 +23,6 @@ from bptt.derive.language.syntax import (
     letters_of,
     whole_number,
 )
-
-if TYPE_CHECKING:
-    from bptt.derive.language.elaborate import Elaborator, Place, Terms
 
 # What a mask takes off a logit where it is zero: its exponential is then zero in any precision.
 MASKED = sp.Float(1e30)
@@ -289,7 +286,7 @@ def _layernorm(e: Elaborator, node: Call, place: Place) -> Terms:
     return [Term(value)]
 
 
-SHORTHANDS: Mapping[str, Callable[[Elaborator, Call, Place], Terms]] = {
+SHORTHANDS: Functions = {
     **dict.fromkeys((*ELEMENTWISE, "gaussian", "square", "sqrt"), _elementwise),
     "linear": _linear,
     "every": _every,
