@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from bptt.derive.calculus.primitives import ELEMENTWISE
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.language.syntax import Reference, Subscript
 
 FUNCTIONS = {
-    **{n: n for n in ("tanh", "exp", "log", "sin", "cos", "softmax", "diag", "det", "vec")},
-    **{n: n for n in ("trace", "softplus", "relu", "inv", "sigmoid", "ones", "sum", "mean")},
-    **{n: n for n in ("kron", "outer", "dot", "log_softmax", "elu", "logdet", "norm", "sqrt")},
+    **{n: n for n in ELEMENTWISE},
+    **{n: n for n in ("softmax", "log_softmax", "sqrt", "sum", "mean", "norm", "ones", "vec")},
+    **{n: n for n in ("diag", "trace", "det", "logdet", "inv", "kron", "outer", "dot")},
     "ln": "log",
     "tr": "trace",
     "Tr": "trace",
@@ -26,7 +27,6 @@ FUNCTIONS = {
     "sigm": "sigmoid",
     "sigma": "sigmoid",
     "logsoftmax": "log_softmax",
-    "abs": "abs",
 }
 
 

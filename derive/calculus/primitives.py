@@ -98,6 +98,15 @@ class signum(sp.Function):  # type: ignore[misc]
         return sp.Integer(0)
 
 
+class softsign(sp.Function):  # type: ignore[misc]
+    """x / (1 + |x|); derivative (1 - |s|)^2."""
+
+    nargs = (1,)
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return (1 - absolute(self)) ** 2
+
+
 class huber(sp.Function):  # type: ignore[misc]
     """e^2/2 where |e| <= delta, else delta (|e| - delta/2); derivative clip(e, delta)."""
 
@@ -140,21 +149,31 @@ class every(sp.Function):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Primitive:
-    """A primitive function, as every stage after the derivation knows it.
+    """A primitive function: all that any stage knows of it.
 
     `scalar` evaluates it at one real or complex number, from its definition; the branch of a
-    piecewise function is taken by the real part, which makes it analytic on each piece.
+    piecewise function is taken by the real part, which makes it analytic on each piece. It is
+    printed as `text`; what is `elementwise` a user may write so, the rest is what derivatives and
+    losses need. A `latex` operator has a command of its own. Where a condition excludes an
+    argument, a function that may overflow there, or has no value, is given `safe` in its place.
     """
 
     name: str
     symbolic: type[sp.Function]
     scalar: Callable[..., Number]
     analytic: bool = True
+    text: str = ""
+    elementwise: bool = False
+    latex: bool = False
+    safe: int | None = None
 
     @property
     def is_unary(self) -> bool:
         """Whether it takes one argument."""
         return 1 in self.symbolic.nargs
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", self.text or self.name)
 
 
 def _sigmoid(x: Number) -> Number:
@@ -182,6 +201,30 @@ def _huber(e: Number, delta: Number) -> Number:
     return delta * ((e if e.real > 0 else -e) - delta / 2)
 
 
+def _softsign(x: Number) -> Number:
+    return x / (1 + _absolute(x))
+
+
+def _absolute(x: Number) -> Number:
+    return x if x.real >= 0 else -x
+
+
+def _relu(x: Number) -> Number:
+    return x if x.real > 0 else 0 * x
+
+
+def _leaky_relu(x: Number) -> Number:
+    return x if x.real > 0 else x / 100
+
+
+def _negative_part(x: Number) -> Number:
+    return x if x.real < 0 else 0 * x
+
+
+def _signum(x: Number) -> Number:
+    return float((x.real > 0) - (x.real < 0))
+
+
 def _elu(x: Number) -> Number:
     if x.real > 0:
         return x
@@ -191,26 +234,29 @@ def _elu(x: Number) -> Number:
 PRIMITIVES: dict[str, Primitive] = {
     p.name: p
     for p in (
-        Primitive("exp", sp.exp, cmath.exp),
-        Primitive("log", sp.log, cmath.log),
-        Primitive("sin", sp.sin, cmath.sin),
-        Primitive("cos", sp.cos, cmath.cos),
-        Primitive("tanh", sp.tanh, cmath.tanh),
-        Primitive("sigmoid", sigmoid, _sigmoid),
-        Primitive("softplus", softplus, _softplus),
+        Primitive("exp", sp.exp, cmath.exp, elementwise=True, latex=True, safe=1),
+        Primitive("log", sp.log, cmath.log, elementwise=True, latex=True, safe=1),
+        Primitive("sin", sp.sin, cmath.sin, elementwise=True, latex=True),
+        Primitive("cos", sp.cos, cmath.cos, elementwise=True, latex=True),
+        Primitive("tanh", sp.tanh, cmath.tanh, elementwise=True, latex=True),
+        Primitive("sigmoid", sigmoid, _sigmoid, elementwise=True),
+        Primitive("softplus", softplus, _softplus, elementwise=True),
+        Primitive("softsign", softsign, _softsign, analytic=False, elementwise=True),
+        Primitive("relu", relu, _relu, analytic=False, elementwise=True),
+        Primitive("leaky_relu", leaky_relu, _leaky_relu, analytic=False, elementwise=True),
+        Primitive("elu", elu, _elu, analytic=False, elementwise=True),
+        Primitive("absolute", absolute, _absolute, analytic=False, text="abs", elementwise=True),
         Primitive("step", step, lambda x: float(x.real > 0), analytic=False),
-        Primitive("relu", relu, lambda x: x if x.real > 0 else 0 * x, analytic=False),
-        Primitive("leaky_relu", leaky_relu, lambda x: x if x.real > 0 else x / 100, analytic=False),
-        Primitive("elu", elu, _elu, analytic=False),
-        Primitive("negative_part", negative_part, lambda x: x if x.real < 0 else 0 * x, False),
-        Primitive("absolute", absolute, lambda x: x if x.real >= 0 else -x, analytic=False),
-        Primitive("signum", signum, lambda x: float((x.real > 0) - (x.real < 0)), analytic=False),
+        Primitive("negative_part", negative_part, _negative_part, analytic=False),
+        Primitive("signum", signum, _signum, analytic=False, text="sign"),
         Primitive("huber", huber, _huber, analytic=False),
         Primitive("clip", clip, _clip, analytic=False),
-        Primitive("every", every, lambda n, k: float(round(n.real) % round(k.real) == 0)),
         Primitive("within", within, lambda e, d: float(abs(e.real) < d.real), analytic=False),
+        Primitive("every", every, lambda n, k: float(round(n.real) % round(k.real) == 0)),
     )
 }
+# The functions of one argument that a user may write, by the names that they are written by.
+ELEMENTWISE = {p.text: p for p in PRIMITIVES.values() if p.elementwise}
 
 
 def primitive_of(call: sp.Function) -> Primitive:

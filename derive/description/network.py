@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bptt.derive.calculus.primitives import ELEMENTWISE
 from bptt.derive.errors import UserError, shown
 from bptt.derive.language.shapes import FUNCTIONS
 
@@ -24,18 +25,12 @@ MAX_PARAMETERS = 1_000_000_000
 MAX_ELEMENTS = 10_000_000
 MAX_NAME = 64
 
+# Of what the language has, what a layer may apply to its net input.
+NO_ACTIVATIONS = ("exp", "log", "cos", "abs")
 ACTIVATIONS = (
     "linear",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "leaky_relu",
-    "elu",
-    "softplus",
-    "softmax",
-    "gaussian",
-    "sin",
-    "square",
+    *(name for name in ELEMENTWISE if name not in NO_ACTIVATIONS),
+    *("softmax", "gaussian", "square"),
 )
 LOSS_KINDS = ("mse", "sse", "cross_entropy", "binary_cross_entropy", "huber", "huber_sum")
 SUMS = ("sse", "huber_sum")  # the kinds that are sums; all others are means

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 import sympy as sp
+from bptt.derive.calculus.primitives import ELEMENTWISE
 from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import (
     Big,
@@ -44,19 +45,6 @@ GUESSES = 2
 
 NO_LETTERS = ("b", "T", "B")
 
-ELEMENTWISE = {
-    "tanh": "tanh",
-    "sigmoid": "sigmoid",
-    "relu": "relu",
-    "leaky_relu": "leaky_relu",
-    "elu": "elu",
-    "softplus": "softplus",
-    "exp": "exp",
-    "log": "log",
-    "sin": "sin",
-    "cos": "cos",
-    "abs": "absolute",
-}
 SLOPED = ("leaky_relu", "elu")  # below zero, they may have a slope of their own
 SHORTHANDS = (
     *("linear", "gaussian", "square", "sqrt", "softmax", "log_softmax", "logsumexp"),

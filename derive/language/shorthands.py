@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import sympy as sp
 from bptt.derive.calculus.bounds import Index, substitute
-from bptt.derive.calculus.primitives import PRIMITIVES, every
+from bptt.derive.calculus.primitives import ELEMENTWISE, Primitive, every
 from bptt.derive.calculus.system import Term
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
 from bptt.derive.language.elaborate import Elaborator, Functions, Place, Terms
-from bptt.derive.language.shapes import ELEMENTWISE, FUNCTIONS, SLOPED
+from bptt.derive.language.shapes import FUNCTIONS, SLOPED
 from bptt.derive.language.syntax import (
     OVER_AN_INDEX,
     Call,
@@ -49,14 +49,14 @@ def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
         # f(x, a) is f(x) above zero, and a times as much below, with f(x) of slope 1 there.
         below = value if name == "elu" else argument
         slope = e.pointwise(node.arguments[1], e.broadcast(node.arguments[1], place))
-        value = slope * below + (1 - slope) * _applied("relu", argument, node.at)
+        value = slope * below + (1 - slope) * _applied(ELEMENTWISE["relu"], argument, node.at)
     return [Term(checked(value, node.at))]
 
 
-def _applied(name: str, argument: sp.Expr, at: str) -> sp.Expr:
+def _applied(primitive: Primitive, argument: sp.Expr, at: str) -> sp.Expr:
     if argument.is_number:
-        return constant_call(PRIMITIVES[name], argument, at)
-    return PRIMITIVES[name].symbolic(argument)
+        return constant_call(primitive, argument, at)
+    return primitive.symbolic(argument)
 
 
 def _linear(e: Elaborator, node: Call, place: Place) -> Terms:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import sympy as sp
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.order import Known, addends, split_quotient, split_sign
+from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
 from bptt.derive.calculus.system import Axis, Equation, Quantity, T, Term, name_of
 from bptt.derive.language.syntax import (
     Binary,
@@ -27,9 +28,8 @@ from bptt.derive.language.syntax import (
 )
 
 Read = Callable[[sp.Indexed], Node]
-# Primitive functions that are written otherwise than they are named.
-WRITTEN = {"absolute": "abs", "signum": "sign"}
-MEANING = {written: name for name, written in WRITTEN.items()}
+# Primitive functions by what is printed for them.
+MEANING = {p.text: p.name for p in PRIMITIVES.values()}
 
 
 def index_statement(equation: Equation, quantities: Mapping[str, Quantity]) -> Statement:
@@ -178,7 +178,7 @@ def expression(expr: sp.Expr, known: Known, read: Read = reference) -> Node:
         arguments = tuple(expression(a, known, read) for a in expr.args)
         if name == "negative_part":
             return Call("min", (*arguments, Number("0", "")), "")
-        return Call(WRITTEN.get(name, name), arguments, "")
+        return Call(primitive_of(expr).text, arguments, "")
     if isinstance(expr, sp.Symbol):
         return Reference(expr.name, None, "")
     return _number(expr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.notation.boxes import (
     GREEK,
     BigSum,
@@ -42,7 +43,7 @@ MARKS = {
     "⊗": r"\otimes",
     "≠": r"\ne",
 }
-FUNCTIONS = frozenset(("tanh", "exp", "log", "sin", "cos", "max", "min"))
+COMMANDS = frozenset(("max", "min", *(p.text for p in PRIMITIVES.values() if p.latex)))
 Numbered = Callable[[int], str]
 OPEN = {
     "(": ("(", ")"),
@@ -90,7 +91,7 @@ def _name(name: Name) -> str:
     if text in GREEK:
         code = rf"\{text}"
         return rf"\boldsymbol{{{code}}}" if name.bold else code
-    if text in FUNCTIONS:
+    if text in COMMANDS:
         return rf"\{text}"
     if len(text) == 1 or (len(text) == 2 and text.endswith("'")):
         return rf"\boldsymbol{{{text}}}" if name.bold else text
