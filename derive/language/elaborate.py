@@ -172,7 +172,8 @@ class Elaborator:
             case Number(text, at):
                 return [Term(exact_number(text, at))]
             case Reference():
-                return [self._read(node, place.at)]
+                fixed = (s.offset for s in self.shapes.unit_subscripts(node))
+                return [self._read(node, (*map(sp.Integer, fixed), *place.at))]
             case Negative(operand):
                 return scaled(self.terms(operand, place), -1)
             case Binary("@") | Transpose() | Part() if place.by_letters:
@@ -234,8 +235,7 @@ class Elaborator:
                 bounds += [step, axis.size - 1 - step]
         if any(axis.kind == "batch" for axis in quantity.axes):
             subscripts.append(b)
-        fixed = [sp.Integer(s.offset) for s in given if s.name is None]
-        subscripts += (*fixed, *at)[: len(quantity.features)]
+        subscripts += at[: len(quantity.features)]
         return Term(quantity[subscripts], bounds=tuple(bounds))
 
     @staticmethod
@@ -314,8 +314,7 @@ class Elaborator:
                     place=node.at,
                     remedy="keep it between 0 and the size less one",
                 )
-            if symbol:
-                found.append(symbol + subscript.offset)
+            found.append((symbol or sp.Integer(0)) + subscript.offset)
         return tuple(found)
 
     # What both notations share.
