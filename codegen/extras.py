@@ -14,7 +14,7 @@ from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
 from bptt.derive.calculus.chunks import CHUNK, OBJECTIVE, chunked
 from bptt.derive.calculus.cost import cost
-from bptt.derive.calculus.dependence import upstream
+from bptt.derive.calculus.dependence import network_side, upstream
 from bptt.derive.calculus.gauss_newton import GAUSS_NEWTON, gauss_newton
 from bptt.derive.calculus.sensitivity import sensitivities, sensitivity_name
 from bptt.derive.calculus.system import PREFIX, System
@@ -184,7 +184,13 @@ def _chunks(old: Extended) -> Extended:
     given = {q.name: q for q in part_of.of_kind("given")}
     whole = system.joined(part_of).extended(given, ())
     names = _added(system, whole)
-    losses = tuple(n for n in names if part_of.quantities[n].kind == "loss")
+    # What only the losses need is computed of a chunk anew.
+    judging = (upstream(whole, names) & set(system.definitions)) - network_side(system)
+    losses = tuple(
+        n
+        for n in whole.definitions
+        if n in judging or (n in names and whole.quantities[n].kind == "loss")
+    )
     adjoints = tuple(n for n in names if n not in losses)
     parts = [
         Part("_chunk_loss", "A chunk's share of the loss.", losses),
