@@ -25,7 +25,6 @@ from bptt.codegen.nodes import (
     Range,
     Read,
     reads,
-    term_reads,
 )
 from bptt.codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
 from bptt.derive.calculus.system import System
@@ -248,8 +247,7 @@ class Lowering:
             return None
         if self._is_padded(argument.name):
             return None
-        every = [r for o in loop.equations for r in term_reads(o.equation)]
-        is_last = sum(r.name == argument.name for r in every) == 1
+        is_last = len(loop.reads[argument.name]) == 1
         same = self._layouts[argument.name].lengths == self._layouts[item.equation.name].lengths
         is_plain = not item.within[0].conditions and source.axis == item.axis
         is_now = row_offset(argument, source.axis, loop.step) == 0
@@ -262,11 +260,7 @@ class Lowering:
             return False
         if item.before or name in self._kept or self._is_padded(name):
             return True
-        return any(
-            read.name == name and row_offset(read, axis, loop.step) != 0
-            for other in loop.equations
-            for read in term_reads(other.equation)
-        )
+        return any(row_offset(r, axis, loop.step) != 0 for r in loop.reads.get(name, ()))
 
     def local_name(self, name: str, offset: int) -> str:
         """The local variable for a quantity at step t + offset."""
