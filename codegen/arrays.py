@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import string
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,9 +26,11 @@ from bptt.codegen.nodes import (
     Total,
     Where,
     indices,
+    is_indicator,
+    walk,
 )
 from bptt.derive.calculus.system import AXIS_ORDER
-from bptt.derive.errors import InternalError
+from bptt.derive.errors import InternalError, UserError
 
 Labels = tuple[str, ...]
 
@@ -38,6 +41,9 @@ FUNCTIONS = {
     "cos": "np.cos",
     "tanh": "np.tanh",
 }
+
+# Functions of codegen.runtime that take a number of Python as well, and then give one.
+OF_NUMBERS = frozenset({"every"})
 
 COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
@@ -116,7 +122,11 @@ class ArrayPrinter:
     def _logsumexp(self, term: FrozenTerm, out: Labels, summed: Labels) -> Contracted:
         labels = self.labels(term.factor) | self._labels_of(term.conditions)
         free = tuple(name for name in out if name in labels)
-        operand = self.elementwise(term.factor, (*free, *summed))
+        # NumPy broadcasts no operand of a reduction along what it runs over.
+        missing = [n for n in (*free, *summed) if n not in self.labels(term.factor)]
+        zeros = [Product((Number(Fraction(0)), Place(n, ZERO))) for n in missing]
+        node = Sum((term.factor, *zeros), (1,) * (1 + len(zeros))) if zeros else term.factor
+        operand = self.elementwise(node, (*free, *summed))
         axes = _axes_code([len(free) + n for n in range(len(summed))])
         where = ""
         if term.conditions:
@@ -157,12 +167,11 @@ class ArrayPrinter:
                 return self._place(index, offset, out)
             case Total(value, over):
                 return self.total(value, over, out)
-            case Where(conditions, Number(1), 0):
-                return self._mask(conditions, out)  # truth values do not widen float32
+            case Where(conditions) if is_indicator(node):
+                return Source(f"{self._mask(conditions, out).within(ATOM)}.astype(dtype)")
             case Where(conditions, value, otherwise):
                 mask = self._mask(conditions, out).code
-                inner = self.elementwise(value, out).code
-                return Source(f"np.where({mask}, {inner}, {otherwise})")
+                return Source(f"np.where({mask}, {self._typed(value, out).code}, {otherwise})")
             case Read():
                 return self._read(node, out)
             case Sum(operands, signs):
@@ -171,10 +180,31 @@ class ArrayPrinter:
                 return self._product(above, below, out)
             case Power(base, exponent):
                 return self._power(base, exponent, out)
-            case Call(function, arguments):
-                codes = [self.elementwise(a, out).code for a in arguments]
+            case Call(function, (argument, *settings)):
+                first = self.elementwise if function in OF_NUMBERS else self._typed
+                sources = [first(argument, out), *(self.elementwise(a, out) for a in settings)]
                 name = FUNCTIONS.get(function, f"_{function}")
-                return Source(f"{name}({', '.join(codes)})")
+                return Source(f"{name}({', '.join(s.code for s in sources)})")
+        raise InternalError(f"a function of nothing: {node}")
+
+    def _typed(self, node: Node, out: Labels) -> Source:
+        """The source of an operand that NumPy takes the dtype of: never a number of Python."""
+        source = self.elementwise(node, out)
+        return source if self._has_dtype(node) else Source(f"dtype.type({source.code})")
+
+    def _has_dtype(self, node: Node) -> bool:
+        """Whether the arrays give a node their dtype: what has none is a number of Python."""
+        return any(
+            isinstance(n, Read | Where) or (isinstance(n, Place) and n.index != self._step)
+            for n in walk(node)
+        )
+
+    def factor(self, node: Node, out: Labels, among: Iterable[Node]) -> Source:
+        """One of several factors: as truth values where another gives the product its dtype."""
+        if is_indicator(node) and any(self._has_dtype(n) and not is_indicator(n) for n in among):
+            assert isinstance(node, Where)
+            return self._mask(node.conditions, out)
+        return self.elementwise(node, out)
 
     def _sum(self, operands: Sequence[Node], signs: Sequence[int], out: Labels) -> Source:
         code = ""
@@ -194,12 +224,13 @@ class ArrayPrinter:
         arrays = [n for n in above if indices(n)]
         scalars_below = [n for n in below if not indices(n)]
         arrays_below = [n for n in below if indices(n)]
+        every = (*above, *below)
         code = " * ".join(self.elementwise(n, out).within(PRODUCT) for n in scalars)
         if scalars_below:
             divisor = self._divisor(scalars_below, out)
             code = f"{code or '1'} / {divisor}"
         for node in arrays:
-            factor = self.elementwise(node, out)
+            factor = self.factor(node, out, every)
             code = f"{code} * {factor.within(UNARY)}" if code else factor.within(PRODUCT)
         if arrays_below:
             code = f"{code or '1'} / {self._divisor(arrays_below, out)}"
@@ -213,7 +244,7 @@ class ArrayPrinter:
 
     def _power(self, base: Node, exponent: Fraction, out: Labels) -> Source:
         if exponent == Fraction(1, 2):
-            return Source(f"np.sqrt({self.elementwise(base, out).code})")
+            return Source(f"np.sqrt({self._typed(base, out).code})")
         code = self.elementwise(base, out).within(ATOM)
         power = _number(exponent if exponent.denominator == 1 else float(exponent))
         return Source(f"{code} ** {power.within(ATOM)}", POWER)
@@ -357,7 +388,8 @@ class _Contraction:
         source, free, sign = self._inner_product()
         code = aligned(source.within(ATOM), free, self._out) if free != self._out else source.code
         source = Source(code, source.precedence if code == source.code else ATOM)
-        others = [self._printer.elementwise(n, self._out) for n in self._outer]
+        every = (*self._outer, *self._inner)
+        others = [self._printer.factor(n, self._out, every) for n in self._outer]
         if others:
             product = " * ".join(o.within(PRODUCT) for o in others)
             source = Source(f"{product} * {source.within(UNARY)}", PRODUCT)
@@ -389,7 +421,7 @@ class _Contraction:
             return self._printer.total(node, self._summed, free), free, sign
         product = self._matrix_product(operands, free) if len(operands) == 2 else None
         if product is None:
-            codes = [self._printer.elementwise(n, labels).code for n, labels in operands]
+            codes = [self._printer.factor(n, labels, self._inner).code for n, labels in operands]
             best = ", optimize=True" if len(operands) > 2 else ""
             product = Source(f"np.einsum({sign!r}, {', '.join(codes)}{best})")
         return product, free, sign
@@ -421,6 +453,8 @@ class _Contraction:
         print_ = self._printer.elementwise
         if len(summed) > 1:
             if len(rows) != 1 or len(columns) != 1:
+                return None
+            if not all(map(self._printer.has_width, (*rows, *columns))):
                 return None
             a = print_(left[0], (*summed, *rows)).code
             b = print_(right[0], (*summed, *columns)).code
@@ -526,11 +560,14 @@ def aligned(code: str, labels: Labels, out: Labels) -> str:
 
 def signature(operands: Sequence[Labels], out: Labels) -> str:
     """An einsum signature, one letter an index."""
-    letters: dict[str, str] = {}
-    spare = iter("abcdefghijklmnopqrstuvwxyz")
     names = list(dict.fromkeys(name for labels in (*operands, out) for name in labels))
-    taken = {n for n in names if len(n) == 1}
-    for name in names:
-        letters[name] = name if len(name) == 1 else next(c for c in spare if c not in taken)
+    own = {n for n in names if len(n) == 1 and n in string.ascii_letters}
+    spare = [c for c in string.ascii_letters if c not in own]
+    if len(names) > len(string.ascii_letters):
+        raise UserError(
+            f"a product of arrays has {len(names)} indices",
+            remedy=f"split it: einsum has letters for {len(string.ascii_letters)}",
+        )
+    letters = {n: n if n in own else spare.pop(0) for n in names}
     left = ",".join("".join(letters[n] for n in labels) for labels in operands)
     return f"{left}->{''.join(letters[n] for n in out)}"

@@ -15,7 +15,7 @@ from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
 from bptt.derive.calculus.chunks import OBJECTIVE, chunked, share_of
 from bptt.derive.calculus.cost import cost
-from bptt.derive.calculus.dependence import is_gradient, upstream
+from bptt.derive.calculus.dependence import is_gradient, network_side, upstream
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.sensitivity import sensitivities
 from bptt.derive.calculus.system import Derivative, System, Tangent
@@ -214,7 +214,10 @@ def _chunks(old: Extended) -> Extended:
     derived = adjoint(chunk, objective)
     whole = system.joined(derived)
     names = tuple(n for n in _added(system, whole) if n != objective)
-    losses = tuple(n for n in names if derived.quantities[n].role == "loss")
+    # What only the losses need is computed of a chunk anew.
+    judging = upstream(whole, names) & set(system.primal.definitions) - network_side(system)
+    shares = {n for n in names if derived.quantities[n].role == "loss"}
+    losses = tuple(n for n in whole.definitions if n in judging | shares)
     adjoints = tuple(n for n in names if n not in losses)
     parts = [
         Part("_chunk_loss", "A chunk's share of the loss.", losses),

@@ -11,6 +11,7 @@ from bptt.codegen.arrays import (
     Contracted,
     Labels,
     Layout,
+    signature,
     slice_code,
     step_code,
 )
@@ -24,7 +25,6 @@ from bptt.codegen.nodes import (
     Range,
     Read,
     reads,
-    term_reads,
 )
 from bptt.codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
 from bptt.derive.calculus.system import System, unused
@@ -127,6 +127,7 @@ class Lowering:
         """The statements for some terms of an equation."""
         out = tuple(r.name for r in equation.ranges)
         name, remark = equation.name, f"({equation.number})"
+        terms = _not_empty(terms)
         full = [(m, self._value(m, out)) for m in terms if m.is_full]
         rest = [m for m in terms if not m.is_full]
         lines: list[Statement] = []
@@ -249,8 +250,7 @@ class Lowering:
             return None
         if self._is_padded(argument.name):
             return None
-        every = [r for o in loop.equations for r in term_reads(o.equation)]
-        is_last = sum(r.name == argument.name for r in every) == 1
+        is_last = len(loop.reads[argument.name]) == 1
         same = self._layouts[argument.name].lengths == self._layouts[item.equation.name].lengths
         is_plain = not item.within[0].conditions and source.axis == item.axis
         is_now = row_offset(argument, source.axis, loop.step) == 0
@@ -263,11 +263,7 @@ class Lowering:
             return False
         if item.before or name in self._kept or self._is_padded(name):
             return True
-        return any(
-            read.name == name and row_offset(read, axis, loop.step) != 0
-            for other in loop.equations
-            for read in term_reads(other.equation)
-        )
+        return any(row_offset(r, axis, loop.step) != 0 for r in loop.reads.get(name, ()))
 
     def local_name(self, name: str, offset: int) -> str:
         """The local variable for a quantity at step t + offset."""
@@ -307,7 +303,7 @@ class _LoopBody:
         """What a step adds to a sum over steps."""
         equation = item.equation
         out = tuple(r.name for r in equation.ranges if r.name != self._step)
-        return self._guarded(equation, list(item.within), out, equation.name)
+        return self._guarded(equation, _not_empty(item.within), out, equation.name)
 
     def _bindings(self) -> list[Statement]:
         """Local names for rows of arrays that unguarded terms read more than once."""
@@ -354,11 +350,15 @@ class _LoopBody:
         name = equation.name
         assert item.axis is not None
         local = lowering.local_name(name, 0)
-        row = f"{name}[{self._row(name, item.axis, 0)}]"
+        place = self._row(name, item.axis, 0)
+        # One element of an array is a number, which does not write to it; with an ellipsis it is
+        # an array without axes, which does.
+        row = f"{name}[{place if len(equation.ranges) > 1 else f'{place}, ...'}]"
         stored = lowering._is_stored(item, self._loop)
         out = tuple(r.name for r in equation.ranges if r.name != self._step)
-        plain = [m for m in item.within if not self._guard(m) and self._holds_everywhere(m)]
-        others = [m for m in item.within if m not in plain]
+        terms = _not_empty(item.within)
+        plain = [m for m in terms if not self._guard(m) and self._holds_everywhere(m)]
+        others = [m for m in terms if m not in plain]
         values = [(m, self._value(m, out)) for m in plain]
         remark = f"({equation.number})"
         lines: list[Statement] = []
@@ -476,6 +476,10 @@ class _LoopBody:
         return all(r.is_full for r in term.ranges if r.name != self._step) and not term.diagonal
 
 
+def _not_empty(terms: Iterable[FrozenTerm]) -> list[FrozenTerm]:
+    return [m for m in terms if not m.is_empty]
+
+
 def row_offset(read: Read, axis: int, step: str) -> int | None:
     """How far from a loop's step a read is along an axis; None where it is not tied to it."""
     subscript = read.subscripts[axis] if read.subscripts else None
@@ -486,8 +490,8 @@ def diagonal(target: str, term: FrozenTerm, out: Labels) -> tuple[str, Labels]:
     """The part of a target where pairs of its indices are equal, and the labels that are left."""
     first = {b: a for a, b in term.diagonal}
     kept = tuple(name for name in out if name not in first)
-    letters = "".join(first.get(name, name) for name in out)
-    return f"np.einsum({letters + '->' + ''.join(kept)!r}, {target})[...]", kept
+    every = tuple(first.get(name, name) for name in out)
+    return f"np.einsum({signature([every], kept)!r}, {target})[...]", kept
 
 
 def _remark(equation: FrozenEquation, values: Sequence[Contracted]) -> str:

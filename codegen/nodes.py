@@ -5,7 +5,7 @@ Feature sizes are numbers here; the numbers of steps T and of sequences B stay o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -160,6 +160,14 @@ class Range:
     stops: tuple[Affine, ...]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it runs nowhere, whatever the numbers of steps."""
+        starts, stops = (
+            [p.constant for p in places if not p.names] for places in (self.starts, self.stops)
+        )
+        return bool(starts and stops) and max(starts) >= min(stops)
+
+    @property
     def is_full(self) -> bool:
         return self.kind == "batch" or (self.starts == (ZERO,) and self.stops == (self.length,))
 
@@ -179,6 +187,11 @@ class FrozenTerm:
     reduction: str
     diagonal: tuple[tuple[str, str], ...] = ()
     conditions: tuple[Condition, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the term holds nowhere, or is a sum over nothing."""
+        return any(r.is_empty for r in (*self.ranges, *self.sums))
 
     @property
     def is_full(self) -> bool:
@@ -241,6 +254,11 @@ def indices(node: Node) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_indicator(node: Node) -> bool:
+    """Whether a node is 1 where some conditions hold, else 0."""
+    return isinstance(node, Where) and (node.value, node.otherwise) == (Number(Fraction(1)), 0)
+
+
 def term_reads(equation: FrozenEquation) -> tuple[Read, ...]:
     return tuple(r for term in equation.terms for r in reads(term.factor))
 
@@ -266,6 +284,15 @@ def guarded(node: Node, conditions: tuple[Condition, ...]) -> Node:
             return node
 
 
+def _strictest(extreme: Callable[..., Affine], places: Iterable[Affine]) -> tuple[Affine, ...]:
+    """Limits without those that others exceed: of some that differ by a number, one."""
+    found: dict[tuple[tuple[str, int], ...], Affine] = {}
+    for place in places:
+        old = found.get(place.names, place)
+        found[place.names] = extreme(old, place, key=lambda p: p.constant)
+    return tuple(found.values())
+
+
 class Freezer:
     """Turns the equations of one system into frozen ones."""
 
@@ -281,28 +308,33 @@ class Freezer:
         return FrozenEquation(equation.number, equation.quantity.name, ranges, terms)
 
     def _term(self, term: Term, equation: Equation, step: sp.Symbol | None) -> FrozenTerm:
-        factor, pairs, equals = term.factor, [], []
-        bounds = list(term.bounds)
+        bounds, equals = list(term.bounds), list[sp.Expr]()
+        same: dict[sp.Symbol, sp.Symbol] = {}
         symbols = [index.symbol for index in equation.indices if index.symbol != step]
         inside = {index.symbol for index in equation.box(term)} - {step}
         for equal in term.equals:
+            equal = equal.xreplace(same)
             found = [s for s in symbols if equal.coeff(s) != 0]
             lengths = {i.length for i in equation.indices if i.symbol in found}
             is_plain = len(lengths) == 1 and sp.expand(equal).as_coeff_Add()[0] == 0
             if len(found) == 2 and is_plain:
-                factor = factor.xreplace({found[1]: found[0]})
-                pairs.append((found[0].name, found[1].name))
+                pair = {found[1]: found[0]}
+                same = {other: kept.xreplace(pair) for other, kept in same.items()} | pair
             elif len(equal.free_symbols & inside) > 1:
                 bounds += [equal, -equal]
             else:
                 equals.append(equal)
+        factor = term.factor.xreplace(same)
+        bounds, equals = ([e.xreplace(same) for e in part] for part in (bounds, equals))
         double = [e for e in bounds if len(e.free_symbols & inside) > 1]
         single = tuple(e for e in bounds if e not in double)
         functions = {primitive_of(f).name for f in factor.atoms(sp.Function)}
         if step is None and not functions & UNSAFE:
             implied = self._implied(factor)
             double = [e for e in double if e not in implied]
-        ranges = [self._range(i, single, tuple(equals), step) for i in equation.indices]
+        ranges = {i.symbol: self._range(i, single, tuple(equals), step) for i in equation.indices}
+        ranges |= {o: replace(ranges[kept], name=o.name) for o, kept in same.items()}
+        pairs = tuple((kept.name, other.name) for other, kept in same.items())
         sums = [self._range(i, single, tuple(equals), step) for i in term.sums]
         conditions = tuple(self._condition(e, inside) for e in double)
         sign, factor = split_sign(factor)
@@ -310,7 +342,7 @@ class Freezer:
         if conditions:
             node = guarded(node, conditions)
         return FrozenTerm(
-            sign, node, tuple(ranges), tuple(sums), term.reduction, tuple(pairs), conditions
+            sign, node, tuple(ranges.values()), tuple(sums), term.reduction, pairs, conditions
         )
 
     def _implied(self, factor: sp.Expr) -> set[sp.Expr]:
@@ -357,8 +389,8 @@ class Freezer:
             index.symbol.name,
             index.kind,
             self._affine(index.length),
-            tuple(self._affine(low) for low in lows),
-            tuple(self._affine(high) + 1 for high in highs),
+            _strictest(max, (self._affine(low) for low in lows)),
+            _strictest(min, (self._affine(high) + 1 for high in highs)),
         )
 
     def _other_indices(self, expr: sp.Expr, step: sp.Symbol | None) -> set[sp.Symbol]:

@@ -8,12 +8,13 @@ are computed for all steps before it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import sympy as sp
-from bptt.codegen.nodes import Freezer, FrozenEquation, FrozenTerm, reads
+from bptt.codegen.nodes import Freezer, FrozenEquation, FrozenTerm, Read, reads, term_reads
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.canonical import renamed
 from bptt.derive.calculus.causality import Loop, LoopError, components, interval, loops
@@ -52,6 +53,15 @@ class TimeLoop:
     @property
     def names(self) -> frozenset[str]:
         return frozenset(e.equation.name for e in self.equations)
+
+    @cached_property
+    def reads(self) -> Mapping[str, tuple[Read, ...]]:
+        """What the equations read, repetitions included, by the quantity's name."""
+        found: dict[str, list[Read]] = {}
+        for item in self.equations:
+            for read in term_reads(item.equation):
+                found.setdefault(read.name, []).append(read)
+        return {name: tuple(mentions) for name, mentions in found.items()}
 
 
 Stage = AllSteps | TimeLoop
