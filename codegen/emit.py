@@ -20,7 +20,7 @@ from bptt.codegen.entries import (
     tuple_text,
 )
 from bptt.codegen.extra_text import extra_functions, extra_tests
-from bptt.codegen.extras import LEGENDS, Extended, check_extras, extend, online_function
+from bptt.codegen.extras import LEGENDS, Extended, check_extras, extend
 from bptt.codegen.lower import render
 from bptt.codegen.places import further_sections, places
 from bptt.codegen.program import Function, Part, program
@@ -91,8 +91,8 @@ def source_of(extended: Extended) -> str:
     parts = (*_parts(shared, system), *extended.parts)
     results = {*_results(system), *extended.results}
     functions = [_function(f, shared) for f in program(shared, parts, results)]
-    if "rtrl" in extended.names:
-        functions.append(_function(online_function(extended.system), extended.system))
+    if "online" in extended.values:
+        functions.append(_function(extended.values["online"], extended.system))
     first_step = unused("first_step", shared.quantities)
     counts = any(re.search(rf"\b{first_step}\b", line) for f in functions for line in f.lines)
     extra_texts = extra_functions(

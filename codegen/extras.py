@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import sympy as sp
 from bptt.codegen.program import Function, Part, program
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
@@ -191,7 +192,7 @@ def _jacobian(old: Extended) -> Extended:
     for mode, group in (("forward", names), ("backward", tuple(backward))):
         formula = cost(whole.definitions[n] for n in group)
         values[f"{mode}_formula"] = str(formula)
-        values[f"{mode}_cost"] = str(formula.subs(dict(system.sizes)))
+        values[f"{mode}_cost"] = str(sp.expand(formula.xreplace(dict(system.sizes))))
     results = (name for mode in (forth, back) for found in mode.values() for name in found.values())
     return _grown(old, whole, parts, results, values)
 
@@ -238,9 +239,9 @@ def _chunks(old: Extended) -> Extended:
 
 
 def _rtrl(old: Extended) -> Extended:
-    """Checked here, scheduled apart: `online_function` makes its one function."""
+    """Scheduled apart from all else: it is one function."""
     try:
-        online_function(old.system)
+        online = online_function(old.system)
     except LoopError:
         raise UserError(
             "a step of the network needs later steps, or many earlier ones",
@@ -255,6 +256,7 @@ def _rtrl(old: Extended) -> Extended:
         "rtrl_formula": str(cost(found.equations)),
         "bptt_formula": str(cost((*primal.equations, *adjoints))),
         "online_gradients": _online_gradients(whole),
+        "online": online,
     }
     return _grown(old, whole, (), (), values)
 

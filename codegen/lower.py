@@ -340,6 +340,27 @@ class _LoopBody:
         shift = layout.before if axis == layout.time_axis else 0
         return ", ".join([":"] * axis + [step_code(self._step, shift + offset)])
 
+    def _own_row(self, equation: FrozenEquation, axis: int) -> str:
+        """The row that a step computes: of what has values outside another axis, those within."""
+        places = self._row(equation.name, axis, 0).split(", ")
+        if self._is_widened(equation.name, axis):
+            layout = self._lowering._layouts[equation.name]
+            at = layout.time_axis
+            assert at is not None
+            # The row keeps the place of the axis that the loop runs along.
+            span = equation.ranges[at]
+            places += [":"] * (at + 1 - len(places))
+            places[at] = slice_code(span, Affine(layout.before), layout.lengths[at])
+        return ", ".join(places)
+
+    def _is_widened(self, name: str, axis: int) -> bool:
+        """Whether a row of an array has values outside the steps of another axis around it.
+
+        What a step computes is then a part of the row, and no local variable stands for it.
+        """
+        layout = self._lowering._layouts[name]
+        return layout.is_padded and layout.time_axis != axis
+
     def _local(self, read: Read) -> tuple[str, int] | None:
         row = self._row_of(read)
         local = self._bound.get(row) if row else None
@@ -350,7 +371,7 @@ class _LoopBody:
         name = equation.name
         assert item.axis is not None
         local = lowering.local_name(name, 0)
-        place = self._row(name, item.axis, 0)
+        place = self._own_row(equation, item.axis)
         # One element of an array is a number, which does not write to it; with an ellipsis it is
         # an array without axes, which does.
         row = f"{name}[{place if len(equation.ranges) > 1 else f'{place}, ...'}]"
@@ -389,7 +410,8 @@ class _LoopBody:
             lines.append(Line(f"{local} = np.zeros({shape}, dtype)"))
             if values:
                 lines += _assignment(f"{local} +=", values, remark)
-        self._bound[name, item.axis, 0] = local
+        if not self._is_widened(name, item.axis):
+            self._bound[name, item.axis, 0] = local
         lines += self._guarded(equation, others, out, local)
         is_in_place = item.before or found or (values and covered and not others)
         if stored and not is_in_place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import sympy as sp
@@ -14,12 +15,12 @@ def cost(equations: Iterable[Equation]) -> sp.Expr:
     A condition that ties two indices to each other takes one of them away; other conditions are
     not counted.
     """
-    total = sp.Integer(0)
+    counts: Counter[sp.Expr] = Counter()
     for equation in equations:
         for term in equation.terms:
             points = sp.Mul(*(index.length for index in equation.box(term)))
             for equal in term.equals:
                 tied = [i for i in equation.box(term) if equal.coeff(i.symbol) != 0]
                 points = points / tied[0].length if tied else points
-            total += points
-    return sp.expand(total)
+            counts[points] += 1
+    return sp.expand(sp.Add(*(number * points for points, number in counts.items())))

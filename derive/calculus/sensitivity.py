@@ -34,6 +34,9 @@ from bptt.derive.calculus.system import (
     name_of_origin,
     unused,
 )
+from bptt.derive.errors import UserError
+
+MOST = 1_000
 
 # Explicit derivatives, by equation, number of the term, and mention.
 Partials = dict[tuple[str, int, sp.Indexed], sp.Expr]
@@ -42,9 +45,16 @@ Partials = dict[tuple[str, int, sp.Indexed], sp.Expr]
 def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> System:
     """The system with the derivatives of the quantities `of` by the given quantities `by`.
 
-    `v_by_W` has the axes of v, then those of W.
+    `v_by_W` has the axes of v, then those of W. There is one for every signal and every parameter
+    that it depends on: raises UserError where these are more than MOST equations.
     """
-    wanted = upstream(system, of)
+    wanted, by = upstream(system, of), tuple(by)
+    count = sum(len(dependent(system, {name}) & wanted) - 1 for name in by)
+    if count > MOST:
+        raise UserError(
+            f"forward sensitivities of this network are {count} equations",
+            remedy=f"up to {MOST} are derived: leave out jacobian and rtrl",
+        )
     values = ForwardValues.of(system, wanted)
     partials: Partials = {
         (e.quantity.name, number, read): in_forward_values(

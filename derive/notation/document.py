@@ -136,7 +136,7 @@ class Document:
         )
         sizes = dict(self.system.sizes)
         return tuple(
-            Cost(about, expression(formula, {}), expression(sp.expand(formula.subs(sizes)), {}))
+            Cost(about, expression(formula, {}), expression(sp.expand(formula.xreplace(sizes)), {}))
             for about, formula in rows
         )
 
