@@ -29,20 +29,13 @@ from bptt.codegen.nodes import (
     is_indicator,
     walk,
 )
+from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.system import AXIS_ORDER
 from bptt.derive.errors import InternalError, UserError
 
 Labels = tuple[str, ...]
 
-FUNCTIONS = {
-    "exp": "np.exp",
-    "log": "np.log",
-    "sin": "np.sin",
-    "cos": "np.cos",
-    "tanh": "np.tanh",
-}
-
-# Functions of codegen.runtime that take a number of Python as well, and then give one.
+# Functions that take a number of Python as well, and then give one.
 OF_NUMBERS = frozenset({"every"})
 
 COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
@@ -183,7 +176,7 @@ class ArrayPrinter:
             case Call(function, (argument, *settings)):
                 first = self.elementwise if function in OF_NUMBERS else self._typed
                 sources = [first(argument, out), *(self.elementwise(a, out) for a in settings)]
-                name = FUNCTIONS.get(function, f"_{function}")
+                name = PRIMITIVES[function].source
                 return Source(f"{name}({', '.join(s.code for s in sources)})")
         raise InternalError(f"a function of nothing: {node}")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from bptt.codegen import runtime
 from bptt.codegen.boundaries import allocated, boundary_values, extensions, trimmed
@@ -28,6 +29,7 @@ from bptt.codegen.share import share_values
 from bptt.codegen.templating import environment
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.dependence import is_gradient, network_side
+from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.system import (
     Derivative,
     Loss,
@@ -323,9 +325,10 @@ def _helpers(body: str, extends: bool) -> list[str]:
     called = set(re.findall(r"\b(_[a-z_]+)\(", body))
     if extends:
         called.add("_extended")
-    known = {
+    known: dict[str, Callable[..., Any]] = {
         name: value
         for name, value in vars(runtime).items()
         if name.startswith("_") and inspect.isfunction(value)
     }
+    known |= {p.source: p.array for p in PRIMITIVES.values() if not p.is_numpy}
     return [inspect.getsource(f).rstrip() for name, f in known.items() if name in called]

@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-from bptt.codegen.arrays import FUNCTIONS, PRODUCT, ArrayPrinter, Labels
+from bptt.codegen.arrays import PRODUCT, ArrayPrinter, Labels
 from bptt.codegen.nodes import Call, Node, Power, Product, Read, Sum, children, reads
-
-# Functions of codegen.runtime that take `out`.
-WITH_OUT = frozenset({"sigmoid"})
+from bptt.derive.calculus.primitives import PRIMITIVES
 
 
 def has_out(call: Call) -> bool:
     """Whether a function of one argument can write to an array that it is given."""
-    return len(call.arguments) == 1 and (call.function in FUNCTIONS or call.function in WITH_OUT)
+    return len(call.arguments) == 1 and PRIMITIVES[call.function].has_out
 
 
 def into_row(
@@ -41,7 +39,7 @@ def _evaluate(
 
     match node:
         case Call(function, (argument,)) if has_out(node):
-            name = FUNCTIONS.get(function, f"_{function}")
+            name = PRIMITIVES[function].source
             return [f"{name}({code(argument)}, out={row})"]
         case Power(Read() as base, exponent) if exponent == 2:
             return [f"np.square({code(base)}, out={row})"]

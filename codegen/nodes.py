@@ -12,7 +12,7 @@ from fractions import Fraction
 import sympy as sp
 from bptt.derive.calculus.bounds import AxisKind, Index, limits, substitute
 from bptt.derive.calculus.order import addends, split_quotient, split_sign
-from bptt.derive.calculus.primitives import primitive_of
+from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
 from bptt.derive.calculus.system import B, Count, Equation, System, Term, name_of
 from bptt.derive.errors import InternalError
 
@@ -263,15 +263,11 @@ def term_reads(equation: FrozenEquation) -> tuple[Read, ...]:
     return tuple(r for term in equation.terms for r in reads(term.factor))
 
 
-# Functions that may overflow, or have no value, at places that a condition excludes.
-UNSAFE = frozenset({"exp", "log"})
-
-
 def guarded(node: Node, conditions: tuple[Condition, ...]) -> Node:
     """The node with functions kept from what they would be given outside the conditions."""
     match node:
-        case Call(function, (argument,)) if function in UNSAFE:
-            return Call(function, (Where(conditions, guarded(argument, conditions), 1),))
+        case Call(function, (argument,)) if (safe := PRIMITIVES[function].safe) is not None:
+            return Call(function, (Where(conditions, guarded(argument, conditions), safe),))
         case Call(function, arguments):
             return Call(function, tuple(guarded(a, conditions) for a in arguments))
         case Sum(operands, signs):
@@ -328,8 +324,8 @@ class Freezer:
         bounds, equals = ([e.xreplace(same) for e in part] for part in (bounds, equals))
         double = [e for e in bounds if len(e.free_symbols & inside) > 1]
         single = tuple(e for e in bounds if e not in double)
-        functions = {primitive_of(f).name for f in factor.atoms(sp.Function)}
-        if step is None and not functions & UNSAFE:
+        is_safe = all(primitive_of(f).safe is None for f in factor.atoms(sp.Function))
+        if step is None and is_safe:
             implied = self._implied(factor)
             double = [e for e in double if e not in implied]
         ranges = {i.symbol: self._range(i, single, tuple(equals), step) for i in equation.indices}

@@ -668,6 +668,14 @@ def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
     return found
 
 
+def _logsumexp(x, axis, where=True):
+    """log(sum(exp(x))) where the condition holds; 0 where it holds nowhere."""
+    top = x.real.max(axis, keepdims=True, initial=-np.inf, where=where)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    total = np.exp(np.where(where, x - top, -np.inf)).sum(axis)
+    return np.log(np.where(total == 0, 1, total)) + top.squeeze(axis)
+
+
 def _sigmoid(x, out=None):
     """1 / (1 + exp(-x))."""
     if np.iscomplexobj(x):
@@ -680,14 +688,6 @@ def _sigmoid(x, out=None):
     np.exp(e, out=e)
     e += 1
     return np.reciprocal(e, out=e)
-
-
-def _logsumexp(x, axis, where=True):
-    """log(sum(exp(x))) where the condition holds; 0 where it holds nowhere."""
-    top = x.real.max(axis, keepdims=True, initial=-np.inf, where=where)
-    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
-    total = np.exp(np.where(where, x - top, -np.inf)).sum(axis)
-    return np.log(np.where(total == 0, 1, total)) + top.squeeze(axis)
 
 
 # What is given, checked at the door.

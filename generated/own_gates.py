@@ -783,14 +783,14 @@ def _sigmoid(x, out=None):
     return np.reciprocal(e, out=e)
 
 
-def _step(x):
-    """1 where x > 0, else 0."""
-    return (x.real > 0).astype(x.dtype)
-
-
 def _relu(x):
     """max(x, 0)."""
     return np.where(x.real > 0, x, 0)
+
+
+def _step(x):
+    """1 where x > 0, else 0."""
+    return (x.real > 0).astype(x.dtype)
 
 
 # What is given, checked at the door.

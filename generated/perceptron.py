@@ -290,14 +290,14 @@ def _rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
-def _step(x):
-    """1 where x > 0, else 0."""
-    return (x.real > 0).astype(x.dtype)
-
-
 def _relu(x):
     """max(x, 0)."""
     return np.where(x.real > 0, x, 0)
+
+
+def _step(x):
+    """1 where x > 0, else 0."""
+    return (x.real > 0).astype(x.dtype)
 
 
 # What is given, checked at the door.

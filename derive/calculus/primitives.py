@@ -5,11 +5,15 @@ derivative in `fdiff`. Where a derivative is a function of the value, it is writ
 (sigmoid' = s (1 - s)), so that a forward quantity can take the place of `self`.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 import cmath
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -152,7 +156,8 @@ class Primitive:
     """A primitive function: all that any stage knows of it.
 
     `scalar` evaluates it at one real or complex number, from its definition; the branch of a
-    piecewise function is taken by the real part, which makes it analytic on each piece. It is
+    piecewise function is taken by the real part, which makes it analytic on each piece; `array`
+    does so for arrays, NumPy's own function or one whose source modules carry. It is
     printed as `text`; what is `elementwise` a user may write so, the rest is what derivatives and
     losses need. A `latex` operator has a command of its own. Where a condition excludes an
     argument, a function that may overflow there, or has no value, is given `safe` in its place.
@@ -161,11 +166,27 @@ class Primitive:
     name: str
     symbolic: type[sp.Function]
     scalar: Callable[..., Number]
+    array: Callable[..., Any]
     analytic: bool = True
     text: str = ""
     elementwise: bool = False
     latex: bool = False
     safe: int | None = None
+
+    @property
+    def source(self) -> str:
+        """What modules call: `np.tanh`, `_sigmoid`."""
+        return f"np.{self.array.__name__}" if self.is_numpy else f"_{self.name}"
+
+    @property
+    def is_numpy(self) -> bool:
+        """Whether NumPy has it; it then writes to an array that it is given."""
+        return isinstance(self.array, np.ufunc)
+
+    @property
+    def has_out(self) -> bool:
+        """Whether it writes to an array that it is given as `out`."""
+        return self.is_numpy or "out" in inspect.signature(self.array).parameters
 
     @property
     def is_unary(self) -> bool:
@@ -176,83 +197,193 @@ class Primitive:
         object.__setattr__(self, "text", self.text or self.name)
 
 
-def _sigmoid(x: Number) -> Number:
+def scalar_sigmoid(x: Number) -> Number:
     if x.real >= 0:
         return 1 / (1 + cmath.exp(-x))
     return cmath.exp(x) / (1 + cmath.exp(x))
 
 
-def _softplus(x: Number) -> Number:
+def scalar_softplus(x: Number) -> Number:
     # NumPy's log1p and expm1 take complex numbers, cmath has none.
     if x.real > 0:
         return x + complex(np.log1p(cmath.exp(-x)))
     return complex(np.log1p(cmath.exp(x)))
 
 
-def _clip(e: Number, delta: Number) -> Number:
+def scalar_clip(e: Number, delta: Number) -> Number:
     if abs(e.real) <= delta.real:
         return e
     return delta if e.real > 0 else -delta
 
 
-def _huber(e: Number, delta: Number) -> Number:
+def scalar_huber(e: Number, delta: Number) -> Number:
     if abs(e.real) <= delta.real:
         return e * e / 2
     return delta * ((e if e.real > 0 else -e) - delta / 2)
 
 
-def _softsign(x: Number) -> Number:
-    return x / (1 + _absolute(x))
+def scalar_softsign(x: Number) -> Number:
+    return x / (1 + scalar_absolute(x))
 
 
-def _absolute(x: Number) -> Number:
+def scalar_absolute(x: Number) -> Number:
     return x if x.real >= 0 else -x
 
 
-def _relu(x: Number) -> Number:
+def scalar_relu(x: Number) -> Number:
     return x if x.real > 0 else 0 * x
 
 
-def _leaky_relu(x: Number) -> Number:
+def scalar_leaky_relu(x: Number) -> Number:
     return x if x.real > 0 else x / 100
 
 
-def _negative_part(x: Number) -> Number:
+def scalar_negative_part(x: Number) -> Number:
     return x if x.real < 0 else 0 * x
 
 
-def _signum(x: Number) -> Number:
+def scalar_signum(x: Number) -> Number:
     return float((x.real > 0) - (x.real < 0))
 
 
-def _elu(x: Number) -> Number:
+def scalar_elu(x: Number) -> Number:
     if x.real > 0:
         return x
     return complex(np.expm1(complex(x)))
 
 
+# The primitive functions of arrays, as generated modules carry them: they neither overflow nor
+# lose digits, a complex number takes the branch of its real part, and they need NumPy alone.
+
+
+def _sigmoid(x, out=None):
+    """1 / (1 + exp(-x))."""
+    if np.iscomplexobj(x):
+        e = np.exp(np.where(x.real > 0, -x, x))
+        return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
+    e = np.empty_like(x) if out is None else out
+    np.negative(x, out=e)
+    # exp overflows beyond this; where x lies further out the value is below the tiniest number.
+    np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
+    np.exp(e, out=e)
+    e += 1
+    return np.reciprocal(e, out=e)
+
+
+def _softplus(x):
+    """log(1 + exp(x))."""
+    if np.iscomplexobj(x):
+        return np.where(x.real > 0, x, 0) + np.log1p(np.exp(np.where(x.real > 0, -x, x)))
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _every(n, period):
+    """1 at the steps that are multiples of the period, else 0."""
+    if np.ndim(n) == 0:
+        return float(n % period == 0)
+    return (n.real % period == 0).astype(n.dtype)
+
+
+def _step(x):
+    """1 where x > 0, else 0."""
+    return (x.real > 0).astype(x.dtype)
+
+
+def _relu(x):
+    """max(x, 0)."""
+    return np.where(x.real > 0, x, 0)
+
+
+def _leaky_relu(x):
+    """x where x > 0, else 0.01 x."""
+    return np.where(x.real > 0, x, 0.01 * x)
+
+
+def _elu(x):
+    """x where x > 0, else exp(x) - 1."""
+    return np.where(x.real > 0, x, np.expm1(np.where(x.real > 0, 0, x)))
+
+
+def _negative_part(x):
+    """min(x, 0)."""
+    return np.where(x.real < 0, x, 0)
+
+
+def _absolute(x):
+    """|x|."""
+    return np.where(x.real >= 0, x, -x)
+
+
+def _signum(x):
+    """The sign of x: -1, 0 or 1."""
+    return np.sign(x.real).astype(x.dtype)
+
+
+def _huber(e, delta):
+    """e^2/2 where |e| <= delta, else delta (|e| - delta/2)."""
+    size = np.where(e.real > 0, e, -e)
+    inner = np.where(size.real <= delta, size, delta)
+    return inner * (size - inner / 2)
+
+
+def _clip(e, delta):
+    """e limited to [-delta, delta]."""
+    return np.where(np.abs(e.real) <= delta, e, delta * np.sign(e.real))
+
+
+def _within(e, delta):
+    """1 where |e| < delta, else 0."""
+    return (np.abs(e.real) < delta).astype(e.dtype)
+
+
+def _softsign(x):
+    """x / (1 + |x|)."""
+    return x / (1 + np.where(x.real >= 0, x, -x))
+
+
 PRIMITIVES: dict[str, Primitive] = {
     p.name: p
     for p in (
-        Primitive("exp", sp.exp, cmath.exp, elementwise=True, latex=True, safe=1),
-        Primitive("log", sp.log, cmath.log, elementwise=True, latex=True, safe=1),
-        Primitive("sin", sp.sin, cmath.sin, elementwise=True, latex=True),
-        Primitive("cos", sp.cos, cmath.cos, elementwise=True, latex=True),
-        Primitive("tanh", sp.tanh, cmath.tanh, elementwise=True, latex=True),
-        Primitive("sigmoid", sigmoid, _sigmoid, elementwise=True),
-        Primitive("softplus", softplus, _softplus, elementwise=True),
-        Primitive("softsign", softsign, _softsign, analytic=False, elementwise=True),
-        Primitive("relu", relu, _relu, analytic=False, elementwise=True),
-        Primitive("leaky_relu", leaky_relu, _leaky_relu, analytic=False, elementwise=True),
-        Primitive("elu", elu, _elu, analytic=False, elementwise=True),
-        Primitive("absolute", absolute, _absolute, analytic=False, text="abs", elementwise=True),
-        Primitive("step", step, lambda x: float(x.real > 0), analytic=False),
-        Primitive("negative_part", negative_part, _negative_part, analytic=False),
-        Primitive("signum", signum, _signum, analytic=False, text="sign"),
-        Primitive("huber", huber, _huber, analytic=False),
-        Primitive("clip", clip, _clip, analytic=False),
-        Primitive("within", within, lambda e, d: float(abs(e.real) < d.real), analytic=False),
-        Primitive("every", every, lambda n, k: float(round(n.real) % round(k.real) == 0)),
+        Primitive("exp", sp.exp, cmath.exp, np.exp, elementwise=True, latex=True, safe=1),
+        Primitive("log", sp.log, cmath.log, np.log, elementwise=True, latex=True, safe=1),
+        Primitive("sin", sp.sin, cmath.sin, np.sin, elementwise=True, latex=True),
+        Primitive("cos", sp.cos, cmath.cos, np.cos, elementwise=True, latex=True),
+        Primitive("tanh", sp.tanh, cmath.tanh, np.tanh, elementwise=True, latex=True),
+        Primitive("sigmoid", sigmoid, scalar_sigmoid, _sigmoid, elementwise=True),
+        Primitive("softplus", softplus, scalar_softplus, _softplus, elementwise=True),
+        Primitive(
+            "softsign", softsign, scalar_softsign, _softsign, analytic=False, elementwise=True
+        ),
+        Primitive("relu", relu, scalar_relu, _relu, analytic=False, elementwise=True),
+        Primitive(
+            "leaky_relu",
+            leaky_relu,
+            scalar_leaky_relu,
+            _leaky_relu,
+            analytic=False,
+            elementwise=True,
+        ),
+        Primitive("elu", elu, scalar_elu, _elu, analytic=False, elementwise=True),
+        Primitive(
+            "absolute",
+            absolute,
+            scalar_absolute,
+            _absolute,
+            analytic=False,
+            text="abs",
+            elementwise=True,
+        ),
+        Primitive("step", step, lambda x: float(x.real > 0), _step, analytic=False),
+        Primitive(
+            "negative_part", negative_part, scalar_negative_part, _negative_part, analytic=False
+        ),
+        Primitive("signum", signum, scalar_signum, _signum, analytic=False, text="sign"),
+        Primitive("huber", huber, scalar_huber, _huber, analytic=False),
+        Primitive("clip", clip, scalar_clip, _clip, analytic=False),
+        Primitive(
+            "within", within, lambda e, d: float(abs(e.real) < d.real), _within, analytic=False
+        ),
+        Primitive("every", every, lambda n, k: float(round(n.real) % round(k.real) == 0), _every),
     )
 }
 # The functions of one argument that a user may write, by the names that they are written by.
