@@ -85,7 +85,9 @@ def clocks(
             steps = (reference.subscripts or ())[: counts.get(reference.name, 0)]
             used += [s.name for s in steps if s.name and not s.is_fixed]
         letters.append({n: unions.axis(("letter", number, n)) for n in dict.fromkeys(used)})
-    given = set(inputs) - set(unbatched) | remembered(statements)
+    given = set(inputs) - set(unbatched)
+    if given or not inputs:  # else there are no sequences
+        given |= remembered(statements)
     return Clocks(axes, tuple(letters), _batched(statements, given, also or {}))
 
 
