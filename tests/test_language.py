@@ -450,3 +450,12 @@ def test_many_equations() -> None:
     entries = pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
     callers = [entry[4] for (_, _, name), entry in entries if name == "subs"]
     assert not any("language" in file for found in callers for file, _, _ in found)
+
+
+def test_without_sequences() -> None:
+    """Where every input is the same for all sequences, initial values are too."""
+    text = toml("h[t] = tanh(W @ x[t] + U @ h[t-1])\ny[t] = h[t]", "h = 3")
+    text = text.replace("x = 2", "x = { size = 2, batch = false }")
+    text = text[: text.index("[loss]")]
+    system = build(loads(text), judged=False)
+    assert system.shape(system.quantities["h"]) == ("T", 3)

@@ -270,7 +270,8 @@ def reads(expr: sp.Expr) -> tuple[sp.Indexed, ...]:
 
 
 def name_of(read: sp.Indexed) -> str:
-    return str(read.base.label)
+    name: str = read.base.label.name
+    return name
 
 
 @dataclass(frozen=True)

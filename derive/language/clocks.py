@@ -90,7 +90,7 @@ def clocks(
             used += [s.name for s in steps if s.name and not s.is_fixed]
         letters.append({n: unions.axis(("letter", number, n)) for n in dict.fromkeys(used)})
     given = set(inputs) - set(unbatched)
-    if started or not inputs:
+    if not inputs or (started and given):  # without a batched input there are no sequences
         given |= remembered(statements)
     return Clocks(axes, tuple(letters), _batched(statements, given, also or {}))
 
