@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from bptt.codegen.emit import module_source
 from bptt.derive import Connection, Layer, LossSpec, Network, adjoint, build
-
 from tests.numeric import load_module
 
 INPUTS, HIDDEN, BATCH = 8, 64, 4

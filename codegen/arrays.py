@@ -30,7 +30,7 @@ from bptt.codegen.nodes import (
     walk,
 )
 from bptt.derive.calculus.primitives import PRIMITIVES
-from bptt.derive.calculus.system import AXIS_ORDER
+from bptt.derive.calculus.quantity import AXIS_ORDER
 from bptt.derive.errors import InternalError, UserError
 
 Labels = tuple[str, ...]

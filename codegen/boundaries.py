@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bptt.derive.calculus.system import Outside, Quantity, System, Tangent, unused
+from bptt.derive.calculus.quantity import Outside, Quantity, Tangent, unused
+from bptt.derive.calculus.system import System
 
 
 def allocated(quantity: Quantity, system: System) -> str:

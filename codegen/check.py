@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from bptt.codegen.boundaries import boundary_values
 from bptt.codegen.emit import module_source, source_of_test
 from bptt.derive.calculus.adjoint import adjoint

@@ -30,16 +30,8 @@ from bptt.codegen.templating import environment
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.dependence import is_gradient, network_side
 from bptt.derive.calculus.primitives import PRIMITIVES
-from bptt.derive.calculus.system import (
-    Derivative,
-    Loss,
-    Made,
-    Quantity,
-    Role,
-    System,
-    name_of,
-    unused,
-)
+from bptt.derive.calculus.quantity import Derivative, Made, Quantity, Role, unused
+from bptt.derive.calculus.system import Loss, System, name_of
 from bptt.derive.notation.article import article
 from bptt.derive.notation.document import document
 from bptt.derive.notation.listing import listing, steps_text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bptt.derive.calculus.system import Quantity, System
+from bptt.derive.calculus.quantity import Quantity
+from bptt.derive.calculus.system import System
 
 
 def size_names(system: System) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
+
 from bptt.codegen.program import Function, Part, program
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
@@ -18,8 +19,9 @@ from bptt.derive.calculus.chunks import OBJECTIVE, chunked, share_of
 from bptt.derive.calculus.cost import cost
 from bptt.derive.calculus.dependence import is_gradient, network_side, upstream
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
+from bptt.derive.calculus.quantity import Derivative, Tangent
 from bptt.derive.calculus.sensitivity import sensitivities
-from bptt.derive.calculus.system import Derivative, System, Tangent
+from bptt.derive.calculus.system import System
 from bptt.derive.calculus.tangent import DOT, PEARLMUTTER, tangent
 from bptt.derive.errors import UserError, did_you_mean
 

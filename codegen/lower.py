@@ -27,7 +27,8 @@ from bptt.codegen.nodes import (
     reads,
 )
 from bptt.codegen.schedule import AllSteps, LoopEquation, Stage, TimeLoop
-from bptt.derive.calculus.system import System, unused
+from bptt.derive.calculus.quantity import unused
+from bptt.derive.calculus.system import System
 
 WIDTH = 96
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import AxisKind, Index, limits, substitute
 from bptt.derive.calculus.order import addends, split_quotient, split_sign
 from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
-from bptt.derive.calculus.system import B, Count, Equation, System, Term, name_of
+from bptt.derive.calculus.quantity import B, Count
+from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import InternalError
 
 

@@ -14,11 +14,13 @@ from functools import cached_property
 from typing import Literal
 
 import sympy as sp
+
 from bptt.codegen.nodes import Freezer, FrozenEquation, FrozenTerm, Read, reads, term_reads
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.canonical import renamed
 from bptt.derive.calculus.causality import Loop, LoopError, components, interval, loops
-from bptt.derive.calculus.system import TIME, Equation, T, index_symbol, name_of
+from bptt.derive.calculus.quantity import TIME, T, index_symbol
+from bptt.derive.calculus.system import Equation, name_of
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.dependence import network_side
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.system import (
-    AXIS_ORDER,
-    LETTERS,
-    Axis,
-    Equation,
-    Made,
-    Quantity,
-    System,
-    Term,
-    name_of,
-    reads,
-    unused,
-)
+from bptt.derive.calculus.quantity import AXIS_ORDER, LETTERS, Axis, Made, Quantity, unused
+from bptt.derive.calculus.system import Equation, System, Term, name_of, reads
 
 
 def share_values(system: System, apart: Collection[str] = ()) -> System:

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
 from bptt.codegen import check
 from bptt.derive import build
 from bptt.derive.calculus.open_loop import opened
 from bptt.derive.description.topology import loads
 from bptt.derive.errors import UserError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
 from bptt.training import plots
 from bptt.training.fit import Prepared
 from bptt.training.loop import Progress as Reached

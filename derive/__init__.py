@@ -1,7 +1,8 @@
 """From the description of a recurrent network to its equations and their derivatives."""
 
 from bptt.derive.calculus.adjoint import adjoint
-from bptt.derive.calculus.system import Equation, Quantity, System, Term
+from bptt.derive.calculus.quantity import Quantity
+from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.description.build import build
 from bptt.derive.description.network import Cell, Connection, Input, Layer, LossSpec, Network
 from bptt.derive.description.topology import load, loads

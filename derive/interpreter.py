@@ -17,19 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.primitives import primitive_of
-from bptt.derive.calculus.system import (
-    B,
-    Count,
-    Derivative,
-    Equation,
-    Quantity,
-    System,
-    T,
-    Term,
-    time_size,
-)
+from bptt.derive.calculus.quantity import B, Count, Derivative, Quantity, T, time_size
+from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.errors import InternalError
 
 Array = npt.NDArray[Any]

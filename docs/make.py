@@ -6,13 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
+
+from bptt.commands.terminal import write_all
 from bptt.derive import System, adjoint, build, load
 from bptt.derive.calculus.inline import compact
 from bptt.derive.notation.document import document
 from bptt.derive.notation.markdown import display, markdown
 from bptt.derive.notation.notations import NOTATIONS
-
-from bptt.commands.terminal import write_all
 
 FOLDER = Path(__file__).parent
 INTRODUCTION = """# Backpropagation through time for two layers with delays

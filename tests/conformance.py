@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bptt.derive import Input, LossSpec, Network, build
 
+from bptt.derive import Input, LossSpec, Network, build
 from tests.numeric import module_of
 
 FOLDER = Path(__file__).parents[2] / "shared" / "conformance" / "cases"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+
 from bptt.codegen.emit import module_source
 from bptt.codegen.extras import possible_extras
 from bptt.derive import System, adjoint
-
 from tests.judge import moderate_example
 from tests.numeric import Arrays, Example, load_module, relative
 

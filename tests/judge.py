@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 
 import numpy as np
+
 from bptt.codegen.emit import module_source
 from bptt.derive import Network, adjoint, build
-
 from tests.numeric import Example, derivative, load_module, relative
 
 VALUES = 1e-12

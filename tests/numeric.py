@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
 from bptt.codegen.boundaries import boundary_values
 from bptt.codegen.emit import module_source
 from bptt.derive import System, adjoint, interpret

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bptt.derive import Connection, Input, Layer, LossSpec, Network, build
 
+from bptt.derive import Connection, Input, Layer, LossSpec, Network, build
 from tests.numeric import Arrays, Example, load_module, module_of, relative
 
 FOLDER = Path(__file__).parent.parent / "generated"

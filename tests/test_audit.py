@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from bench.mutants import examine
 from bptt.derive import adjoint
 from bptt.derive.audit import proof
 from bptt.derive.audit.audit import Court
@@ -24,8 +26,6 @@ from bptt.derive.errors import InternalError
 from bptt.derive.interpreter import interpret
 from bptt.derive.language.syntax import Node
 from bptt.derive.notation.plain import node_text
-
-from bench.mutants import examine
 from tests.claims import ELMAN, audited, catalogue_claims, claims_of, elman
 
 CATALOGUE = catalogue_claims()

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import html5lib
 import pytest
+from click.testing import CliRunner, Result
+
+from bptt.commands.main import main
 from bptt.derive.audit.claims_file import _Reading, _setting, load_claims
 from bptt.derive.audit.tex import read_latex
 from bptt.derive.audit.typeset import ClaimSetter
 from bptt.derive.description.topology import read_bounded
 from bptt.derive.notation.latex import latex
 from bptt.derive.notation.plain import node_text
-from click.testing import CliRunner, Result
-
-from bptt.commands.main import main
 from tests.claims import ELMAN, catalogue_claims
 
 CATALOGUE = catalogue_claims()

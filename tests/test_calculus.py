@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from bptt.derive import System, UserError, adjoint, build, interpret, loads
 from bptt.derive.calculus.adjoint import contributions
 from bptt.derive.calculus.chunks import OBJECTIVE, chunked
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.open_loop import opened
 from bptt.derive.calculus.pairing import paired
+from bptt.derive.calculus.quantity import Derivative, Made, Quantity, Tangent
 from bptt.derive.calculus.sensitivity import sensitivities
-from bptt.derive.calculus.system import Derivative, Made, Quantity, Tangent
 from bptt.derive.calculus.tangent import tangent
-
 from tests.numeric import relative
 from tests.random_networks import draw, draw_equations
 

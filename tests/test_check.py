@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from bptt.codegen.check import ModuleFailureError, check
 from bptt.derive import build, load
 

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import html5lib
 import pytest
+from click.testing import CliRunner
+
 from bptt.codegen.check import check
 from bptt.codegen.emit import module_source
 from bptt.codegen.extras import extend
 from bptt.codegen.places import further_sections, places
+from bptt.commands.main import main
 from bptt.derive import adjoint, build, load
 from bptt.derive.notation.article import article, fragment
 from bptt.derive.notation.document import Document, document
 from bptt.derive.notation.markdown import markdown
 from bptt.derive.notation.notations import NOTATIONS
-from click.testing import CliRunner
-
-from bptt.commands.main import main
 from bptt.pages.report import report
 from docs import make
 from tests.random_networks import draw, draw_equations

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from bptt.derive import build, load, loads
 from bptt.derive.drawing.geometry import Layout, Point, Wire
 from bptt.derive.drawing.graph import Edge, Graph, Node, NodeKind, network_graph

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from bptt.codegen.arrays import ArrayPrinter, signature
 from bptt.codegen.check import check
 from bptt.codegen.emit import module_source
@@ -46,7 +47,6 @@ from bptt.derive import (
     load,
 )
 from bptt.derive.description.network import Steps
-
 from tests.numeric import Example, load_module
 
 FOLDER = Path(__file__).parent.parent / "generated"

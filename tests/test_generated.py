@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bptt.codegen.emit import generate
 from bptt.derive import build, load
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from bptt.commands.main import main
 from bptt.derive import (
     Connection,
     Layer,
@@ -22,9 +25,6 @@ from bptt.derive import (
 from bptt.derive.description.topology import loads
 from bptt.derive.errors import UserError
 from bptt.derive.language.shapes import ELEMENTWISE
-from click.testing import CliRunner
-
-from bptt.commands.main import main
 from tests.judge import judge
 from tests.numeric import Example, module_of, relative
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from bptt.codegen.emit import module_source
 from bptt.derive import Connection, Layer, LossSpec, Network, UserError, adjoint, build, load
 from bptt.derive.description.network import ACTIVATIONS
-
 from tests.numeric import Example, derivative, load_module, module_of, relative
 
 FOLDER = Path(__file__).parent.parent / "generated"

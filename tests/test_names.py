@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sympy
+
 from bptt.codegen.check import check
 from bptt.codegen.emit import generate
 from bptt.codegen.extras import possible_extras

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from bptt.commands.main import main
 from bptt.derive import build
 from bptt.derive.calculus.open_loop import MEASURED, fed_back, opened
 from bptt.derive.calculus.system import System
 from bptt.derive.description.topology import load, loads
 from bptt.derive.errors import UserError
-from click.testing import CliRunner
-
-from bptt.commands.main import main
 from tests.judge import moderate_example
 from tests.numeric import derivative, module_of, relative
 from tests.random_networks import draw, draw_equations

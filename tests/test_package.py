@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bptt.derive.calculus.causality import components
 
 import bptt
+from bptt.derive.calculus.causality import components
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,6 +7,7 @@ import inspect
 import numpy as np
 import pytest
 import sympy as sp
+
 from bptt.codegen.check import check
 from bptt.derive import Connection, Layer, LossSpec, Network, build
 from bptt.derive.calculus.primitives import ELEMENTWISE, PRIMITIVES, Primitive

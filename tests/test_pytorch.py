@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bptt.derive import Connection, Layer, LossSpec, Network, build
 
+from bptt.derive import Connection, Layer, LossSpec, Network, build
 from tests.numeric import module_of, relative
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")

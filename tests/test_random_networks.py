@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from bptt.derive import build
 
+from bptt.derive import build
 from tests.derivatives import Judge
 from tests.judge import judge
 from tests.random_networks import draw, draw_equations

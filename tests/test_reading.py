@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bptt.codegen.emit import module_source
 from bptt.codegen.extras import extend
 from bptt.derive import System, adjoint, build, load, loads
 from bptt.derive.calculus.equality import same, terms_of
 from bptt.derive.calculus.inline import compact, inlined
 from bptt.derive.calculus.lddn import is_layered, layered
-from bptt.derive.calculus.system import Equation, T, Term
+from bptt.derive.calculus.quantity import T
+from bptt.derive.calculus.system import Equation, Term
 from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import Reference
 from bptt.derive.notation.explain import derivation, explain
@@ -26,7 +28,6 @@ from bptt.derive.notation.matrix import has_matrix_form, matrix_statement
 from bptt.derive.notation.notations import NOTATIONS, notation
 from bptt.derive.notation.plain import formula_text, statement_text
 from bptt.derive.notation.reader import read_equations
-
 from tests.numeric import Example, load_module, relative
 from tests.random_networks import draw, draw_equations
 

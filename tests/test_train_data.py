@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bptt.derive.errors import UserError
 
+from bptt.derive.errors import UserError
 from bptt.training.data.feed import Segment, Sequences, Streams, Windows, split
 from bptt.training.data.files import read_arrays, read_table
 from bptt.training.data.given import given_data

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bptt.derive.errors import UserError
 
+from bptt.derive.errors import UserError
 from bptt.training.data.record import Record
 from bptt.training.data.text import Vocabulary
 from bptt.training.dynamics import multi_step, outside, predicted, sample

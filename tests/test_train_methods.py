@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
-from bptt.derive.errors import UserError
 
+from bptt.derive.errors import UserError
 from bptt.training.methods.descent import Descent, clipped
 from bptt.training.methods.hessian_free import HessianFree
 from bptt.training.methods.levenberg import (

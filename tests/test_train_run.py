@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bptt.cli import main
-from bptt.derive.errors import UserError
 from click.testing import CliRunner, Result
 
+from bptt.cli import main
+from bptt.derive.errors import UserError
 from bptt.training.checkpoint import load, save, write_whole
 from bptt.training.fit import fit, prepare
 from bptt.training.judged import results

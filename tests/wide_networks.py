@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
+
 from bptt.codegen import generate
 from bptt.codegen.emit import module_source, source_of_test
 from bptt.codegen.extras import EXTRAS, extend

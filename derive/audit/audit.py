@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from bptt.derive.audit.claim import Claim, Context
 from bptt.derive.audit.claims_file import load_claims
 from bptt.derive.audit.edits import terms

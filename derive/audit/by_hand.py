@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
 from bptt.derive.audit import edits as slips
 from bptt.derive.audit.edits import Edit, Words
 from bptt.derive.audit.setting import Instance, Setting, draw

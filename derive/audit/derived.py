@@ -11,7 +11,8 @@ from bptt.derive.audit.proof import derived_equation, expanded
 from bptt.derive.audit.readings import rewritten, walk
 from bptt.derive.audit.text import limited
 from bptt.derive.calculus.adjoint import adjoint
-from bptt.derive.calculus.system import Derivative, System
+from bptt.derive.calculus.quantity import Derivative
+from bptt.derive.calculus.system import System
 from bptt.derive.errors import InternalError, UserError
 from bptt.derive.language.syntax import (
     Big,

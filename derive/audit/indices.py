@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 
 import numpy as np
+
 from bptt.derive.audit.claim import Context, Definition, Layout
 from bptt.derive.audit.matrices import (
     Value,

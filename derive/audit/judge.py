@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from bptt.derive.audit.claim import Context, Layout
 from bptt.derive.audit.evaluate import Evaluator
 from bptt.derive.audit.indices import LETTERS, MAX_VISITS, Letters, along_axis, letters_in

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.interpreter import Array

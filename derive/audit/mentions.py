@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+
 from bptt.derive.audit.claim import Definition
 from bptt.derive.audit.indices import (
     DERIVATIVES,
@@ -23,7 +24,7 @@ from bptt.derive.audit.matrices import (
     scalar,
 )
 from bptt.derive.audit.truth import Held
-from bptt.derive.calculus.system import Quantity
+from bptt.derive.calculus.quantity import Quantity
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.interpreter import Array, Element
 from bptt.derive.language.syntax import (

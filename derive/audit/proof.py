@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
+
 from bptt.derive.audit.claim import Context, Definition
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.bounds import Index, always_holds, prune, substitute
 from bptt.derive.calculus.equality import terms_of
 from bptt.derive.calculus.inline import inlined
 from bptt.derive.calculus.primitives import PRIMITIVES
-from bptt.derive.calculus.system import Equation, Quantity, System, Term, index_symbol, name_of
+from bptt.derive.calculus.quantity import Quantity, index_symbol
+from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import InternalError, UserError
 from bptt.derive.language.constants import exact_number
 from bptt.derive.language.syntax import (

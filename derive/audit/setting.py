@@ -13,7 +13,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from bptt.derive.calculus.system import Quantity, System
+
+from bptt.derive.calculus.quantity import Quantity
+from bptt.derive.calculus.system import System
 from bptt.derive.description.build import build
 from bptt.derive.description.network import Input, Network
 from bptt.derive.description.topology import network_of

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
 from bptt.derive.audit.setting import Instance, padded, without_batch
 from bptt.derive.calculus.system import System, name_of
 from bptt.derive.interpreter import Array, Element

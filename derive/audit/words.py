@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+
 from bptt.derive.audit.audit import Audited, Gap
 from bptt.derive.audit.edits import described
 from bptt.derive.audit.judge import Counterexample, Outcome

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TypeVar
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index, always_holds, prune, substitute
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.contraction import (
@@ -25,23 +26,19 @@ from bptt.derive.calculus.contraction import (
 )
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.system import (
+from bptt.derive.calculus.quantity import (
     AXIS_ORDER,
     BATCH,
     Axis,
     Derivative,
-    Equation,
-    Mention,
     Outside,
     Quantity,
-    System,
-    Term,
     Way,
     index_symbol,
-    name_of,
     name_of_origin,
     unused,
 )
+from bptt.derive.calculus.system import Equation, Mention, System, Term, name_of
 from bptt.derive.errors import UserError, did_you_mean, shown
 
 

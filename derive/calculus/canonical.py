@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index
-from bptt.derive.calculus.system import Equation, Term, fresh
+from bptt.derive.calculus.quantity import fresh
+from bptt.derive.calculus.system import Equation, Term
 
 
 def canonical(equation: Equation) -> Equation:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import prune
-from bptt.derive.calculus.system import Equation, Quantity, System, Term, name_of
+from bptt.derive.calculus.quantity import Quantity
+from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import UserError
 
 STARTS, MOST_SHOWN, MOST_CHOICES = 20, 12, 256

@@ -17,24 +17,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.causality import Loop, loops
 from bptt.derive.calculus.dependence import dependent
-from bptt.derive.calculus.system import (
+from bptt.derive.calculus.quantity import (
     Axis,
     Count,
-    Equation,
     Made,
     Quantity,
-    Reach,
-    System,
     T,
-    Term,
     index_symbol,
-    name_of,
     name_of_origin,
     unused,
 )
+from bptt.derive.calculus.system import Equation, Reach, System, Term, name_of
 from bptt.derive.errors import UserError
 
 OBJECTIVE = Made("chunk objective", "", derived=True)

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index, substitute
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.system import Derivative, Equation, Quantity, Term, name_of, reads
+from bptt.derive.calculus.quantity import Derivative, Quantity
+from bptt.derive.calculus.system import Equation, Term, name_of, reads
 from bptt.derive.errors import InternalError
 
 

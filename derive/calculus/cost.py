@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import sympy as sp
+
 from bptt.derive.calculus.system import Equation
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bptt.derive.calculus.system import Derivative, Equation, System
+from bptt.derive.calculus.quantity import Derivative
+from bptt.derive.calculus.system import Equation, System
 
 
 def dependent(system: System, on: Iterable[str]) -> set[str]:

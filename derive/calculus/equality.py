@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index, is_nonnegative, prune
 from bptt.derive.calculus.canonical import counted
-from bptt.derive.calculus.system import Count, Equation, Term
+from bptt.derive.calculus.quantity import Count
+from bptt.derive.calculus.system import Equation, Term
 from bptt.derive.errors import InternalError
 
 # A term without its coefficient: a product, its sums with their ranges, its conditions.

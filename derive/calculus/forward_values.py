@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import substitute
 from bptt.derive.calculus.dependence import upstream
 from bptt.derive.calculus.system import Equation, System, name_of, reads

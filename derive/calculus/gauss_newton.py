@@ -10,7 +10,8 @@ from __future__ import annotations
 from bptt.derive.calculus.adjoint import Adjoint
 from bptt.derive.calculus.dependence import network_side
 from bptt.derive.calculus.pairing import paired
-from bptt.derive.calculus.system import Derivative, Made, System, Tangent, name_of
+from bptt.derive.calculus.quantity import Derivative, Made, Tangent
+from bptt.derive.calculus.system import System, name_of
 from bptt.derive.calculus.tangent import PEARLMUTTER, tangent
 
 CURVATURE = Made("curvature", "", derived=True)

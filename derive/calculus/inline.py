@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import prune, substitute
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.system import Derivative, Equation, System, Term, index_symbol, name_of
+from bptt.derive.calculus.quantity import Derivative, index_symbol
+from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import InternalError
 
 

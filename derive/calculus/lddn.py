@@ -23,17 +23,8 @@ from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.dependence import is_gradient, network_side
 from bptt.derive.calculus.gauss_newton import explicit_adjoint, judged_signals
 from bptt.derive.calculus.inline import inlined
-from bptt.derive.calculus.system import (
-    Derivative,
-    Equation,
-    Quantity,
-    System,
-    Term,
-    index_symbol,
-    name_of,
-    name_of_origin,
-    unused,
-)
+from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, name_of_origin, unused
+from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import UserError
 
 

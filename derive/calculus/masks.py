@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import sympy as sp
-from bptt.derive.calculus.system import Equation, Quantity, Term, name_of
+
+from bptt.derive.calculus.quantity import Quantity
+from bptt.derive.calculus.system import Equation, Term, name_of
 
 
 def states(equations: Iterable[Equation], quantities: Mapping[str, Quantity]) -> set[str]:

@@ -14,17 +14,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.dependence import upstream
-from bptt.derive.calculus.system import (
-    Equation,
-    Made,
-    Quantity,
-    System,
-    Term,
-    add_quantity,
-    name_of,
-)
+from bptt.derive.calculus.quantity import Made, Quantity
+from bptt.derive.calculus.system import Equation, System, Term, add_quantity, name_of
 from bptt.derive.errors import UserError, did_you_mean, shown
 
 MEASURED = "measured_"

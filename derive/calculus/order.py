@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sympy as sp
-from bptt.derive.calculus.system import Derivative, Made, Quantity, name_of, reads
+
+from bptt.derive.calculus.quantity import Derivative, Made, Quantity
+from bptt.derive.calculus.system import name_of, reads
 
 Known = Mapping[str, Quantity]
 

@@ -9,15 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.system import (
-    Equation,
-    Made,
-    Quantity,
-    System,
-    Term,
-    name_of_origin,
-    unused,
-)
+from bptt.derive.calculus.quantity import Made, Quantity, name_of_origin, unused
+from bptt.derive.calculus.system import Equation, System, Term
 
 
 def paired(

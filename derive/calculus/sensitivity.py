@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import prune
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.contraction import (
@@ -23,17 +24,8 @@ from bptt.derive.calculus.contraction import (
 )
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.system import (
-    Derivative,
-    Equation,
-    Mention,
-    Quantity,
-    System,
-    index_symbol,
-    name_of,
-    name_of_origin,
-    unused,
-)
+from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, name_of_origin, unused
+from bptt.derive.calculus.system import Equation, Mention, System, name_of
 from bptt.derive.errors import UserError
 
 MOST = 1_000

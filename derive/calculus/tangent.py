@@ -17,17 +17,8 @@ from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.contraction import collected, explicit_derivative, in_forward_values
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.system import (
-    Equation,
-    Mention,
-    Quantity,
-    Role,
-    System,
-    Tangent,
-    name_of,
-    name_of_origin,
-    unused,
-)
+from bptt.derive.calculus.quantity import Quantity, Role, Tangent, name_of_origin, unused
+from bptt.derive.calculus.system import Equation, Mention, System, name_of
 
 DOT = "dot"
 # The operator R{.} of Pearlmutter (1994), for tangents along a direction of the parameters alone.

@@ -6,22 +6,20 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.causality import causal
 from bptt.derive.calculus.dependence import dependent
 from bptt.derive.calculus.masks import held, renamed, states
-from bptt.derive.calculus.system import (
+from bptt.derive.calculus.quantity import (
     BATCH,
     Axis,
-    Equation,
     Made,
     Quantity,
-    System,
-    Term,
-    check_names,
     name_of_origin,
     time_size,
     unused,
 )
+from bptt.derive.calculus.system import Equation, System, Term, check_names
 from bptt.derive.description.cell import LayerEquations, layer_equations, plain_cell, shipped_cells
 from bptt.derive.description.losses import LossBuilder
 from bptt.derive.description.network import (

@@ -24,25 +24,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.primitives import huber, softplus
-from bptt.derive.calculus.system import (
+from bptt.derive.calculus.quantity import (
     BATCH,
     Axis,
     B,
     Count,
-    Equation,
-    Loss,
     Made,
     Quantity,
     Role,
-    Term,
-    add_quantity,
     index_symbol,
     name_of_origin,
     unused,
 )
+from bptt.derive.calculus.system import Equation, Loss, Term, add_quantity
 from bptt.derive.description.network import SUMS, LossSpec
 from bptt.derive.errors import UserError
 

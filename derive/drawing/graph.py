@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from bptt.derive.calculus.system import Equation, Quantity, System, name_of
+from bptt.derive.calculus.quantity import Quantity
+from bptt.derive.calculus.system import Equation, System, name_of
 from bptt.derive.drawing.steps import Read, steps_read, within
 
 NodeKind = Literal["input", "mask", "layer", "output"]

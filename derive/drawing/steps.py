@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.causality import interval
-from bptt.derive.calculus.system import LETTERS, Equation, System, Term
+from bptt.derive.calculus.quantity import LETTERS
+from bptt.derive.calculus.system import Equation, System, Term
 
 LAST = sp.Symbol("last", integer=True)
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
+
 from bptt.derive.calculus.dependence import reached
-from bptt.derive.calculus.system import Axis, T
+from bptt.derive.calculus.quantity import Axis, T
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.syntax import Reference, Statement, Subscript, references, step_apart
 

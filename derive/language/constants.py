@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 import sympy as sp
+
 from bptt.derive.calculus.primitives import Primitive
 from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import Negative, Node, Number

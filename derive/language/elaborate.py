@@ -12,9 +12,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index, is_nonnegative, minimum, prune
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.system import BATCH, Axis, Equation, Made, Quantity, Term, index_symbol
+from bptt.derive.calculus.quantity import BATCH, Axis, Made, Quantity, index_symbol
+from bptt.derive.calculus.system import Equation, Term
 from bptt.derive.errors import UserError
 from bptt.derive.language.constants import checked, exact_number, exponent_of, power_of
 from bptt.derive.language.shapes import Shapes

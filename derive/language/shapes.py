@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 import sympy as sp
+
 from bptt.derive.calculus.primitives import ELEMENTWISE
 from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index, substitute
 from bptt.derive.calculus.primitives import ELEMENTWISE, Primitive, every
 from bptt.derive.calculus.system import Term

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import sympy as sp
+
 from bptt.derive.calculus.cost import cost
 from bptt.derive.calculus.dependence import is_gradient
 from bptt.derive.calculus.inline import compact
-from bptt.derive.calculus.system import Derivative, Equation, Quantity, System
+from bptt.derive.calculus.quantity import Derivative, Quantity
+from bptt.derive.calculus.system import Equation, System
 from bptt.derive.language.syntax import Node, Reference
 from bptt.derive.notation.boxes import Box
 from bptt.derive.notation.explain import Formula, Step, derivation, explain

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import sympy as sp
+
 from bptt.derive.calculus.adjoint import Adjoint, Contribution
 from bptt.derive.calculus.bounds import Index, prune
 from bptt.derive.calculus.contraction import apart
 from bptt.derive.calculus.order import split_sign
-from bptt.derive.calculus.system import Equation, Quantity, System, Term, index_symbol
+from bptt.derive.calculus.quantity import Quantity, index_symbol
+from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.language.syntax import Call, Comparison, Node, Reference, Sum
 from bptt.derive.notation.index import (

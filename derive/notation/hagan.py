@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import sympy as sp
-from bptt.derive.calculus.system import Derivative, Equation, Made, Quantity, System, Term
+
+from bptt.derive.calculus.quantity import Derivative, Made, Quantity
+from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.language.syntax import Reference
 from bptt.derive.notation.boxes import Box, Fence, Fraction, Name, listed, row
 from bptt.derive.notation.mentions import ratio

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.order import Known, addends, split_quotient, split_sign
 from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
-from bptt.derive.calculus.system import Axis, Equation, Quantity, T, Term, name_of
+from bptt.derive.calculus.quantity import Axis, Quantity, T
+from bptt.derive.calculus.system import Equation, Term, name_of
 from bptt.derive.language.syntax import (
     Binary,
     Call,

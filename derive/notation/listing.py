@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable
 
 import sympy as sp
+
 from bptt.derive.calculus.system import Equation, System
 from bptt.derive.notation.explain import Step
 from bptt.derive.notation.index import reference, subscript

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.order import Known, split_quotient, split_sign
 from bptt.derive.calculus.system import Equation, System, Term, name_of, reads

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bptt.derive.calculus.system import Axis, Derivative, Made, Quantity, System, Tangent
+from bptt.derive.calculus.quantity import Axis, Derivative, Made, Quantity, Tangent
+from bptt.derive.calculus.system import System
 from bptt.derive.calculus.tangent import DOT
 from bptt.derive.errors import InternalError
 from bptt.derive.language.syntax import Reference, Subscript

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import sympy as sp
-from bptt.derive.calculus.system import Axis, Quantity
+
+from bptt.derive.calculus.quantity import Axis, Quantity
 from bptt.derive.language.syntax import (
     Binary,
     Call,

@@ -12,19 +12,11 @@ from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
 import sympy as sp
+
 from bptt.derive.calculus.bounds import Index, prune
 from bptt.derive.calculus.primitives import PRIMITIVES
-from bptt.derive.calculus.system import (
-    AXIS_ORDER,
-    Axis,
-    B,
-    Equation,
-    Quantity,
-    System,
-    Term,
-    fresh,
-    index_symbol,
-)
+from bptt.derive.calculus.quantity import AXIS_ORDER, Axis, B, Quantity, fresh, index_symbol
+from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.language.constants import constant_call, exact_number, power_of
 from bptt.derive.language.parser import parse_derived

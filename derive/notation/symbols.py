@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bptt.derive.calculus.chunks import OBJECTIVE
-from bptt.derive.calculus.system import Made, Quantity, System, name_of
+from bptt.derive.calculus.quantity import Made, Quantity
+from bptt.derive.calculus.system import System, name_of
 from bptt.derive.notation.boxes import Box, Digits, Fence, Name, Script, listed, row
 
 LOSS = "L"

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import sympy as sp
-from bptt.derive.calculus.system import B
+
+from bptt.derive.calculus.quantity import B
 from bptt.derive.errors import InternalError
 from bptt.derive.language.syntax import (
     Big,

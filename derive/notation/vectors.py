@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bptt.derive.calculus.system import Derivative
+from bptt.derive.calculus.quantity import Derivative
 from bptt.derive.language.syntax import Node, Reference
 from bptt.derive.notation.boxes import Box, Fence, Mark, Row, Script, listed, row
 from bptt.derive.notation.rank import is_indexed
