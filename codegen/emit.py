@@ -179,8 +179,11 @@ def _parts(system: System, base: System) -> list[Part]:
     `base` holds the adjoint alone; `system` more, and values that both passes share.
     """
     names = [e.quantity.name for e in system.equations]
-    forward = network_side(system)
-    judged = set(system.primal.definitions) - forward
+    signals = network_side(system)
+    # A value that both passes share has the number of the equation that it is a part of.
+    numbers = {e.number for e in system.primal if e.quantity.name in signals}
+    forward = {e.quantity.name for e in system.primal if e.number in numbers}
+    judged = system.primal.definitions.keys() - forward
     backward = {e.quantity.name: e.quantity.origin for e in base.derived}
     inputs = {q.name for q in system.of_role("input")}
     outside = {n for n, o in backward.items() if isinstance(o, Derivative) and o.outside}

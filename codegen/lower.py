@@ -132,7 +132,9 @@ class Lowering:
         full = [(m, self._value(m, out)) for m in terms if m.is_full]
         rest = [m for m in terms if not m.is_full]
         lines: list[Statement] = []
-        covered = any(value.labels == frozenset(out) for _, value in full)
+        # A number alone is no array.
+        is_array = bool(out) or any(reads(m.factor) for m, _ in full)
+        covered = is_array and any(value.labels == frozenset(out) for _, value in full)
         if self._is_padded(name):
             target = self._target(equation, equation.ranges, out)
             if full:

@@ -143,6 +143,8 @@ def online(
             later.add(name)
     if any(needs[name] & later for name in timed) or any(needs[n] & later for n in totals):
         raise LoopError(timed | later, None)
+    if any(not _is_kept(by_name[n], timed) for n in totals):
+        raise LoopError(timed | totals, None)
     step = _step_of(T, taken)
     body = {}
     for name in (n for n in by_name if n in timed):
@@ -183,6 +185,16 @@ def _earlier(equation: Equation, timed: set[str]) -> set[str]:
                     raise LoopError({equation.quantity.name, name}, None)
                 latest[name] = max(latest.get(name, at.high), at.high)
     return {name for name, offset in latest.items() if offset < 0}
+
+
+def _is_kept(equation: Equation, timed: set[str]) -> bool:
+    """Whether a total reads of the loop's quantities the step at hand, or the last one, alone."""
+    for term in equation.terms:
+        steps = {i.symbol for i in term.sums if i.kind == "time"} or {T - 1}
+        reads = (r for r in term.reads() if name_of(r) in timed)
+        if any(r.indices[0] not in steps for r in reads):
+            return False
+    return True
 
 
 def _total(equation: Equation, step: sp.Symbol, freezer: Freezer) -> LoopEquation:

@@ -191,7 +191,10 @@ def check_hessian(arguments):
 
 
 def check_gauss_newton(arguments):
-    """Products with the Gauss-Newton matrix: symmetric, and never of negative curvature."""
+    """Products with the Gauss-Newton matrix: symmetric, and of no negative curvature.
+
+    A loss of negative weight has one.
+    """
     parameters, inputs, targets, initial, weights = arguments
     u, v = directions_like(parameters, 4), directions_like(parameters, 5)
     given = (parameters, inputs, targets)
@@ -199,7 +202,8 @@ def check_gauss_newton(arguments):
     yield "gauss_newton symmetric", asymmetry(u, v, gu, gv)
     size = sum(np.sum(a * a) for a in v.values()) or 1.0
     curvature = sum(np.sum(v[n] * gv[n]) for n in v) / size
-    yield "gauss_newton curvature", max(0.0, -curvature)
+    if all(entry["weight"] >= 0 for entry in network.LOSSES.values()):
+        yield "gauss_newton curvature", max(0.0, -curvature)
 
 
 def check_rtrl(arguments):

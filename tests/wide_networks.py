@@ -42,7 +42,7 @@ Arrays = dict[str, Any]
 
 # Names that generated code, its templates or the printers might use themselves.
 NAMES = (
-    *("i", "j", "k", "b", "n", "m", "s", "e", "r", "u", "l", "p", "v", "w", "E", "I", "S", "N"),
+    *("i", "j", "k", "b", "n", "m", "e", "l", "p", "v", "w", "E", "I", "S", "N"),
     *("Q", "R", "G", "O", "dot", "ends", "skip", "first_step", "total_steps", "chunk_loss"),
     *("chunk_objective", "target", "targets", "parameters", "arrays_", "inputs", "state", "out"),
     *("x_by_W", "y_per_W", "step", "steps", "beta", "gamma", "lambda_", "pi", "zeta", "W_T", "x_1"),
@@ -386,7 +386,7 @@ def _reached(net: Drawn) -> set[str]:
         remembered = {
             m[1]
             for q in net.of("signal")
-            for m in re.finditer(r"(q_\d+_)\[[^\]]*[+-]\d", _right(q))
+            for m in re.finditer(r"(q_\d+_)\[[a-z]+[+-]\d", _right(q))
         }
         batched = found = remembered
     for known in (batched, found):

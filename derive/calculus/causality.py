@@ -95,7 +95,11 @@ def _loop(component: list[str], equations: Mapping[str, Equation]) -> Loop:
 def _choices(
     members: list[str], equations: Mapping[str, Equation]
 ) -> Iterator[tuple[dict[str, int], sp.Expr]]:
-    """Ways to choose an axis of each member, all of one length: its first, its last, then any."""
+    """Ways to choose an axis of each member, all of one length.
+
+    Those first that follow from an axis of one member by the indices that the others are read at;
+    then the first axis of each, the last, and any.
+    """
     axes = {n: time_axes(equations[n].quantity) for n in members}
     sizes = dict.fromkeys(size for found in axes.values() for size in found.values())
     for size in sizes:
@@ -103,11 +107,40 @@ def _choices(
         if not all(fitting.values()):
             continue
         yield {n: found[0] for n, found in fitting.items()}, size
+        for position in fitting[members[0]]:
+            found = _followed(members[0], position, equations, fitting)
+            if found is not None:
+                yield found, size
         if any(len(found) > 1 for found in fitting.values()):
             yield {n: found[-1] for n, found in fitting.items()}, size
             every = itertools.product(*fitting.values())
             for choice in itertools.islice(every, MOST_CHOICES):
                 yield dict(zip(members, choice, strict=True)), size
+
+
+def _followed(
+    member: str, position: int, equations: Mapping[str, Equation], fitting: Mapping[str, list[int]]
+) -> dict[str, int] | None:
+    """The axes that others have where one has this: those with its index, shifted perhaps."""
+    found = {member: position}
+    grown = -1
+    while grown != (grown := len(found)):
+        for name in fitting:
+            indices = equations[name].indices
+            for term in equations[name].terms:
+                for read in term.reads():
+                    need = name_of(read)
+                    if need not in fitting or need == name:
+                        continue
+                    if name in found and need not in found:
+                        now = indices[found[name]].symbol
+                        at = [p for p in fitting[need] if (read.indices[p] - now).is_Integer]
+                        found.update([(need, p) for p in at[:1]])
+                    elif need in found and name not in found:
+                        step = read.indices[found[need]]
+                        own = [p for p in fitting[name] if (step - indices[p].symbol).is_Integer]
+                        found.update([(name, p) for p in own[:1]])
+    return found if found.keys() == fitting.keys() else None
 
 
 def time_axes(quantity: Quantity) -> dict[int, sp.Expr]:

@@ -235,15 +235,39 @@ class LossBuilder:
                 return rest, read
         return None
 
-    @staticmethod
-    def _net_input(definition: Equation, activation: str, spec: LossSpec) -> sp.Expr:
+    def _net_input(self, definition: Equation, activation: str, spec: LossSpec) -> sp.Expr:
+        """What an activation is applied to, as a signal: what a loss judges is one."""
         terms = definition.terms
         if len(terms) == 1 and terms[0].is_pointwise:
             factor = terms[0].factor
             if type(factor).__name__ == activation:
-                return factor.args[0]
+                z = factor.args[0]
+                is_read = isinstance(z, sp.Indexed)
+                if is_read and self._quantities[str(z.base.label)].role == "signal":
+                    return z
+                return self._lifted(definition, z)
         _refuse_other_activation(definition, spec, activation)
         return definition.lhs
+
+    def _lifted(self, definition: Equation, value: sp.Expr) -> sp.Expr:
+        """A net input as a signal of its own, which the output's equation reads from then on."""
+        output = definition.quantity
+        about = f"net input of {output.name}"
+        made = self._made("net input", output.name, "signal", output.axes, about)
+        net = replace(made, internal=True, layer=output.layer)
+        self._quantities[net.name] = net
+        read = net[[i.symbol for i in definition.indices]]
+        equation = canonical(Equation(0, net, definition.indices, (Term(value),)))
+        for place, known in enumerate(self._equations):
+            if known == definition:
+                factor = definition.terms[0].factor.func(read)
+                self._equations[place : place + 1] = [
+                    equation,
+                    replace(definition, terms=(Term(factor),)),
+                ]
+                return read
+        self._equations.append(equation)
+        return read
 
 
 def _refuse_other_activation(definition: Equation, spec: LossSpec, wanted: str) -> None:

@@ -221,7 +221,8 @@ class Elaborator:
                     remedy="write the whole equation in one of them",
                 )
             case Transpose(operand):
-                return self.terms(operand, Place(place.at[::-1]))
+                rank = len(self.shapes.of(operand) or ())
+                return self.terms(operand, Place(place.at[:rank][::-1]))
             case Part(operand, start, None):
                 return self.terms(operand, Place((sp.Integer(start), *place.at)))
             case Part(operand, start, stop) if stop == start + 1:

@@ -117,13 +117,18 @@ def _bare(node: Node) -> set[str]:
 
 
 def _renamed(statement: Statement, steps: set[str], units: set[str]) -> Statement:
-    """The statement with t for the first step of its left side, and so on."""
+    """The statement with customary letters in place of those that are not: t, then s, ..."""
     letters = list(
         dict.fromkeys(s.name for m in _mentions(statement) for s in m.subscripts or () if s.name)
     )
     foreign = (_bare(statement.expression) | set(letters)) - steps - units
     names = {
-        **_given([n for n in letters if n in steps], TIME_LETTERS, foreign, statement),
+        **_given(
+            [n for n in letters if n in steps and n not in TIME_LETTERS],
+            TIME_LETTERS,
+            foreign | steps,
+            statement,
+        ),
         **_given(
             [n for n in letters if n in units and n in TIME_LETTERS],
             UNIT_LETTERS,
