@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from bptt.derive.audit.claims_file import _Reading, _setting, load_claims
 from bptt.derive.audit.tex import read_latex
 from bptt.derive.audit.typeset import ClaimSetter
 from bptt.derive.description.topology import read_bounded
+from bptt.derive.errors import UserError
 from bptt.derive.notation.latex import latex
 from bptt.derive.notation.plain import node_text
 from tests.claims import ELMAN, catalogue_claims
@@ -147,6 +149,21 @@ def test_what_is_read_from_latex_is_written_back(name: str) -> None:
         # A number times something is a product of either kind; d and nabla are both total.
         plain = [t.replace("derivative(", "total(").replace(" @ ", "*") for t in texts]
         assert plain[0] == plain[1], code
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_latex_that_breaks_off_is_refused_in_one_sentence(name: str) -> None:
+    """Every beginning of every claim is read, or is a mistake that is named."""
+    import tomllib
+
+    path = CATALOGUE[name]
+    data = tomllib.loads(read_bounded(path))
+    vocabulary = _Reading(data, _setting(data, path.parent))._vocabulary
+    codes = [claim["latex"] for claim in data["claims"] if "latex" in claim]
+    for code in (*codes, r"\frac{\partial L}{\partial \frac{a}{b}} = W"):
+        for length in range(0, len(code), 3):
+            with contextlib.suppress(UserError):
+                read_latex(code[:length], vocabulary)
 
 
 HAND = """
