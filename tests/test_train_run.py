@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from bptt.cli import main
+from bptt.commands.main import main
 from bptt.derive.errors import UserError
 from bptt.training.checkpoint import load, save, write_whole
 from bptt.training.fit import fit, prepare

@@ -122,11 +122,14 @@ def _renamed(statement: Statement, steps: set[str], units: set[str]) -> Statemen
         dict.fromkeys(s.name for m in _mentions(statement) for s in m.subscripts or () if s.name)
     )
     foreign = (_bare(statement.expression) | set(letters)) - steps - units
+    # Where the left side has t of its own, what is customary means what it says: in
+    # a[s,t] = softmax(..., s <= t) the index is s.
+    own = TIME_LETTERS if TIME_LETTERS[0] in _letters(statement.target.subscripts) else ()
     names = {
         **_given(
-            [n for n in letters if n in steps and n not in TIME_LETTERS],
+            [n for n in letters if n in steps and n not in own],
             TIME_LETTERS,
-            foreign | steps,
+            foreign | (steps & {*own}),
             statement,
         ),
         **_given(
@@ -159,9 +162,10 @@ def _given(
 ) -> dict[str, str]:
     free = [name for name in usual if name not in taken]
     if len(letters) > len(free):
+        kept = len(usual) - len(free)
         raise UserError(
-            f"an equation with {len(letters)} indices of one sort",
+            f"an equation with {kept + len(letters)} indices of one sort",
             place=statement.target.at,
-            remedy=f"use at most {len(free)}: name a part of it in an equation of its own",
+            remedy=f"use at most {len(usual)}: name a part of it in an equation of its own",
         )
     return dict(zip(letters, free, strict=False))

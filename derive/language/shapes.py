@@ -259,7 +259,9 @@ class Shapes:
             expected = self._joint([s for s in map(self.of, nodes) if s])
         if weights and expected:
             for node in nodes:
-                if isinstance(node, Reference) and node.name not in self.known:
+                if not isinstance(node, Reference) or is_index(node):
+                    continue
+                if node.name not in self.known:
                     self._suggest(node.name, expected, weight=True)
         found = [self.of(n, expected) for n in nodes]
         vectors = [s for s in found if s]
