@@ -70,14 +70,14 @@ def check_extras(names: Iterable[str]) -> tuple[str, ...]:
 
 def possible_extras(system: System) -> tuple[str, ...]:
     """The extras that a network can have, by a system that holds its own adjoint."""
-    found = []
+    found, names = Extended(system, system), []
     for name in EXTRAS:
         try:
-            extend(system, [name])
+            found = _STEPS[name](found)
         except UserError:
             continue
-        found.append(name)
-    return tuple(found)
+        names.append(name)
+    return tuple(names)
 
 
 def extend(system: System, names: Iterable[str]) -> Extended:

@@ -339,13 +339,16 @@ class _LoopBody:
         return None if offset is None else (read.name, axis, offset)
 
     def _row(self, name: str, axis: int, offset: int) -> str:
+        return ", ".join(self._places(name, axis, offset))
+
+    def _places(self, name: str, axis: int, offset: int) -> list[str]:
         layout = self._lowering._layouts[name]
         shift = layout.before if axis == layout.time_axis else 0
-        return ", ".join([":"] * axis + [step_code(self._step, shift + offset)])
+        return [":"] * axis + [step_code(self._step, shift + offset)]
 
     def _own_row(self, equation: FrozenEquation, axis: int) -> str:
         """The row that a step computes: of what has values outside another axis, those within."""
-        places = self._row(equation.name, axis, 0).split(", ")
+        places = self._places(equation.name, axis, 0)
         if self._is_widened(equation.name, axis):
             layout = self._lowering._layouts[equation.name]
             at = layout.time_axis

@@ -35,8 +35,7 @@ from bptt.derive.calculus.quantity import (
     Quantity,
     Way,
     index_symbol,
-    name_of_origin,
-    unused,
+    make,
 )
 from bptt.derive.calculus.system import Equation, Mention, System, Term, name_of
 from bptt.derive.errors import UserError, did_you_mean, shown
@@ -126,7 +125,8 @@ class Adjoint:
         self._active = dependent(system, {*self._given, *self._outer})
         self._upstream = upstream(system, [of], self._followed)
         self._values = ForwardValues.of(system, [of])
-        self._names: dict[str, Quantity] = {}
+        self._known = dict(system.quantities)
+        self._made: dict[Derivative, Quantity] = {}
         judged = system.quantities[of]
         self._shared = ("batch", "time") if way == "static" else ("batch",)
         kept = [i for i in judged.canonical_indices() if i.kind not in self._shared]
@@ -160,21 +160,15 @@ class Adjoint:
     def quantity(self, name: str, outside: Outside = "", axes: tuple[Axis, ...] = ()) -> Quantity:
         """The derivative by a quantity; by its values outside the steps it has axes of its own."""
         origin = Derivative(self._of, name, self._way, outside, per_sequence=self._per_sequence)
-        known = self._system.by_origin.get(origin) or self._names.get(outside + ":" + name)
+        known = self._system.by_origin.get(origin) or self._made.get(origin)
         if known is not None:
             return known
-        taken = {*self._system.quantities, *(q.name for q in self._names.values())}
         element = tuple(Axis(i.kind, i.length) for i in self._element)
         side = {"": "", "initial": "before the first step", "after": "after the last step"}[outside]
         by = f"the values of {name} {side}" if outside else name
-        found = Quantity(
-            unused(name_of_origin(origin), taken),
-            "signal",
-            axes or woven(self._axes(self._system.quantities[name]), element),
-            f"derivative of {self._of} by {by}",
-            origin=origin,
-        )
-        self._names[outside + ":" + name] = found
+        axes = axes or woven(self._axes(self._system.quantities[name]), element)
+        found = make(origin, "signal", axes, f"derivative of {self._of} by {by}", self._known)
+        self._made[origin] = self._known[found.name] = found
         return found
 
     def _axes(self, quantity: Quantity) -> tuple[Axis, ...]:
@@ -278,8 +272,7 @@ class Adjoint:
     def _collected(
         self, quantity: Quantity, indices: tuple[Index, ...], terms: Iterable[Term]
     ) -> Equation:
-        known = {**self._system.quantities, **{q.name: q for q in self._names.values()}}
-        return canonical(Equation(0, quantity, indices, collected(terms, known)))
+        return canonical(Equation(0, quantity, indices, collected(terms, self._known)))
 
     def _outside(self, name: str) -> Iterator[Equation]:
         """The derivatives by the values at steps before the first and after the last."""
@@ -314,13 +307,13 @@ class Adjoint:
         the weight of a loss, one over the number of steps.
         """
         seeds: dict[str, Equation] = {}
+        own = {quantity.name for quantity in self._made.values()}
         kept = []
         for equation in equations:
             if equation.needs & seeds.keys():
                 terms = [_inlined(term, seeds) for term in equation.terms]
-                known = {**self._system.quantities, **{q.name: q for q in self._names.values()}}
-                equation = replace(equation, terms=collected(terms, known))
-            if self._is_seed(equation):
+                equation = replace(equation, terms=collected(terms, self._known))
+            if not equation.needs & own and self._is_seed(equation):
                 seeds[equation.quantity.name] = equation
             else:
                 kept.append(equation)
@@ -335,7 +328,6 @@ class Adjoint:
             and all(axis.kind != "feature" for axis in equation.quantity.axes)
             and len(equation.terms) == 1
             and not equation.terms[0].sums
-            and not equation.needs & {q.name for q in self._names.values()}
         )
 
 

@@ -28,6 +28,7 @@ from bptt.derive.calculus.quantity import (
     Quantity,
     T,
     index_symbol,
+    make,
     name_of_origin,
     unused,
 )
@@ -101,8 +102,9 @@ class _Chunk:
         return found
 
     def _made(self, origin: Made, about: str, axes: tuple[Axis, ...] = ()) -> Quantity:
-        name = self._named(name_of_origin(origin))
-        return Quantity(name, "given", axes, about, differentiable=False, origin=origin)
+        found = replace(make(origin, "given", axes, about, self._taken), differentiable=False)
+        self._taken.add(found.name)
+        return found
 
     def _states(self) -> list[tuple[str, Reach]]:
         """What passes from a chunk to the next, with the steps of it that are read."""

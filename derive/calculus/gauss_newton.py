@@ -11,7 +11,7 @@ from bptt.derive.calculus.adjoint import Adjoint
 from bptt.derive.calculus.dependence import network_side
 from bptt.derive.calculus.pairing import paired
 from bptt.derive.calculus.quantity import Derivative, Made, Tangent
-from bptt.derive.calculus.system import System, name_of
+from bptt.derive.calculus.system import System
 from bptt.derive.calculus.tangent import PEARLMUTTER, tangent
 
 CURVATURE = Made("curvature", "", derived=True)
@@ -25,7 +25,7 @@ def loss_side(system: System) -> set[str]:
     """
     primal = system.primal
     found = set(primal.definitions) - network_side(primal)
-    judged = {name_of(r) for n in found for m in primal.definitions[n].terms for r in m.reads()}
+    judged = set().union(*(primal.definitions[n].needs for n in found))
     return found | {
         name
         for name in judged & set(primal.definitions)

@@ -23,7 +23,7 @@ from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.dependence import is_gradient, network_side
 from bptt.derive.calculus.gauss_newton import explicit_adjoint, judged_signals
 from bptt.derive.calculus.inline import inlined
-from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, name_of_origin, unused
+from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, make
 from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import UserError
 
@@ -128,13 +128,9 @@ def _held(end: str, system: System, total: System, explicit: System) -> Equation
     """The derivative of the loss by an end, what passes through its own step left out."""
     definition = total.definitions[total.derivative("loss", end)]
     origin = Derivative("loss", end, "held")
-    quantity = Quantity(
-        unused(name_of_origin(origin), {*system.quantities, *total.quantities}),
-        "signal",
-        definition.quantity.axes,
-        f"derivative of the loss by {end}, other outputs of the step held fixed",
-        origin=origin,
-    )
+    about = f"derivative of the loss by {end}, other outputs of the step held fixed"
+    taken = {*system.quantities, *total.quantities}
+    quantity = make(origin, "signal", definition.quantity.axes, about, taken)
     terms = [t for t in definition.terms if _is_later(t, definition, total)]
     direct = explicit.by_origin.get(Derivative("loss", end, "explicit"))
     if direct is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.quantity import Made, Quantity, name_of_origin, unused
+from bptt.derive.calculus.quantity import Made, Quantity, make
 from bptt.derive.calculus.system import Equation, System, Term
 
 
@@ -27,7 +27,5 @@ def paired(
         terms.append(Term(weight[at] * system.quantities[name][at], indices))
         if weight.name not in system.quantities:
             given.append(weight)
-    scalar = Quantity(
-        unused(name_of_origin(origin), system.quantities), "loss", (), about, origin=origin
-    )
+    scalar = make(origin, "loss", (), about, system.quantities)
     return system.extended([canonical(Equation(0, scalar, (), tuple(terms)))], given)

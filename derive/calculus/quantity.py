@@ -225,3 +225,10 @@ class Quantity:
             taken.append(symbol)
             indices.append(axis.index(symbol))
         return tuple(indices)
+
+
+def make(
+    origin: Origin, role: Role, axes: tuple[Axis, ...], about: str, taken: Container[str]
+) -> Quantity:
+    """A quantity made as `origin`, with a name around those that are taken."""
+    return Quantity(unused(name_of_origin(origin), taken), role, axes, about, origin=origin)

@@ -9,7 +9,7 @@ loss are its gradient.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -24,7 +24,7 @@ from bptt.derive.calculus.contraction import (
 )
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, name_of_origin, unused
+from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, make
 from bptt.derive.calculus.system import Equation, Mention, System, name_of
 from bptt.derive.errors import UserError
 
@@ -57,7 +57,7 @@ def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> Syste
         for number, term in enumerate(e.terms)
         for read in term.reads()
     }
-    taken = set(system.quantities)
+    known = dict(system.quantities)
     equations: list[Equation] = []
     for name in by:
         parameter = system.quantities[name]
@@ -66,15 +66,11 @@ def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> Syste
         made: dict[str, Quantity] = {}
         for v in (e.quantity for e in found):
             origin = Derivative(v.name, name, forward=True)
-            made[v.name] = system.by_origin.get(origin) or Quantity(
-                unused(name_of_origin(origin), taken),
-                "signal",
-                v.axes + parameter.axes,
-                f"derivative of {v.name} by {name}",
-                origin=origin,
-            )
-            taken.add(made[v.name].name)
-        equations += [_equation(e, parameter, made, partials, system) for e in found]
+            about = f"derivative of {v.name} by {name}"
+            axes = v.axes + parameter.axes
+            own = system.by_origin.get(origin) or make(origin, "signal", axes, about, known)
+            made[v.name] = known[own.name] = own
+        equations += [_equation(e, parameter, made, partials, system, known) for e in found]
     return system.extended(equations)
 
 
@@ -84,6 +80,7 @@ def _equation(
     made: dict[str, Quantity],
     partials: Partials,
     system: System,
+    known: Mapping[str, Quantity],
 ) -> Equation:
     element = tuple(
         replace(i, symbol=index_symbol(f"_{i.symbol.name}_of"))
@@ -106,6 +103,5 @@ def _equation(
                 found = replace(term, factor=partial * made[name][at], reduction="sum")
             terms.append(replace(found, mentions=(Mention(equation.number, read),)))
     quantity = made[equation.quantity.name]
-    known = {**system.quantities, **{q.name: q for q in made.values()}}
     indices = (*equation.indices, *element)
     return canonical(Equation(0, quantity, indices, collected(terms, known)))

@@ -17,7 +17,7 @@ from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.contraction import collected, explicit_derivative, in_forward_values
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.quantity import Quantity, Role, Tangent, name_of_origin, unused
+from bptt.derive.calculus.quantity import Quantity, Role, Tangent, make
 from bptt.derive.calculus.system import Equation, Mention, System, name_of
 
 DOT = "dot"
@@ -49,6 +49,7 @@ class _Tangents:
         self._system, self._along, self._operator = system, along, operator
         started = {n for n in system.reach if initial and system.quantities[n].differentiable}
         self._active = dependent(system, {*along, *started})
+        self._known = dict(system.quantities)
         self._made: dict[str, Quantity] = {}
 
     def system(self, of: tuple[str, ...]) -> System:
@@ -65,14 +66,10 @@ class _Tangents:
     def _quantity(self, name: str, role: Role) -> None:
         quantity = self._system.quantities[name]
         origin = Tangent(name, self._along, self._operator)
-        taken = {*self._system.quantities, *(q.name for q in self._made.values())}
-        self._made[name] = self._system.by_origin.get(origin) or Quantity(
-            unused(name_of_origin(origin), taken),
-            role,
-            quantity.axes,
-            f"{'direction' if role == 'given' else 'tangent'} of {name}",
-            origin=origin,
-        )
+        about = f"{'direction' if role == 'given' else 'tangent'} of {name}"
+        known = self._system.by_origin.get(origin)
+        found = known or make(origin, role, quantity.axes, about, self._known)
+        self._made[name] = self._known[found.name] = found
 
     def _equation(self, equation: Equation, values: ForwardValues) -> Equation:
         terms = []
@@ -85,6 +82,5 @@ class _Tangents:
                 factor = partial * dot[self._system.subscripts(read)]
                 mentions = (Mention(equation.number, read),)
                 terms.append(replace(term, factor=factor, reduction="sum", mentions=mentions))
-        known = {**self._system.quantities, **{q.name: q for q in self._made.values()}}
         quantity = self._made[equation.quantity.name]
-        return canonical(Equation(0, quantity, equation.indices, collected(terms, known)))
+        return canonical(Equation(0, quantity, equation.indices, collected(terms, self._known)))

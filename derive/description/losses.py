@@ -37,8 +37,7 @@ from bptt.derive.calculus.quantity import (
     Quantity,
     Role,
     index_symbol,
-    name_of_origin,
-    unused,
+    make,
 )
 from bptt.derive.calculus.system import Equation, Loss, Term, add_quantity
 from bptt.derive.description.network import SUMS, LossSpec
@@ -82,9 +81,8 @@ class LossBuilder:
     def _made(self, what: str, of: str, role: Role, axes: tuple[Axis, ...], about: str) -> Quantity:
         """A quantity that a loss needs, with a name that no other has."""
         origin = Made(what, of)
-        name = unused(name_of_origin(origin), self._quantities)
-        is_data = role in ("target", "weight")
-        return Quantity(name, role, axes, about, differentiable=not is_data, origin=origin)
+        found = make(origin, role, axes, about, self._quantities)
+        return replace(found, differentiable=role not in ("target", "weight"))
 
     def _loss(self, spec: LossSpec, *, single: bool) -> Loss:
         output = self._quantities[spec.output]
