@@ -105,14 +105,14 @@ class ArrayPrinter:
     def term(self, term: FrozenTerm, out: Labels) -> Contracted:
         """The value of a term, aligned for broadcasting over `out`."""
         summed = tuple(r.name for r in term.sums)
-        if term.reduction == "logsumexp":
-            return self._logsumexp(term, out, summed)
+        if not term.reduction.is_linear:
+            return self._reduced(term, out, summed)
         factor = Where(term.conditions, term.factor) if term.conditions else term.factor
         if not summed:
             return Contracted(self.elementwise(factor, out), self.labels(factor))
         return _Contraction(self, factor, summed, out).result()
 
-    def _logsumexp(self, term: FrozenTerm, out: Labels, summed: Labels) -> Contracted:
+    def _reduced(self, term: FrozenTerm, out: Labels, summed: Labels) -> Contracted:
         labels = self.labels(term.factor) | self._labels_of(term.conditions)
         free = tuple(name for name in out if name in labels)
         # NumPy broadcasts no operand of a reduction along what it runs over.
@@ -124,7 +124,7 @@ class ArrayPrinter:
         where = ""
         if term.conditions:
             where = f", where={self._mask(term.conditions, (*free, *summed)).code}"
-        code = f"_logsumexp({operand.code}, axis={axes}{where})"
+        code = f"{term.reduction.source}({operand.code}, axis={axes}{where})"
         return Contracted(Source(aligned(code, free, out)), frozenset(free))
 
     def _labels_of(self, conditions: Sequence[Condition]) -> frozenset[str]:

@@ -31,6 +31,7 @@ from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.dependence import is_gradient, network_side
 from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity, Role, unused
+from bptt.derive.calculus.reductions import REDUCTIONS
 from bptt.derive.calculus.system import Loss, System, name_of
 from bptt.derive.notation.article import article
 from bptt.derive.notation.document import document
@@ -325,5 +326,6 @@ def _helpers(body: str, extends: bool) -> list[str]:
         for name, value in vars(runtime).items()
         if name.startswith("_") and inspect.isfunction(value)
     }
+    known |= {r.source: r.array for r in REDUCTIONS.values()}
     known |= {p.source: p.array for p in PRIMITIVES.values() if not p.is_numpy}
     return [inspect.getsource(f).rstrip() for name, f in known.items() if name in called]

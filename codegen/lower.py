@@ -434,7 +434,7 @@ class _LoopBody:
     ) -> list[Statement]:
         """Statements that compute the terms into the row of the array; none where they cannot."""
         (term, _), *others = values
-        if term.sign < 0 or term.sums or term.reduction != "sum" or term.conditions:
+        if term.sign < 0 or term.sums or not term.reduction.is_linear or term.conditions:
             return []
         lines = into_row(term.factor, self._printer(term), out, row, local)
         if lines is None:

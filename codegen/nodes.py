@@ -15,6 +15,7 @@ from bptt.derive.calculus.bounds import AxisKind, Index, limits, substitute
 from bptt.derive.calculus.order import addends, split_quotient, split_sign
 from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
 from bptt.derive.calculus.quantity import B, Count
+from bptt.derive.calculus.reductions import Reduction
 from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import InternalError
 
@@ -186,7 +187,7 @@ class FrozenTerm:
     factor: Node
     ranges: tuple[Range, ...]
     sums: tuple[Range, ...]
-    reduction: str
+    reduction: Reduction
     diagonal: tuple[tuple[str, str], ...] = ()
     conditions: tuple[Condition, ...] = ()
 

@@ -21,11 +21,3 @@ def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
     if after is not None:
         found[rows_before + steps :] = after
     return found
-
-
-def _logsumexp(x, axis, where=True):
-    """log(sum(exp(x))) where the condition holds; 0 where it holds nowhere."""
-    top = x.real.max(axis, keepdims=True, initial=-np.inf, where=where)
-    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
-    total = np.exp(np.where(where, x - top, -np.inf)).sum(axis)
-    return np.log(np.where(total == 0, 1, total)) + top.squeeze(axis)

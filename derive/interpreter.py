@@ -196,12 +196,7 @@ class _CompiledTerm:
 
     def value(self, env: Environment) -> complex:
         summands = [self._factor(point) for point in self._points(env)]
-        if self._term.reduction == "logsumexp":
-            if not summands:
-                return 0j  # of nothing, by definition: it weighs nothing
-            top = max(s.real for s in summands)
-            return top + cmath.log(sum(cmath.exp(s - top) for s in summands))
-        return sum(summands, 0j)
+        return self._term.reduction.scalar(summands)
 
     def _points(self, env: Environment) -> Iterator[Environment]:
         symbols = [symbol for symbol, _, _ in self._ranges]

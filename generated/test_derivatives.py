@@ -75,7 +75,7 @@ def errors(seed, steps, batch):
     rng = np.random.default_rng(seed + 1)
     # A gradient far below all others, or below the loss, is compared on their scale: rounding is.
     largest = max((np.abs(g).max() for g in gradients.values()), default=0.0)
-    floor = max(1e-4 * largest, 1e-5 * abs(loss)) or 1.0
+    floor = max(1e-3 * largest, 1e-5 * abs(loss)) or 1.0
     found = {}
     for name, gradient in gradients.items():
         pairs = []
@@ -183,10 +183,11 @@ def check_hessian(arguments):
     u, v = directions_like(parameters, 4), directions_like(parameters, 5)
     rest = (inputs, targets, initial, weights)
     hu, hv = (network.hessian_vector(parameters, *rest[:2], w, *rest[2:]) for w in (u, v))
-    _, gradients = network.loss_and_gradients(moved(parameters, v), *rest)
-    largest = max((np.abs(a).max() for a in hv.values()), default=0.0) or 1.0
+    loss, gradients = network.loss_and_gradients(moved(parameters, v), *rest)
+    largest = max((np.abs(a).max() for a in hv.values()), default=0.0)
+    floor = max(1e-3 * largest, 1e-5 * abs(loss)) or 1.0
     for name, array in hv.items():
-        yield "hessian " + name, relative(array, gradients[name].imag / 1e-30, 1e-3 * largest)
+        yield "hessian " + name, relative(array, gradients[name].imag / 1e-30, floor)
     yield "hessian symmetric", asymmetry(u, v, hu, hv)
 
 

@@ -75,7 +75,7 @@ def errors(seed, steps, batch):
     rng = np.random.default_rng(seed + 1)
     # A gradient far below all others, or below the loss, is compared on their scale: rounding is.
     largest = max((np.abs(g).max() for g in gradients.values()), default=0.0)
-    floor = max(1e-4 * largest, 1e-5 * abs(loss)) or 1.0
+    floor = max(1e-3 * largest, 1e-5 * abs(loss)) or 1.0
     found = {}
     for name, gradient in gradients.items():
         pairs = []

@@ -219,6 +219,20 @@ def test_projection() -> None:
     assert_same(module, example, loss, p, x)
 
 
+def test_viterbi() -> None:
+    module = shelf("viterbi")
+    torch, example, p, x = torch_case(module)
+    v = torch.zeros(3, 3, dtype=torch.float64)
+    outputs = []
+    for step in x["x"]:
+        v = step @ p["E"].T + torch.amax(p["A"] + v[:, None, :], -1)
+        outputs.append(v - torch.amax(v, -1, keepdim=True))
+    labels = torch.tensor(example.targets["y"])
+    logits = torch.stack(outputs).permute(0, 2, 1)
+    loss = torch.nn.functional.cross_entropy(logits, labels)
+    assert_same(module, example, loss, p, x)
+
+
 def test_self_attention() -> None:
     """Two heads, masked and causal, by PyTorch's scaled dot-product attention."""
     module = shelf("self_attention")

@@ -24,7 +24,7 @@ def test_the_shelf_is_full() -> None:
         "bidirectional", "stacked_bidirectional", "peephole", "lstm_variants", "gru_conventions",
         "own_gates", "bahdanau", "luong", "self_attention", "own_past", "delta_rule",
         "many_to_one", "one_to_many", "clockwork", "residual_tied", "perceptron", "radial_basis",
-        "derivatives",
+        "derivatives", "viterbi",
     }  # fmt: skip
 
 

@@ -459,3 +459,47 @@ def test_without_sequences() -> None:
     text = text[: text.index("[loss]")]
     system = build(loads(text), judged=False)
     assert system.shape(system.quantities["h"]) == ("T", 3)
+
+
+# A maximum, over units, over an index, over steps, within a loop; and of what ties.
+MAXIMA = {
+    "y[t] = max(x[t]) * x[t]": lambda x: x.max(-1, keepdims=True) * x,
+    "y[t,i] = max(x[t,i] * x[t,j], j)": lambda x: (x[..., :, None] * x[..., None, :]).max(-1),
+    "y[t] = max(x[s], s <= t) + x[t]": lambda x: np.maximum.accumulate(x, axis=0) + x,
+    "y[t] = max(x[s], s < t) * x[t]": lambda x: (
+        np.concatenate((0 * x[:1], np.maximum.accumulate(x, axis=0)[:-1])) * x
+    ),
+    "y[t] = max(relu(x[t] - 9)) + x[t]": lambda x: x,
+}
+
+
+@pytest.mark.parametrize("text", MAXIMA)
+def test_maximum(text: str) -> None:
+    _, example, found = forward(toml(text))
+    assert relative(found["y"], MAXIMA[text](example.inputs["x"])) < 1e-12
+    check(toml(text))
+
+
+def test_a_maximum_within_a_loop_is_the_recursion_of_viterbi() -> None:
+    text = toml("y[t,i] = x[t,i] + max(A[i,j] + y[t-1,j], j)")
+    _, example, found = forward(text)
+    (best,) = example.initial["y"]
+    for step, x in enumerate(example.inputs["x"]):
+        best = x + (example.parameters["A"] + best[:, None, :]).max(-1)
+        assert relative(found["y"][step], best) < 1e-12
+    check(text)
+
+
+def test_what_ties_shares_the_derivative_of_a_maximum() -> None:
+    """Evenly, as PyTorch's amax has it: all but one of the two kinks are far away."""
+    system = build(loads(toml("y[t] = max(relu(x[t] - w)) * x[t]", parameters="w = 2")))
+    module = module_of(system)
+    example = Example(module, 1, 3, 2)
+    example.parameters["w"][:] = 9
+    example.inputs["x"][0, 0] = 10, 10
+    _, gradients = module.loss_and_gradients(*example.arguments, wrt=("parameters", "inputs"))
+    x = example.inputs["x"][0, 0]
+    error = 2 * (x - example.targets["y"][0, 0]) / example.targets["y"].size
+    # Here y = x times the maximum, 1, which both units attain.
+    assert relative(gradients["x"][0, 0], error + error @ x / 2) < 1e-12
+    assert relative(gradients["w"], np.full(2, -error @ x / 2)) < 1e-12

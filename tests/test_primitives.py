@@ -11,6 +11,7 @@ import sympy as sp
 from bptt.codegen.check import check
 from bptt.derive import Connection, Layer, LossSpec, Network, build
 from bptt.derive.calculus.primitives import ELEMENTWISE, PRIMITIVES, Primitive
+from bptt.derive.calculus.reductions import REDUCTIONS
 from bptt.derive.description.network import ACTIVATIONS
 
 POINTS = np.array([-40.0, -3.3, -1.1, -0.4, 0.3, 0.9, 2.7, 35.0])
@@ -93,3 +94,36 @@ def test_every_activation_in_a_recurrent_layer(name: str) -> None:
     layers = (Layer("h", 2, (Connection("x"), Connection("h", 1)), name),)
     network = Network("one", {"x": 2}, layers, (LossSpec("h"),))
     assert all(r.passed for r in check(build(network)))
+
+
+# Reductions, of summands of which some are equal, and of none.
+SUMMANDS = [[], [0.7], [0.3, -1.2, 2.5], [1.5, -0.5, 1.5], [-40.0, 35.0, 700.0]]
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("summands", SUMMANDS, ids=str)
+def test_a_reduction_of_an_array_is_that_of_a_list(name: str, summands: list[float]) -> None:
+    reduction = REDUCTIONS[name]
+    exact = reduction.scalar(list(map(complex, summands)))
+    for dtype in (np.float32, np.float64, np.complex128):
+        array = np.array([*summands, 9.0, 9.0], dtype)[None, :]
+        found = reduction.array(array, axis=1, where=np.arange(array.size) < len(summands))
+        close = 1e-5 if dtype == np.float32 else 1e-13
+        assert abs(complex(found[0]) - exact) <= close * max(1.0, abs(exact)), dtype
+        assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("summands", SUMMANDS[1:], ids=str)
+def test_the_weight_of_a_summand_is_the_derivative(name: str, summands: list[float]) -> None:
+    """Of those that tie, along the direction in which all of them move."""
+    reduction = REDUCTIONS[name]
+    assert reduction.weight is not None
+    exact = reduction.scalar([complex(z, TINY) for z in summands]).imag / TINY
+    y = sp.Float(reduction.scalar(list(map(complex, summands))).real)
+    weights = [value(reduction.weight(sp.Float(z), y)).real for z in summands]
+    total = sum(weights) if reduction.shared else 1.0
+    assert abs(sum(weights) / total - exact) < 1e-12
+    for place, weight in enumerate(weights):
+        moved = [complex(z, TINY * (n == place)) for n, z in enumerate(summands)]
+        assert abs(weight / total - reduction.scalar(moved).imag / TINY) < 1e-12

@@ -860,10 +860,10 @@ class _Equation:
         return text, text
 
     def _over_steps(self, shape: Shape, depth: int) -> Expr:
-        """A sum, mean or logsumexp over an axis of steps."""
+        """A sum, mean, logsumexp or maximum over an axis of steps."""
         draw = self.draw
         axis = draw.pick(tuple(self.net.lengths))
-        how = draw.pick(("sum", "sum", "mean", "logsumexp"))
+        how = draw.pick(("sum", "sum", "mean", "logsumexp", "max"))
         scope = dict(self.steps)
         letter = self._opened(axis) if self._has_steps(axis) else None
         if letter is None:
@@ -1093,8 +1093,8 @@ class _Equation:
         )  # fmt: skip
 
     def _reduced(self, shape: Shape, depth: int) -> Expr:
-        how = self.draw.pick(("sum", "mean", "logsumexp"))
-        two = how != "logsumexp" and self.draw.chance(20)
+        how = self.draw.pick(("sum", "mean", "logsumexp", "max"))
+        two = how in ("sum", "mean") and self.draw.chance(20)
         inner = (self._some(), self._some()) if two else (self._some(),)
         return self._total(how, self.gen(inner, depth - 1))
 
@@ -1200,9 +1200,9 @@ class _Equation:
         return self._summed(binary("*", *pair), [(letter, f"L_{axis}")])
 
     def _explicit(self, shape: Shape, depth: int) -> Expr:
-        """sum(..., j), mean(..., j) or logsumexp(..., j)."""
+        """sum(..., j), mean(..., j), logsumexp(..., j) or max(..., j)."""
         draw = self.draw
-        how = draw.pick(("sum", "mean", "logsumexp"))
+        how = draw.pick(("sum", "mean", "logsumexp", "max"))
         known = [q for q in self._readable() if q.size] or [self._shared((2,))]
         q = draw.pick(known)
         n = draw.pick(q.size)
@@ -1244,6 +1244,15 @@ class Kinks:
             self.least = min(self.least, abs(x.real - at))
         return x.real > at
 
+    def greatest(self, values: list[complex]) -> complex:
+        """The greatest value; those that are equal altogether share what moves it."""
+        top = max(v.real for v in values)
+        tied = [v for v in values if v.real == top]
+        if any(v != tied[0] for v in tied):
+            self.least = 0.0
+        self.least = min([self.least, *(top - v.real for v in values if v.real != top)])
+        return sum(tied, 0j) / len(tied)
+
 
 def _power(x: complex, n: float) -> complex:
     if n == int(n):
@@ -1281,7 +1290,7 @@ class Evaluator:
         above = self.kinks
         self._space: dict[str, Any] = {
             "power": _power, "sum_": lambda v: sum(v, 0j), "mean_": lambda v: sum(v) / len(v),
-            "logsumexp_": _logsumexp, "layernorm_": _layernorm,
+            "logsumexp_": _logsumexp, "max_": above.greatest, "layernorm_": _layernorm,
             "softmax_": lambda z, v: cmath.exp(z - _logsumexp(v)),
             "log_softmax_": lambda z, v: z - _logsumexp(v),
             "f_tanh": cmath.tanh, "f_sigmoid": _sigmoid, "f_sin": cmath.sin, "f_cos": cmath.cos,

@@ -601,7 +601,7 @@ def _scaled(inner: _Matrix, by: sp.Expr) -> _Matrix:
 
 def _alone(pieces: Pieces) -> sp.Expr:
     """A value that is no sum over anything, so that a function may be applied to it."""
-    if any(p.sums or p.bounds or p.equals or p.reduction != "sum" for p in pieces):
+    if any(p.sums or p.bounds or p.equals or not p.reduction.is_linear for p in pieces):
         raise _NoProofError
     return sp.Add(*(p.factor for p in pieces))
 

@@ -196,7 +196,7 @@ class Adjoint:
     def _contribution(
         self, equation: Equation, term: Term, read: sp.Indexed
     ) -> Iterator[Contribution]:
-        explicit = explicit_derivative(equation, term, read)
+        explicit = explicit_derivative(self._system, equation, term, read)
         if explicit == 0:
             return
         partial = in_forward_values(explicit, term, self._values)

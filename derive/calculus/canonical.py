@@ -37,7 +37,7 @@ def counted(term: Term) -> Term:
         *(e.free_symbols for e in (*term.bounds, *term.equals))
     )
     idle = [index for index in term.sums if index.symbol not in mentioned]
-    if not idle or term.reduction != "sum":
+    if not idle or not term.reduction.is_linear:
         return term
     return replace(
         term,

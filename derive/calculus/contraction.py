@@ -19,17 +19,27 @@ import sympy as sp
 
 from bptt.derive.calculus.bounds import Index, substitute
 from bptt.derive.calculus.forward_values import ForwardValues
-from bptt.derive.calculus.quantity import Derivative, Quantity
-from bptt.derive.calculus.system import Equation, Term, name_of, reads
+from bptt.derive.calculus.primitives import is_zero
+from bptt.derive.calculus.quantity import Derivative, Made, Quantity
+from bptt.derive.calculus.system import Equation, System, Term, name_of, reads
 from bptt.derive.errors import InternalError
 
 
-def explicit_derivative(equation: Equation, term: Term, read: sp.Indexed) -> sp.Expr:
+def explicit_derivative(
+    system: System, equation: Equation, term: Term, read: sp.Indexed
+) -> sp.Expr:
     """The derivative of a term by one mention, all other mentions held fixed."""
     partial = derivative(term.factor, read)
-    if term.reduction == "logsumexp":
-        partial = sp.exp(term.factor - equation.lhs) * partial
-    return partial
+    if term.reduction.weight is None or partial == 0:
+        return partial
+    weight = term.reduction.weight(term.factor, equation.lhs)
+    if term.reduction.shared:
+        ties = system.by_origin[Made("ties", equation.quantity.name)][
+            [i.symbol for i in equation.indices]
+        ]
+        # Where nothing is reduced nothing ties.
+        weight /= ties + is_zero(ties) if term.bounds or term.equals else ties
+    return weight * partial
 
 
 def in_forward_values(partial: sp.Expr, term: Term, values: ForwardValues) -> sp.Expr:

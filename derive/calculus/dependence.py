@@ -9,8 +9,9 @@ from bptt.derive.calculus.system import Equation, System
 
 
 def dependent(system: System, on: Iterable[str]) -> set[str]:
-    """What depends on some quantities, these included."""
-    return reached(on, ((e.quantity.name, e.needs) for e in system.equations))
+    """What depends on some quantities by a derivative, these included."""
+    moving = (e for e in system.equations if e.quantity.differentiable)
+    return reached(on, ((e.quantity.name, e.needs) for e in moving))
 
 
 def reached(start: Iterable[str], needs: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
@@ -45,10 +46,13 @@ def upstream(
 
 
 def network_side(system: System) -> set[str]:
-    """The primal equations that a named signal needs: all but those that only judge."""
+    """The primal equations that compute the network: all but those that only judge it."""
     primal = system.primal
     named = [q.name for q in primal.of_role("signal") if not q.internal]
-    return upstream(primal, named) & set(primal.definitions)
+    losses = [q.name for q in primal.of_role("loss")]
+    judging = upstream(primal, losses) - upstream(primal, named)
+    needs = ((e.quantity.name, e.needs) for e in primal.equations)
+    return set(primal.definitions) - reached(judging, needs)
 
 
 def is_gradient(system: System, name: str) -> bool:

@@ -43,7 +43,7 @@ def terms_of(equation: Equation, sizes: Sizes) -> dict[Key, sp.Expr]:
 
 
 def _monomials(term: Term) -> Iterator[Term]:
-    if term.reduction != "sum":
+    if not term.reduction.is_linear:
         yield term
         return
     for monomial in sp.Add.make_args(sp.expand(term.factor)):
@@ -100,7 +100,7 @@ def _limited(bound: sp.Expr, sums: dict[sp.Symbol, Index], box: tuple[Index, ...
 def _canonical(term: Term, equation: Equation) -> tuple[sp.Expr, Key]:
     """The coefficient, and the rest in the letters that make it come first of all."""
     coefficient, factor = term.factor.as_coeff_Mul()
-    if term.reduction != "sum":
+    if not term.reduction.is_linear:
         coefficient, factor = sp.Integer(1), term.factor
     left = {old.symbol: _letter(f"left{n}") for n, old in enumerate(equation.indices)}
     if len(term.sums) > MAX_SUMS:
@@ -115,7 +115,7 @@ def _canonical(term: Term, equation: Equation) -> tuple[sp.Expr, Key]:
             min(str(sp.expand(sign * e.xreplace(mapping))) for sign in (1, -1)) for e in term.equals
         )
         product = str(factor.xreplace(mapping))
-        keys.append((term.reduction, product, *sums, "|", *bounds, "|", *equals))
+        keys.append((term.reduction.name, product, *sums, "|", *bounds, "|", *equals))
     return coefficient, min(keys)
 
 

@@ -21,7 +21,7 @@ class ForwardValues:
             if len(equation.terms) != 1:
                 continue
             (term,) = equation.terms
-            is_one = not (term.sums or term.reduction != "sum")
+            is_one = term.reduction.is_linear and not term.sums
             if is_one and isinstance(term.factor, sp.Function | sp.Add):
                 self._definitions.setdefault(type(term.factor), []).append(equation)
 

@@ -8,10 +8,11 @@ explicit derivative e_z of the loss is H J v; the adjoint of the network takes i
 from __future__ import annotations
 
 from bptt.derive.calculus.adjoint import Adjoint
-from bptt.derive.calculus.dependence import network_side
+from bptt.derive.calculus.contraction import derivative
+from bptt.derive.calculus.dependence import dependent, network_side
 from bptt.derive.calculus.pairing import paired
 from bptt.derive.calculus.quantity import Derivative, Made, Tangent
-from bptt.derive.calculus.system import System
+from bptt.derive.calculus.system import Equation, System, name_of, reads
 from bptt.derive.calculus.tangent import PEARLMUTTER, tangent
 
 CURVATURE = Made("curvature", "", derived=True)
@@ -20,17 +21,25 @@ CURVATURE = Made("curvature", "", derived=True)
 def loss_side(system: System) -> set[str]:
     """The equations that judge the network.
 
-    A logarithm of a sum of exponentials that a loss reads is one of them, even where a signal
-    needs it too: with it the loss is convex in the logits.
+    A convex reduction that a loss reads, plainly, is one of them, even where a signal needs it
+    too: with the logarithm of a sum of exponentials cross-entropy is convex in the logits.
     """
     primal = system.primal
     found = set(primal.definitions) - network_side(primal)
-    judged = set().union(*(primal.definitions[n].needs for n in found))
+    moving = dependent(primal, [q.name for q in primal.of_role("parameter")])
     return found | {
         name
-        for name in judged & set(primal.definitions)
-        if any(term.reduction == "logsumexp" for term in primal.definitions[name].terms)
+        for judge in found
+        for term in primal.definitions[judge].terms
+        for read in term.reads()
+        if (name := name_of(read)) in primal.definitions
+        and _is_convex(primal.definitions[name])
+        and moving.isdisjoint(map(name_of, reads(derivative(term.factor, read))))
     }
+
+
+def _is_convex(equation: Equation) -> bool:
+    return any(not t.reduction.is_linear and t.reduction.convex for t in equation.terms)
 
 
 def judged_signals(system: System) -> tuple[str, ...]:

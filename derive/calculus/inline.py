@@ -64,7 +64,7 @@ def _expanded(term: Term, equation: Equation, known: dict[str, Equation]) -> Ite
     slot = sp.Dummy()
     with_slot = term.factor.xreplace({read: slot})
     rest = sp.factor_terms(with_slot.diff(slot))
-    if rest.has(slot) or term.reduction != "sum":
+    if rest.has(slot) or not term.reduction.is_linear:
         raise InternalError(f"{name_of(read)} is not read linearly")
     remainder = with_slot.xreplace({slot: sp.Integer(0)})
     if remainder != 0:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity
+from bptt.derive.calculus.reductions import REDUCTIONS
 from bptt.derive.calculus.system import name_of, reads
 
 Known = Mapping[str, Quantity]
@@ -62,7 +63,8 @@ def _addend_key(expr: sp.Expr, known: Known) -> tuple[object, ...]:
 
 def _is_compared_with(quantity: Quantity) -> bool:
     """Whether a person writes it behind what it is compared with: y - target, z - log sum."""
-    return isinstance(quantity.origin, Made) and quantity.origin.what in ("target", "logsumexp")
+    origin = quantity.origin
+    return isinstance(origin, Made) and (origin.what == "target" or origin.what in REDUCTIONS)
 
 
 def _factor_key(expr: sp.Expr, known: Known) -> tuple[object, ...]:

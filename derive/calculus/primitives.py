@@ -111,6 +111,15 @@ class softsign(sp.Function):  # type: ignore[misc]
         return (1 - absolute(self)) ** 2
 
 
+class is_zero(sp.Function):  # type: ignore[misc]
+    """1 where x = 0, else 0; derivative 0."""
+
+    nargs = (1,)
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.Integer(0)
+
+
 class huber(sp.Function):  # type: ignore[misc]
     """e^2/2 where |e| <= delta, else delta (|e| - delta/2); derivative clip(e, delta)."""
 
@@ -336,6 +345,11 @@ def _within(e, delta):
     return (np.abs(e.real) < delta).astype(e.dtype)
 
 
+def _is_zero(x):
+    """1 where x = 0, else 0."""
+    return (x.real == 0).astype(x.dtype)
+
+
 def _softsign(x):
     """x / (1 + |x|)."""
     return x / (1 + np.where(x.real >= 0, x, -x))
@@ -378,6 +392,7 @@ PRIMITIVES: dict[str, Primitive] = {
             "negative_part", negative_part, scalar_negative_part, _negative_part, analytic=False
         ),
         Primitive("signum", signum, scalar_signum, _signum, analytic=False, text="sign"),
+        Primitive("is_zero", is_zero, lambda x: float(x.real == 0), _is_zero, analytic=False),
         Primitive("huber", huber, scalar_huber, _huber, analytic=False),
         Primitive("clip", clip, scalar_clip, _clip, analytic=False),
         Primitive(

@@ -25,6 +25,7 @@ from bptt.derive.calculus.contraction import (
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
 from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, make
+from bptt.derive.calculus.reductions import SUM
 from bptt.derive.calculus.system import Equation, Mention, System, name_of
 from bptt.derive.errors import UserError
 
@@ -50,7 +51,7 @@ def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> Syste
     values = ForwardValues.of(system, wanted)
     partials: Partials = {
         (e.quantity.name, number, read): in_forward_values(
-            explicit_derivative(e, term, read), term, values
+            explicit_derivative(system, e, term, read), term, values
         )
         for e in system.equations
         if e.quantity.name in wanted
@@ -100,7 +101,7 @@ def _equation(
                 found = replace(found, bounds=prune(found.bounds, box))
             else:
                 at = (*subscripts, *(i.symbol for i in element))
-                found = replace(term, factor=partial * made[name][at], reduction="sum")
+                found = replace(term, factor=partial * made[name][at], reduction=SUM)
             terms.append(replace(found, mentions=(Mention(equation.number, read),)))
     quantity = made[equation.quantity.name]
     indices = (*equation.indices, *element)

@@ -13,16 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, singledispatch
-from typing import Literal
 
 import sympy as sp
 
 from bptt.derive.calculus.bounds import Index, limits, minimum
 from bptt.derive.calculus.primitives import primitive_of
 from bptt.derive.calculus.quantity import Derivative, Origin, Outside, Quantity, Role, T, Tangent
+from bptt.derive.calculus.reductions import SUM, Reduction
 from bptt.derive.errors import InternalError, UserError
-
-Reduction = Literal["sum", "logsumexp"]
 
 
 @dataclass(frozen=True)
@@ -37,20 +35,20 @@ class Mention:
 class Term:
     """`sum over sums, where bounds >= 0 and equals == 0, of factor`.
 
-    With `reduction = "logsumexp"` it is log(sum(exp(factor))) instead, and the only term of its
-    equation.
+    With another `reduction` than the sum it is that of the factors instead, and the only term of
+    its equation.
     """
 
     factor: sp.Expr
     sums: tuple[Index, ...] = ()
     bounds: tuple[sp.Expr, ...] = ()
     equals: tuple[sp.Expr, ...] = ()
-    reduction: Reduction = "sum"
+    reduction: Reduction = SUM
     mentions: tuple[Mention, ...] = ()
 
     @property
     def is_pointwise(self) -> bool:
-        return not (self.sums or self.bounds or self.equals or self.reduction != "sum")
+        return self.reduction.is_linear and not (self.sums or self.bounds or self.equals)
 
     def reads(self) -> tuple[sp.Indexed, ...]:
         return reads(self.factor)
@@ -299,10 +297,10 @@ class System:
     def is_analytic(self) -> bool:
         """Whether every function in the equations is analytic: a complex step is then exact."""
         return all(
-            primitive_of(call).analytic
+            term.reduction.analytic
+            and all(primitive_of(call).analytic for call in term.factor.atoms(sp.Function))
             for equation in self.equations
             for term in equation.terms
-            for call in term.factor.atoms(sp.Function)
         )
 
 

@@ -18,6 +18,7 @@ from bptt.derive.calculus.contraction import collected, explicit_derivative, in_
 from bptt.derive.calculus.dependence import dependent, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
 from bptt.derive.calculus.quantity import Quantity, Role, Tangent, make
+from bptt.derive.calculus.reductions import SUM
 from bptt.derive.calculus.system import Equation, Mention, System, name_of
 
 DOT = "dot"
@@ -78,9 +79,11 @@ class _Tangents:
                 dot = self._made.get(name_of(read))
                 if dot is None:
                     continue
-                partial = in_forward_values(explicit_derivative(equation, term, read), term, values)
+                partial = in_forward_values(
+                    explicit_derivative(self._system, equation, term, read), term, values
+                )
                 factor = partial * dot[self._system.subscripts(read)]
                 mentions = (Mention(equation.number, read),)
-                terms.append(replace(term, factor=factor, reduction="sum", mentions=mentions))
+                terms.append(replace(term, factor=factor, reduction=SUM, mentions=mentions))
         quantity = self._made[equation.quantity.name]
         return canonical(Equation(0, quantity, equation.indices, collected(terms, self._known)))

@@ -39,6 +39,7 @@ from bptt.derive.calculus.quantity import (
     index_symbol,
     make,
 )
+from bptt.derive.calculus.reductions import LOGSUMEXP
 from bptt.derive.calculus.system import Equation, Loss, Term, add_quantity
 from bptt.derive.description.network import SUMS, LossSpec
 from bptt.derive.errors import UserError
@@ -217,7 +218,7 @@ class LossBuilder:
         made = self._made("logsumexp", spec.output, "signal", axes, about)
         total = replace(made, internal=True, layer=definition.quantity.layer)
         others = definition.indices[:-1]
-        self._add(total, others, (Term(definition.lhs, (unit,), reduction="logsumexp"),))
+        self._add(total, others, (Term(definition.lhs, (unit,), reduction=LOGSUMEXP),))
         return definition.lhs, total[[i.symbol for i in others]]
 
     def _softmax_parts(self, definition: Equation) -> tuple[sp.Expr, sp.Expr] | None:
@@ -226,7 +227,7 @@ class LossBuilder:
             return None
         value = definition.terms[0].factor
         exponent = value.args[0] if isinstance(value, sp.exp) else value
-        totals = {e.quantity.name for e in self._equations if e.terms[0].reduction == "logsumexp"}
+        totals = {e.quantity.name for e in self._equations if e.terms[0].reduction is LOGSUMEXP}
         for read in exponent.atoms(sp.Indexed):
             rest = exponent + read
             if str(read.base.label) in totals and isinstance(rest, sp.Indexed):

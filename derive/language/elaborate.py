@@ -22,6 +22,7 @@ from bptt.derive.language.constants import checked, exact_number, exponent_of, p
 from bptt.derive.language.shapes import Shapes
 from bptt.derive.language.syntax import (
     END,
+    REDUCING,
     Big,
     Binary,
     Call,
@@ -100,7 +101,7 @@ class Elaborator:
         # What limits the steps of the statement at hand: all that is made for it is limited so.
         self._where: tuple[sp.Expr, ...] = ()
         self._lifted: dict[object, str] = {}
-        self._target = ""
+        self.target = ""
         self._left: set[sp.Symbol] = set()
 
     def define(self, number: int, statement: Statement, steps: Mapping[str, Axis]) -> None:
@@ -108,7 +109,7 @@ class Elaborator:
 
         `number` is its place in shape inference; `steps` says what its indices of steps run over.
         """
-        self._target = statement.target.name
+        self.target = statement.target.name
         quantity = self.quantities[statement.target.name]
         by_letters = uses_index_notation(statement)
         self.axes = {index_symbol(name): axis for name, axis in steps.items()}
@@ -496,10 +497,20 @@ class Elaborator:
         """The label of what the function that defines a signal is applied to."""
         return f"n_{self.local_target}"
 
-    def lift(self, terms: Terms, label: str, over: Collection[sp.Symbol] = ()) -> sp.Expr:
+    def lift(
+        self,
+        terms: Terms,
+        label: str,
+        over: Collection[sp.Symbol] = (),
+        *,
+        origin: Made | None = None,
+        about: str = "",
+        differentiable: bool = True,
+    ) -> sp.Expr:
         """A quantity of its own for these terms, read at the indices that they leave free.
 
-        It has the indices in `over` even where no term mentions them.
+        It has the indices in `over` even where no term mentions them. Without an `origin` it is a
+        net input, or what it is `about`, of what is being defined.
         """
         terms = self._live(terms)
         used: set[sp.Symbol] = set(over)
@@ -512,17 +523,16 @@ class Elaborator:
         terms = [replace(term, bounds=term.bounds + where) for term in terms]
         name = self._unique("_".join(filter(None, (label.rstrip("_"), self._layer))))
         axes = tuple(self.axes[s] for s in at)
-        about = "net input" if label == self.net_input else "intermediate value"
-        reductions = {term.reduction for term in terms} - {"sum"}
-        what = next(iter(reductions), about)
+        about = about or ("net input" if label == self.net_input else "intermediate value")
         quantity = Quantity(
             name,
             "signal",
             axes,
-            f"{about} of {self._target}",
+            f"{about} of {self.target}",
             internal=True,
             layer=self._layer,
-            origin=Made(what, self._target),
+            differentiable=differentiable,
+            origin=origin or Made(about, self.target),
         )
         indices = tuple(self.axes[s].index(s) for s in at)
         equation = canonical(Equation(0, quantity, indices, tuple(terms)))
@@ -546,9 +556,9 @@ class Elaborator:
     @property
     def local_target(self) -> str:
         """The short name of what is being defined; none for a cell's output."""
-        if self._target == self._layer:
+        if self.target == self._layer:
             return ""
-        return self._local.get(self._target, self._target)
+        return self._local.get(self.target, self.target)
 
     def product_name(self, node: Node) -> str:
         """A name made of the quantities in an expression: `r_h` for r[t] * h[t-1]."""
@@ -568,14 +578,14 @@ def scaled(terms: Terms, factor: sp.Expr | int) -> Terms:
     """Every term times a factor."""
     if factor == 1:
         return terms
-    if any(term.reduction != "sum" for term in terms):
+    if any(not term.reduction.is_linear for term in terms):
         raise AssertionError("a reduction is always a quantity of its own")
     return [replace(term, factor=factor * term.factor) for term in terms]
 
 
 def _is_atomic(term: Term) -> bool:
     """A quantity, perhaps with a constant in front; on the diagonal of a matrix, perhaps."""
-    is_plain = not (term.sums or term.bounds or term.reduction != "sum")
+    is_plain = not (term.sums or term.bounds or not term.reduction.is_linear)
     core = term.factor.as_coeff_Mul()[1]
     return is_plain and (isinstance(core, sp.Indexed) or core == 1)
 
@@ -606,7 +616,7 @@ def _letter_counts(node: Node) -> dict[str, int]:
                     counts[name] = counts.get(name, 0) + 1
         letter = index_letter(top)
         if letter is not None and isinstance(top, Call):
-            if top.function in ("sum", "mean", "logsumexp"):
+            if top.function in REDUCING:
                 hidden = hidden | {letter.name}
             stack.extend((child, hidden) for child in (top.arguments[0], *top.arguments[2:]))
             continue

@@ -30,6 +30,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bptt.derive.calculus.reductions import BIG
 from bptt.derive.errors import UserError, shown
 from bptt.derive.language.syntax import (
     Big,
@@ -59,7 +60,7 @@ MAX_FACTORS = 12
 MAX_TERMS = 200
 MAX_LENGTHS = 8
 COMPARISONS = ("<", "<=", ">", ">=")
-_BIG = re.compile(r"(sum|prod|rising|falling)_([A-Za-z]\d*)", re.ASCII)
+_BIG = re.compile(rf"({'|'.join(BIG)}|prod|rising|falling)_([A-Za-z]\d*)", re.ASCII)
 _KINDS: dict[str, BigKind] = {
     "sum": "sum",
     "prod": "product",
@@ -367,7 +368,7 @@ class _Parser:
     def _starts_sum(self) -> bool:
         """Whether `sum_j,k` stands before something: as a name it would stand before no other."""
         match = _BIG.fullmatch(self._next.text)
-        if match is None or not (self._claim or match[1] == "sum"):
+        if match is None or match[1] not in (_KINDS if self._claim else BIG):
             return False
         at = self._position + 1
         while self._tokens[at].text == "," and self._tokens[at + 1].kind == "name":
@@ -385,7 +386,7 @@ class _Parser:
         operand = self._product()
         self._depth -= 1
         if not self._claim:
-            return Sum(tuple(letters), operand, first.at)
+            return Sum(tuple(letters), operand, first.at, kind)
         for letter in reversed(letters):
             operand = Big(_KINDS[kind], letter, None, None, "", operand, first.at)
         return operand

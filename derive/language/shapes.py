@@ -14,6 +14,8 @@ import sympy as sp
 from bptt.derive.calculus.primitives import ELEMENTWISE
 from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import (
+    NORMALISING,
+    REDUCING,
     Big,
     Binary,
     Call,
@@ -48,8 +50,8 @@ NO_LETTERS = ("b", "T", "B")
 
 SLOPED = ("leaky_relu", "elu")  # below zero, they may have a slope of their own
 SHORTHANDS = (
-    *("linear", "gaussian", "square", "sqrt", "softmax", "log_softmax", "logsumexp"),
-    *("sum", "mean", "layernorm", "every", "concat", "outer", "diag", "eye"),
+    *("linear", "gaussian", "square", "sqrt", *NORMALISING, *REDUCING),
+    *("layernorm", "every", "concat", "outer", "diag", "eye"),
 )
 FUNCTIONS = (*ELEMENTWISE, *SHORTHANDS)
 
@@ -341,7 +343,7 @@ class Shapes:
                     "concat joins vectors", place=node.at, remedy="give it vectors only"
                 )
             return (sp.Add(*(p[0] for p in known)),)
-        if node.function in ("sum", "mean", "logsumexp") and index_letter(node) is None:
+        if node.function in REDUCING and index_letter(node) is None:
             return () if self.of(node.arguments[0]) is not None else None
         return self.of(node.arguments[0], expected)
 

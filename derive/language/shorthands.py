@@ -9,12 +9,15 @@ import sympy as sp
 
 from bptt.derive.calculus.bounds import Index, substitute
 from bptt.derive.calculus.primitives import ELEMENTWISE, Primitive, every
-from bptt.derive.calculus.system import Term
+from bptt.derive.calculus.quantity import Made
+from bptt.derive.calculus.reductions import LOGSUMEXP, REDUCTIONS, Reduction
+from bptt.derive.calculus.system import Term, name_of
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
 from bptt.derive.language.elaborate import Elaborator, Functions, Place, Terms
 from bptt.derive.language.shapes import FUNCTIONS, SLOPED
 from bptt.derive.language.syntax import (
+    NORMALISING,
     OVER_AN_INDEX,
     Call,
     Node,
@@ -27,6 +30,8 @@ from bptt.derive.language.syntax import (
 
 # What a mask takes off a logit where it is zero: its exponential is then zero in any precision.
 MASKED = sp.Float(1e30)
+# What says the same as a reduction of two numbers.
+_REMEDIES = {"max": "max(z[t,i], i) runs over an index: for the larger of x and 0 write relu(x)"}
 MAX_ARGUMENTS = {"concat": 100, **dict.fromkeys((*SLOPED, "outer", "every", "layernorm"), 2)}
 
 
@@ -180,8 +185,12 @@ def _unnamed(node: Call) -> UserError:
     )
 
 
-def _logsumexp(e: Elaborator, node: Call, place: Place) -> Terms:
-    """log(sum(exp(z))) over an index, or over all units."""
+def _reduced(e: Elaborator, node: Call, place: Place) -> Terms:
+    """A reduction over an index, or over all units: a quantity of its own."""
+    if len(node.arguments) == 2 and isinstance(node.arguments[1], Number):
+        raise UserError(
+            f"{node.function} of two values", place=node.at, remedy=_REMEDIES.get(node.function, "")
+        )
     span = e.span(node)
     if span is None:
         if place.by_letters:
@@ -196,20 +205,39 @@ def _logsumexp(e: Elaborator, node: Call, place: Place) -> Terms:
         raise _unnamed(node)
     if place.by_letters:
         place = place.inside([index.symbol.name])
-    logits = _logits(e, e.terms(node.arguments[0], place), index, bounds)
-    return [Term(_total(e, logits, index, bounds))]
+    summands = _summands(e, e.terms(node.arguments[0], place), index, bounds)
+    return [Term(_value(e, summands, index, bounds, REDUCTIONS[node.function]))]
 
 
-def _logits(e: Elaborator, terms: Terms, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
+def _summands(e: Elaborator, terms: Terms, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
     """What a reduction runs over: it has the index, whatever of it is left, and its bounds'."""
     over = {index.symbol}.union(*(bound.free_symbols & e.axes.keys() for bound in bounds))
     return e.lift_unless_atomic(terms, e.net_input, over)
 
 
-def _total(e: Elaborator, logits: sp.Expr, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
-    """The logarithm of the sum of exponentials, as a signal of its own."""
-    term = Term(logits, (index,), bounds, reduction="logsumexp")
-    return e.lift([term], f"logsumexp_{e.local_target}")
+def _value(
+    e: Elaborator,
+    summand: sp.Expr,
+    index: Index,
+    bounds: tuple[sp.Expr, ...],
+    reduction: Reduction,
+) -> sp.Expr:
+    """The value of a reduction, as a signal of its own; where summands share, with their number."""
+    value = e.lift(
+        [Term(summand, (index,), bounds, reduction=reduction)],
+        f"{reduction.name}_{e.local_target}",
+        origin=Made(reduction.name, e.target),
+    )
+    if reduction.weight is not None and reduction.shared:
+        of = name_of(value)
+        e.lift(
+            [Term(reduction.weight(summand, value), (index,), bounds)],
+            f"ties_{e.local_target}",
+            origin=Made("ties", of),
+            about=f"number of those that attain {of}",
+            differentiable=False,
+        )
+    return value
 
 
 def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -248,8 +276,8 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
     if len(node.arguments) == 3:
         mask = e.pointwise(node.arguments[2], inner)
         terms = [*terms, Term(-MASKED * (1 - mask))]
-    logits = _logits(e, terms, index, bounds)
-    value = logits.xreplace(at) - _total(e, logits, index, bounds)
+    logits = _summands(e, terms, index, bounds)
+    value = logits.xreplace(at) - _value(e, logits, index, bounds, LOGSUMEXP)
     if node.function == "softmax":
         value = sp.exp(value) * (1 if mask is None else mask)
     return [Term(value, bounds=bounds)]
@@ -297,7 +325,7 @@ SHORTHANDS: Functions = {
     "eye": _eye,
     "sum": _sum,
     "mean": _sum,
-    "logsumexp": _logsumexp,
+    **dict.fromkeys(REDUCTIONS, _reduced),
     "softmax": _softmax,
     "log_softmax": _softmax,
     "layernorm": _layernorm,
@@ -324,7 +352,7 @@ def _check_call(node: Call) -> None:
         )
     most = 1
     if node.function in OVER_AN_INDEX:
-        most = 3 if node.function in ("softmax", "log_softmax") else 2
+        most = 3 if node.function in NORMALISING else 2
     most = MAX_ARGUMENTS.get(node.function, most)
     if len(node.arguments) > most:
         raise UserError(

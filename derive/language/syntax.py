@@ -9,9 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bptt.derive.calculus.reductions import REDUCTIONS, SUM
 from bptt.derive.errors import UserError
 
-OVER_AN_INDEX = ("sum", "mean", "softmax", "log_softmax", "logsumexp")
+# What reduces over an index or over all units, and what normalises over one.
+REDUCING = ("sum", "mean", *REDUCTIONS)
+NORMALISING = ("softmax", "log_softmax")
+OVER_AN_INDEX = (*REDUCING, *NORMALISING)
 TIME_LETTERS = ("t", "s", "r", "u")
 UNIT_LETTERS = ("i", "j", "k", "l", "m", "n")
 NUMBER = "t"  # the index that may stand for its own number
@@ -106,11 +110,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Sum:
-    """`sum_j,k operand`, as derived equations have it."""
+    """`sum_j,k operand`, as derived equations have it; or `max_j,k operand`, by its `big` word."""
 
     letters: tuple[str, ...]
     operand: Node
     at: str
+    big: str = SUM.big
 
 
 @dataclass(frozen=True)

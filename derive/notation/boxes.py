@@ -77,11 +77,11 @@ class Dotted:
 
 @dataclass(frozen=True)
 class BigSum:
-    """A summation sign, or one of a product, with its limits."""
+    """A summation sign, or one of a product or a maximum, with its limits."""
 
     below: Box
     above: Box | None = None
-    sign: Literal["∑", "∏"] = "∑"
+    sign: Literal["∑", "∏", "max"] = "∑"
 
 
 @dataclass(frozen=True)

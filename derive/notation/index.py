@@ -53,9 +53,10 @@ def signed_term(
 def summed(node: Node, term: Term) -> Node:
     """A term's summand under its sums."""
     letters = tuple(index.symbol.name for index in term.sums)
-    if term.reduction == "logsumexp":
-        return Call("log", (Sum(letters, Call("exp", (node,), ""), ""),), "")
-    return Sum(letters, node, "") if letters else node
+    how = term.reduction
+    inner = Call(how.inner, (node,), "") if how.inner else node
+    node = Sum(letters, inner, "", how.big) if letters or not how.is_linear else inner
+    return Call(how.outer, (node,), "") if how.outer else node
 
 
 def conditioned(node: Node, found: tuple[Comparison, ...]) -> Node:

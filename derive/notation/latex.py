@@ -43,6 +43,7 @@ MARKS = {
     "⊗": r"\otimes",
     "≠": r"\ne",
 }
+BIG = {"∑": r"\sum", "∏": r"\prod", "max": r"\max"}
 COMMANDS = frozenset(("max", "min", *(p.text for p in PRIMITIVES.values() if p.latex)))
 Numbered = Callable[[int], str]
 OPEN = {
@@ -80,8 +81,7 @@ def latex(box: Box) -> str:
         case Dotted(inner, accent):
             return rf"\{accent}{{{latex(inner)}}}"
         case BigSum(below, above, sign):
-            command = r"\sum" if sign == "∑" else r"\prod"
-            return rf"{command}{_script('_', below)}{_script('^', above)}"
+            return rf"{BIG[sign]}{_script('_', below)}{_script('^', above)}"
         case Gap():
             return r"\,"
 

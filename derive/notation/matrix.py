@@ -130,8 +130,8 @@ class _Matrix:
             *conditions(rest, self._equation.box(term)),
         )
         sign, factor = split_sign(term.factor)
-        if term.reduction == "logsumexp":
-            return 1, self._logsumexp(term, units, found)
+        if not term.reduction.is_linear:
+            return 1, self._reduced(term, units, found)
         graph = self._graph(factor)
         core = self._tied(graph, tied[0]) if tied else self._product(graph, units)
         if graph.vectors or any(not e.used for e in graph.edges):
@@ -141,7 +141,7 @@ class _Matrix:
             node = Sum(tuple(i.symbol.name for i in outer), node, "")
         return sign, conditioned(node, found)
 
-    def _logsumexp(self, term: Term, units: list[Index], found: tuple[Comparison, ...]) -> Node:
+    def _reduced(self, term: Term, units: list[Index], found: tuple[Comparison, ...]) -> Node:
         """log(sum(exp(z))) over units; over steps it is what index notation has."""
         if self._units:
             raise _NoMatrixFormError
@@ -152,8 +152,11 @@ class _Matrix:
         if len(term.sums) > 1 or found:
             raise _NoMatrixFormError
         self._check_vector(term.factor, units[0].symbol)
-        value = Call("exp", (expression(term.factor, self._known, self._read),), "")
-        return Call("log", (Call("sum", (value,), ""),), "")
+        how = term.reduction
+        value = expression(term.factor, self._known, self._read)
+        for function in filter(None, (how.inner, how.big, how.outer)):
+            value = Call(function, (value,), "")
+        return value
 
     # The graph of a term.
 

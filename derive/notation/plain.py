@@ -85,8 +85,8 @@ def _text(node: Node) -> str:
             return f"{node_text(operand, ATOM)}[{bounds}]"
         case Comparison():
             return comparison_text(node)
-        case Sum(letters, operand):
-            return f"sum_{','.join(letters)} {_operand(operand)}"
+        case Sum(letters, operand, _, big):
+            return f"{big}_{','.join(letters)} {_operand(operand)}"
         case Big():
             return _big(node)
         case Where(operand, conditions):

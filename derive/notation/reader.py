@@ -16,6 +16,7 @@ import sympy as sp
 from bptt.derive.calculus.bounds import Index, prune
 from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.quantity import AXIS_ORDER, Axis, B, Quantity, fresh, index_symbol
+from bptt.derive.calculus.reductions import REDUCTIONS, SUM, Reduction
 from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.language.constants import constant_call, exact_number, power_of
@@ -141,9 +142,7 @@ class _TermReader:
 
     def term(self, node: Node) -> Term:
         conditions: tuple[Comparison, ...] = ()
-        inner = _exponentials(node)
-        reduction = inner is not None
-        node = node if inner is None else inner
+        how, node = _reduced(node)
         while isinstance(node, Negative | Where):
             if isinstance(node, Negative):
                 self._sign = -self._sign
@@ -155,21 +154,22 @@ class _TermReader:
                 self._add(self._summed(letter, node, conditions), node.at)
             node = node.operand
         at = self._units(node)
-        if reduction:
-            # Of log(sum(exp(z))) the normal form has z alone.
-            assert isinstance(node, Call)
-            if node.function == "sum":
+        if not how.is_linear:
+            if isinstance(node, Call) and node.function == how.big:
                 node = node.arguments[0]
                 at = self._fresh(node)
-            assert isinstance(node, Call)
             if self._sign < 0:
                 raise UserError(
-                    "a logarithm of a sum of exponentials is subtracted",
-                    place=node.at,
+                    f"a {how.name} is subtracted",
+                    place=_place(node),
                     remedy="let it be the right side of an equation of its own",
                 )
-            self._check_arguments(node)
-            factor = self._alone(node.arguments[0], at)
+            if how.inner:
+                # Of log(sum(exp(z))) the normal form has z alone.
+                assert isinstance(node, Call)
+                self._check_arguments(node)
+                node = node.arguments[0]
+            factor = self._alone(node, at)
         else:
             factor = self.value(node, at)
         bounds, equals = self._conditions(conditions)
@@ -178,7 +178,7 @@ class _TermReader:
             tuple(self._sums),
             prune(bounds, (*self._left, *self._sums)),
             (*equals, *self._ties),
-            "logsumexp" if reduction else "sum",
+            how,
         )
 
     def _units(self, node: Node) -> At:
@@ -542,16 +542,25 @@ def _signed(node: Node) -> list[tuple[int, Node]]:
     return addends(node)
 
 
-def _exponentials(node: Node) -> Node | None:
-    """The sum within a logarithm of a sum of exponentials."""
-    if not (isinstance(node, Call) and node.function == "log"):
-        return None
-    inner = node.arguments[0]
-    found = inner.operand if isinstance(inner, Where) else inner
-    if isinstance(found, Sum):
-        found = found.operand
-    elif isinstance(found, Call) and found.function == "sum":
-        found = found.arguments[0]
-    else:
-        return None
-    return inner if isinstance(found, Call) and found.function == "exp" else None
+def _reduced(node: Node) -> tuple[Reduction, Node]:
+    """How a term reduces its summands, and the term without the function around them."""
+    for how in REDUCTIONS.values():
+        inner: Node | None = node
+        if how.outer:
+            inner = node.arguments[0] if _is_call(node, how.outer) else None
+        found = inner
+        while isinstance(found, Where | Negative):
+            found = found.operand
+        if isinstance(found, Sum) and found.big == how.big:
+            found = found.operand
+        elif found is not None and _is_call(found, how.big):
+            found = found.arguments[0]
+        else:
+            continue
+        if inner is not None and (not how.inner or _is_call(found, how.inner)):
+            return how, inner
+    return SUM, node
+
+
+def _is_call(node: Node, function: str) -> TypeGuard[Call]:
+    return isinstance(node, Call) and node.function == function

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bptt.derive.calculus.chunks import OBJECTIVE
 from bptt.derive.calculus.quantity import Made, Quantity
+from bptt.derive.calculus.reductions import REDUCTIONS
 from bptt.derive.calculus.system import System, name_of
 from bptt.derive.notation.boxes import Box, Digits, Fence, Name, Script, listed, row
 
@@ -84,8 +85,9 @@ def customary(name: str, system: System) -> Symbol:
     marks = _marks(rest, system)
     if len(marks) == 1 and not is_layer(marks[0], system) and _is_ambiguous(marks[0]):
         return Symbol(name)
-    is_total = isinstance(origin, Made) and origin.what == "logsumexp"
-    return Symbol("lse" if is_total else head, marks, delay)
+    if isinstance(origin, Made) and origin.what in REDUCTIONS:
+        head = REDUCTIONS[origin.what].symbol or head
+    return Symbol(head, marks, delay)
 
 
 def _is_ambiguous(mark: str) -> bool:

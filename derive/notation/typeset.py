@@ -198,7 +198,11 @@ class Typesetter(Mentions):
         signs: list[Box] = []
         for letter in node.letters:
             low, high = self.limits(letter, node.operand, conditions)
-            signs.append(BigSum(row(Name(letter), Mark("="), low), high))
+            if node.big == "max":
+                below = row(low, Mark("≤"), Name(letter), Mark("≤"), high)
+                signs.append(BigSum(below, None, "max"))
+            else:
+                signs.append(BigSum(row(Name(letter), Mark("="), low), high))
         ahead, operand = self._constant_ahead(node.operand)
         return row(*ahead, *signs, Gap(), self.factor(operand))
 
@@ -290,10 +294,18 @@ class Typesetter(Mentions):
             return Name("I", bold=True)
         if name == "sqrt":
             return Root(self.box(arguments[0]))
+        if name == "is_zero":
+            return Fence(row(*self._compared(arguments[0])), "[")
         if name == "abs":
             return Fence(self.box(arguments[0]), "|")
         inner = listed(self.box(a) for a in arguments)
         return row(Name(WORDS.get(name, name)), Fence(inner))
+
+    def _compared(self, node: Node) -> tuple[Box, ...]:
+        """What is zero, as an equation: a difference is of equal operands."""
+        if isinstance(node, Binary) and node.operator == "-":
+            return self.box(node.left), Mark("="), self._addend(node.right)
+        return self.box(node), Mark("="), Digits("0")
 
     def _operand(self, node: Node) -> Box:
         """An operand of a product of vectors."""
