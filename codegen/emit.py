@@ -32,7 +32,8 @@ from bptt.derive.calculus.dependence import is_gradient, network_side
 from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity, Role, unused
 from bptt.derive.calculus.reductions import REDUCTIONS
-from bptt.derive.calculus.system import Loss, System, name_of
+from bptt.derive.calculus.residuals import is_sum_of_squares
+from bptt.derive.calculus.system import System, name_of
 from bptt.derive.notation.article import article
 from bptt.derive.notation.document import document
 from bptt.derive.notation.listing import listing, steps_text
@@ -118,18 +119,16 @@ def source_of(extended: Extended) -> str:
             initial_gradients=pairs_text(
                 {b.key: b.gradient for b in boundaries if b.gradient in system.definitions}
             ),
-            given_as=[f'("targets", "{loss.output}"): "{loss.target}"' for loss in system.losses]
+            given_as=[f'("targets", "{of}"): "{q.name}"' for of, q in _targets(system).items()]
             + [f'("weights", "{of}"): "{q.name}"' for of, q in _weights(system).items()],
-            targets=[
-                entry(system.quantities[loss.target], system, loss.output) for loss in system.losses
-            ],
-            classes=tuple_text(x.output for x in system.losses if x.by_class),
+            targets=[entry(q, system, of) for of, q in _targets(system).items()],
+            classes=tuple_text(_of_classes(system)),
             weighted=[entry(q, system, of) for of, q in _weights(system).items()],
-            losses=[_loss_entry(loss) for loss in system.losses],
+            losses=[_loss_entry(output, system) for output in _targets(system)],
             after=[f'"{b.key}": "{b.quantity}"' for b in boundaries if b.side == "after"],
             layers=[(n, [tuple_text(g) for g in groups]) for n, groups in _layers(system)],
             judging=tuple_text(
-                x.weights for x in system.losses if system.quantities.get(x.weights)
+                dict.fromkeys(x.weights for x in system.losses if system.quantities.get(x.weights))
             ),
             **free_steps(system),
             whole=", whole=True" if chunked else "",
@@ -158,10 +157,21 @@ def _weights(system: System) -> dict[str, Quantity]:
     return {x.output: given[x.weights] for x in system.losses if x.weights in given}
 
 
+def _targets(system: System) -> dict[str, Quantity]:
+    """The targets of the losses, by their outputs."""
+    return {x.output: system.quantities[x.target] for x in system.losses}
+
+
+def _of_classes(system: System) -> list[str]:
+    """The outputs whose targets may be numbers of classes: for all of their losses."""
+    others = {x.output for x in system.losses if not x.by_class}
+    return [output for output in _targets(system) if output not in others]
+
+
 def _without_losses(extended: Extended) -> tuple[str, ...]:
-    """What is computed where the losses are not: the parts of chunks."""
-    chunks = ("_chunk_loss", "_chunk_backward")
-    return tuple(n for part in extended.parts if part.name in chunks for n in part.quantities)
+    """What is computed where the losses are not: the parts of chunks, and residuals."""
+    apart = ("_chunk_loss", "_chunk_backward", "_residuals")
+    return tuple(n for part in extended.parts if part.name in apart for n in part.quantities)
 
 
 def _legend(extended: Extended) -> list[str]:
@@ -278,11 +288,19 @@ def _biases(system: System) -> set[str]:
     return added - used
 
 
-def _loss_entry(loss: Loss) -> str:
-    mask = "" if loss.steps == "weighted" else loss.weights
-    values = f'"kind": "{loss.kind}", "weight": {loss.weight:g}, "steps": "{loss.steps}"'
+def _loss_entry(output: str, system: System) -> str:
+    """The losses of an output: those of several judge the same steps."""
+    losses = [loss for loss in system.losses if loss.output == output]
+    (first, *_) = losses
+    mask = "" if first.steps == "weighted" else first.weights
     named = f'"{mask}"' if mask else "None"
-    return f'"{loss.output}": {{{values}, "mask": {named}}}'
+    kinds = ", ".join(f'"{loss.kind}": {loss.weight:g}' for loss in losses)
+    differences = all(loss.of_differences for loss in losses)
+    squares = all(is_sum_of_squares(system, loss.signal) for loss in losses)
+    return (
+        f'"{output}": {{"kinds": {{{kinds}}}, "steps": "{first.steps}", "mask": {named}, '
+        f'"differences": {differences}, "squares": {squares}}}'
+    )
 
 
 def _layers(system: System) -> list[tuple[str, list[tuple[str, ...]]]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bptt.codegen.boundaries import allocated, row, trimmed
-from bptt.codegen.entries import free_steps, has_free_steps, pairs_text, tuple_text
+from bptt.codegen.entries import entry, free_steps, has_free_steps, pairs_text, tuple_text
 from bptt.codegen.extras import Extended
 from bptt.codegen.templating import environment
 from bptt.derive.calculus.chunks import ENDS, TOTAL_STEPS, carry_of, share_of, total_weight_of
@@ -26,6 +26,8 @@ def extra_functions(extended: Extended, sizes: str, *, first_step: str) -> list[
         helpers.append("directions")
     if {"hvp", "gnvp"} & names:
         helpers.append("vectors")
+    if {"jacobian", "residuals"} & names:
+        helpers.append("elements")
     if {"truncated", "checkpoints"} & names:
         helpers.append("chunks")
     values = _extra_values(extended, first_step)
@@ -66,22 +68,8 @@ def _extra_values(extended: Extended, first_step: str) -> dict[str, dict[str, An
             found[name] = {"products": pairs_text(values[products])}
     if "vector" in values:
         found["vectors"] = {"vector": pairs_text(values["vector"])}
-    if "forward_cost" in values:
-        elements = {name for mode in values["forward"].values() for name in mode.values()}
-        found["jacobian"] = {
-            "rows": [f'"{n}": {r.before}' for n, r in system.reach.items() if n in elements],
-            **{
-                mode: [f'"{of}": {{{", ".join(pairs_text(by))}}}' for of, by in found_by.items()]
-                for mode in ("forward", "backward")
-                for found_by in [values[mode]]
-            },
-            "forward_cost": values["forward_cost"],
-            "backward_cost": values["backward_cost"],
-            "formulas": [
-                *_wrapped(f"forward:  {values['forward_formula']}"),
-                *_wrapped(f"backward: {values['backward_formula']}"),
-            ],
-        }
+    for name in {"jacobian", "residuals"} & values.keys():
+        found[name] = _differentiated(values[name], system)
     if "rtrl_formula" in values:
         found["rtrl"] = {
             "formulas": [
@@ -95,6 +83,26 @@ def _extra_values(extended: Extended, first_step: str) -> dict[str, dict[str, An
         for name in ("truncated", "checkpoints"):
             found[name] = {"chunk_loss": values["chunk_loss"]}
     return found
+
+
+def _differentiated(values: Mapping[str, Any], system: System) -> dict[str, Any]:
+    """What is laid out of the derivatives of every element of some signals."""
+    elements = {name for mode in values["forward"].values() for name in mode.values()}
+    return {
+        "signals": tuple_text(values["forward"]),
+        "shapes": [entry(system.quantities[name], system) for name in values["forward"]],
+        "rows": [f'"{n}": {r.before}' for n, r in system.reach.items() if n in elements],
+        **{
+            mode: [f'"{of}": {{{", ".join(pairs_text(by))}}}' for of, by in values[mode].items()]
+            for mode in ("forward", "backward")
+        },
+        "forward_cost": values["forward_cost"],
+        "backward_cost": values["backward_cost"],
+        "formulas": [
+            *_wrapped(f"forward:  {values['forward_formula']}"),
+            *_wrapped(f"backward: {values['backward_formula']}"),
+        ],
+    }
 
 
 def _counting(steps: str, first_step: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from bptt.derive.calculus.cost import cost
 from bptt.derive.calculus.dependence import is_gradient, network_side, upstream
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.quantity import Derivative, Tangent
+from bptt.derive.calculus.residuals import residuals
 from bptt.derive.calculus.sensitivity import sensitivities
 from bptt.derive.calculus.system import System
 from bptt.derive.calculus.tangent import DOT, PEARLMUTTER, tangent
@@ -28,6 +29,7 @@ from bptt.derive.errors import UserError, did_you_mean
 EXTRAS = {
     "jvp": "Jacobian-vector products: derivatives of all signals along a direction",
     "jacobian": "the derivative of every output at every step by every parameter",
+    "residuals": "what the loss sums the squares of, and its derivative by every parameter",
     "hvp": "products of the loss's Hessian with a vector",
     "gnvp": "products of the Gauss-Newton matrix with a vector",
     "rtrl": "the gradient in one forward pass, by real-time recurrent learning",
@@ -174,29 +176,60 @@ def _gnvp(old: Extended) -> Extended:
 
 
 def _jacobian(old: Extended) -> Extended:
-    """Both modes; the module takes the one that costs less at the sizes it is given."""
-    system, parameters = old.system, _parameters(old.system)
-    outputs = list(system.outputs)
-    whole = sensitivities(system, outputs, parameters)
-    names = _added(system, whole)
-    parts = [Part("_sensitivities", "Sensitivities, forward in time.", names)]
-    forth = {o: _elements(whole, o, forward=True) for o in outputs}
+    outputs = list(old.system.outputs)
+    return _differentiated(
+        old, old.system, outputs, "jacobian", ("_sensitivities", "_output_adjoints")
+    )
+
+
+def _residuals(old: Extended) -> Extended:
+    """The loss as a sum of squares, and what the squares are of, differentiated."""
+    system = residuals(old.system)
+    names = _added(old.system, system)
+    about = "What the loss sums the squares of."
+    judging = upstream(system, names) & set(system.primal.definitions) - network_side(system)
+    order = [e.quantity.name for e in system.equations if e.quantity.name in {*names, *judging}]
+    part = Part("_residuals", about, tuple(order))
+    known = replace(old, parts=(*old.parts, part))
+    ways = ("_residual_sensitivities", "_residual_adjoints")
+    found = _differentiated(known, system, list(names), "residuals", ways)
+    return replace(found, results=found.results | set(names))
+
+
+def _differentiated(
+    old: Extended, system: System, of: list[str], key: str, ways: tuple[str, str]
+) -> Extended:
+    """The derivatives of every element of some signals by the parameters, in both modes.
+
+    The module takes the one that costs less at the sizes that it is given.
+    """
+    whole = sensitivities(system, of, _parameters(system))
+    forth = {signal: _elements(whole, signal, forward=True) for signal in of}
     back: dict[str, Names] = {}
-    backward: list[str] = []
-    for output in outputs:
-        taken = adjoint(system, output, per_sequence=True)
-        back[output] = _elements(taken, output, forward=False)
-        grown = whole.joined(taken, upstream(taken, back[output].values()))
-        backward += _added(whole, grown)
-        whole = grown
-    parts.append(Part("_output_adjoints", "Adjoints of every output.", tuple(backward)))
+    for signal in of:
+        taken = adjoint(system, signal, per_sequence=True)
+        back[signal] = _elements(taken, signal, forward=False)
+        whole = whole.joined(taken, upstream(taken, back[signal].values()))
+    # What another extra has derived already is computed here too: it may not have run.
+    known = {*system.primal.definitions, *of}
+    names, backward = (_needed(whole, mode, known) for mode in (forth, back))
+    parts = [
+        Part(ways[0], "Sensitivities, forward in time.", names),
+        Part(ways[1], "Adjoints of every element.", backward),
+    ]
     values: dict[str, Any] = {"forward": forth, "backward": back}
-    for mode, group in (("forward", names), ("backward", tuple(backward))):
+    for mode, group in (("forward", names), ("backward", backward)):
         formula = cost(whole.definitions[n] for n in group)
         values[f"{mode}_formula"] = str(formula)
         values[f"{mode}_cost"] = str(sp.expand(formula.xreplace(dict(system.sizes))))
     results = (name for mode in (forth, back) for found in mode.values() for name in found.values())
-    return _grown(old, whole, parts, results, values)
+    return _grown(old, whole, parts, results, {key: values})
+
+
+def _needed(system: System, elements: Mapping[str, Names], known: set[str]) -> tuple[str, ...]:
+    """What the derivatives of elements need, in order, but for what is known."""
+    needed = upstream(system, [n for found in elements.values() for n in found.values()]) - known
+    return tuple(e.quantity.name for e in system.equations if e.quantity.name in needed)
 
 
 def _elements(system: System, of: str, *, forward: bool) -> Names:
@@ -296,6 +329,7 @@ def _forward_in_time(old: Extended) -> Extended:
 LEGENDS = {
     "jvp": "dot_x is the derivative of x along a direction",
     "jacobian": "y_by_W is the derivative of y by W, y_per_x that of y[s] by x[t]",
+    "residuals": "y_by_W is the derivative of y by W, y_per_x that of y[s] by x[t]",
     "hvp": "R_x is the derivative of x along a vector of parameters",
     "gnvp": "R_x is the derivative of x along a vector of parameters, e_z that of the loss by z"
     " alone, curvature_per_x the product taken back",
@@ -307,6 +341,7 @@ LEGENDS = {
 _STEPS: dict[str, Callable[[Extended], Extended]] = {
     "jvp": _jvp,
     "jacobian": _jacobian,
+    "residuals": _residuals,
     "hvp": _hvp,
     "gnvp": _gnvp,
     "rtrl": _rtrl,

@@ -356,10 +356,13 @@ class Freezer:
         return found
 
     def _support(self, definition: Equation) -> frozenset[sp.Expr]:
-        """The conditions that all terms of an equation have in common."""
+        """The conditions on its own indices that all terms of an equation have in common."""
         name = definition.quantity.name
         if name not in self._supports:
-            common = [frozenset(term.bounds) for term in definition.terms]
+            common = []
+            for term in definition.terms:
+                summed = {i.symbol for i in term.sums}
+                common.append(frozenset(e for e in term.bounds if not e.free_symbols & summed))
             self._supports[name] = frozenset.intersection(*common) if common else frozenset()
         return self._supports[name]
 

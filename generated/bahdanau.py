@@ -34,7 +34,7 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
 (18)  n_y[t,b,i] = sum_j W_y[i,j]*h[t,b,j] + sum_j C_y[i,j]*c[t,b,j] + b_y[i]
 (19)  logsumexp_y[t,b] = log(sum_i exp(n_y[t,b,i]))
 (20)  y[t,b,i] = exp(n_y[t,b,i] - logsumexp_y[t,b])
-(21)  loss = -sum_t,b,i n_y[t,b,i]*target_y[t,b,i]/(B*T) + sum_t,b logsumexp_y[t,b]/(B*T)
+(21)  loss = sum_t,b logsumexp_y[t,b]/(B*T) - sum_t,b,i n_y[t,b,i]*target_y[t,b,i]/(B*T)
 (22)  d_n_y[t,b,i] = (y[t,b,i] - target_y[t,b,i])/(B*T)
 (23)  d_h[t,b,i] = sum_j W_y[j,i]*d_n_y[t,b,j] + d_h[t+1,b,i]*(1 - z[t+1,b,i]) [t <= T-2]
           + sum_j U_g[j,i]*d_n_g[t+1,b,j] [t <= T-2] + sum_j U_z[j,i]*d_n_z[t+1,b,j] [t <= T-2]
@@ -137,10 +137,11 @@ MASKS = ("valid",)
 CLASSES = ("y",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "y": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -213,7 +214,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_y_i z_i, logits z of y.
+    mean over steps and sequences of -sum(target_y*log(y)).
     """
     arrays, T, S, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, S, B, dtype)
@@ -360,8 +361,8 @@ def _loss(arrays, T, S, B, dtype):
     target_y = arrays["target_y"]
 
     loss = (  # (21)
-        -(1 / (B * T) * (n_y * target_y).sum())  # tbi->
-        + 1 / (B * T) * logsumexp_y.sum()  # tb->
+        1 / (B * T) * logsumexp_y.sum()  # tb->
+        - 1 / (B * T) * (n_y * target_y).sum()  # tbi->
     )
     arrays["loss"] = loss
 

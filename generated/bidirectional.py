@@ -19,8 +19,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_past = 5, N_future = 5,
           + sum_j W_label_future[i,j]*future[t,b,j] + b_label[i]
  (6)  logsumexp_label[t,b] = log(sum_i exp(n_label[t,b,i]))
  (7)  label[t,b,i] = exp(n_label[t,b,i] - logsumexp_label[t,b])
- (8)  loss = -sum_t,b,i n_label[t,b,i]*target_label[t,b,i]/(B*T)
-          + sum_t,b logsumexp_label[t,b]/(B*T)
+ (8)  loss = sum_t,b logsumexp_label[t,b]/(B*T)
+          - sum_t,b,i n_label[t,b,i]*target_label[t,b,i]/(B*T)
  (9)  d_n_label[t,b,i] = (label[t,b,i] - target_label[t,b,i])/(B*T)
 (10)  d_future[t,b,i] = sum_j W_label_future[j,i]*d_n_label[t,b,j]
           + sum_j U_future[j,i]*d_n_future[t-1,b,j] [t >= 1]
@@ -77,10 +77,11 @@ MASKS = ()
 CLASSES = ("label",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "label": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "label": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -136,7 +137,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_label_i z_i, logits z of label.
+    mean over steps and sequences of -sum(target_label*log(label)).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -216,8 +217,8 @@ def _loss(arrays, T, B, dtype):
     target_label = arrays["target_label"]
 
     loss = (  # (8)
-        -(1 / (B * T) * (n_label * target_label).sum())  # tbi->
-        + 1 / (B * T) * logsumexp_label.sum()  # tb->
+        1 / (B * T) * logsumexp_label.sum()  # tb->
+        - 1 / (B * T) * (n_label * target_label).sum()  # tbi->
     )
     arrays["loss"] = loss
 

@@ -42,8 +42,8 @@ N_next = 96.
 (21)  n_next[t,b,i] = sum_j W_next_upper[i,j]*upper[t,b,j] + b_next[i]
 (22)  logsumexp_next[t,b] = log(sum_i exp(n_next[t,b,i]))
 (23)  next[t,b,i] = exp(n_next[t,b,i] - logsumexp_next[t,b])
-(24)  loss = -sum_t,b,i n_next[t,b,i]*target_next[t,b,i]/(B*T)
-          + sum_t,b logsumexp_next[t,b]/(B*T)
+(24)  loss = sum_t,b logsumexp_next[t,b]/(B*T)
+          - sum_t,b,i n_next[t,b,i]*target_next[t,b,i]/(B*T)
 (25)  d_n_next[t,b,i] = (next[t,b,i] - target_next[t,b,i])/(B*T)
 (26)  d_upper[t,b,i] = sum_j W_next_upper[j,i]*d_n_next[t,b,j]
           + sum_j U_o_upper[j,i]*d_n_o_upper[t+1,b,j] [t <= T-2]
@@ -170,10 +170,11 @@ MASKS = ()
 CLASSES = ("next",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "next": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "next": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -247,7 +248,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_next_i z_i, logits z of next.
+    mean over steps and sequences of -sum(target_next*log(next)).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -405,8 +406,8 @@ def _loss(arrays, T, B, dtype):
     target_next = arrays["target_next"]
 
     loss = (  # (24)
-        -(1 / (B * T) * (n_next * target_next).sum())  # tbi->
-        + 1 / (B * T) * logsumexp_next.sum()  # tb->
+        1 / (B * T) * logsumexp_next.sum()  # tb->
+        - 1 / (B * T) * (n_next * target_next).sum()  # tbi->
     )
     arrays["loss"] = loss
 

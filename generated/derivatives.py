@@ -26,8 +26,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
   (5)  logsumexp_label[t,b] = log(sum_i exp(n_label[t,b,i]))
   (6)  label[t,b,i] = exp(n_label[t,b,i] - logsumexp_label[t,b])
   (7)  loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*T)
-  (8)  loss_label = -sum_b,i target_label[b,i]*n_label[T-1,b,i]/B
-           + sum_b logsumexp_label[T-1,b]/B
+  (8)  loss_label = sum_b logsumexp_label[T-1,b]/B
+           - sum_b,i target_label[b,i]*n_label[T-1,b,i]/B
   (9)  loss = loss_position + loss_label/2
  (10)  d_n_label[t,b,i] = (label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
  (11)  d_position[t,b,i] = 2*(position[t,b,i] - target_position[t,b,i])/(B*N_position*T)
@@ -218,8 +218,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
 (127)  R_logsumexp_label[t,b] = sum_i R_n_label[t,b,i]*label[t,b,i]
 (128)  R_label[t,b,i] = label[t,b,i]*(R_n_label[t,b,i] - R_logsumexp_label[t,b])
 (129)  R_loss_position = sum_t,b,i 2*R_position[t,b,i]*(position[t,b,i] - target_position[t,b,i])/(B*N_position*T)
-(130)  R_loss_label = -sum_b,i target_label[b,i]*R_n_label[T-1,b,i]/B
-           + sum_b R_logsumexp_label[T-1,b]/B
+(130)  R_loss_label = sum_b R_logsumexp_label[T-1,b]/B
+           - sum_b,i target_label[b,i]*R_n_label[T-1,b,i]/B
 (131)  R_loss = R_loss_label/2 + R_loss_position
 (132)  R_d_n_label[t,b,i] = R_label[t,b,i]/(2*B) [t = T-1]
 (133)  R_d_position[t,b,i] = 2*R_position[t,b,i]/(B*N_position*T)
@@ -279,55 +279,55 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
 (163)  curvature_per_W_label_hidden_1[i,j] = sum_t,b curvature_per_n_label[t,b,i]*hidden[t-1,b,j]
 (164)  curvature_per_b_label[i] = sum_t,b curvature_per_n_label[t,b,i]
 (165)  loss_position_by_W_hidden_x[i,j] = sum_t,b,k 2*position_by_W_hidden_x[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(166)  loss_label_by_W_hidden_x[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_x[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_hidden_x[T-1,b,i,j]/B
+(166)  loss_label_by_W_hidden_x[i,j] = sum_b logsumexp_label_by_W_hidden_x[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_hidden_x[T-1,b,k,i,j]/B
 (167)  loss_by_W_hidden_x[i,j] = loss_position_by_W_hidden_x[i,j]
            + loss_label_by_W_hidden_x[i,j]/2
 (168)  loss_position_by_W_hidden_x_2[i,j] = sum_t,b,k 2*position_by_W_hidden_x_2[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(169)  loss_label_by_W_hidden_x_2[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_x_2[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_hidden_x_2[T-1,b,i,j]/B
+(169)  loss_label_by_W_hidden_x_2[i,j] = sum_b logsumexp_label_by_W_hidden_x_2[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_hidden_x_2[T-1,b,k,i,j]/B
 (170)  loss_by_W_hidden_x_2[i,j] = loss_position_by_W_hidden_x_2[i,j]
            + loss_label_by_W_hidden_x_2[i,j]/2
 (171)  loss_position_by_W_hidden_hidden_1[i,j] = sum_t,b,k 2*position_by_W_hidden_hidden_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(172)  loss_label_by_W_hidden_hidden_1[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_hidden_1[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_hidden_hidden_1[T-1,b,i,j]/B
+(172)  loss_label_by_W_hidden_hidden_1[i,j] = sum_b logsumexp_label_by_W_hidden_hidden_1[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_hidden_hidden_1[T-1,b,k,i,j]/B
 (173)  loss_by_W_hidden_hidden_1[i,j] = loss_position_by_W_hidden_hidden_1[i,j]
            + loss_label_by_W_hidden_hidden_1[i,j]/2
 (174)  loss_position_by_W_hidden_position_1[i,j] = sum_t,b,k 2*position_by_W_hidden_position_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(175)  loss_label_by_W_hidden_position_1[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_position_1[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_hidden_position_1[T-1,b,i,j]/B
+(175)  loss_label_by_W_hidden_position_1[i,j] = sum_b logsumexp_label_by_W_hidden_position_1[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_hidden_position_1[T-1,b,k,i,j]/B
 (176)  loss_by_W_hidden_position_1[i,j] = loss_position_by_W_hidden_position_1[i,j]
            + loss_label_by_W_hidden_position_1[i,j]/2
 (177)  loss_position_by_W_hidden_position_3[i,j] = sum_t,b,k 2*position_by_W_hidden_position_3[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(178)  loss_label_by_W_hidden_position_3[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_hidden_position_3[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_hidden_position_3[T-1,b,i,j]/B
+(178)  loss_label_by_W_hidden_position_3[i,j] = sum_b logsumexp_label_by_W_hidden_position_3[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_hidden_position_3[T-1,b,k,i,j]/B
 (179)  loss_by_W_hidden_position_3[i,j] = loss_position_by_W_hidden_position_3[i,j]
            + loss_label_by_W_hidden_position_3[i,j]/2
 (180)  loss_position_by_b_hidden[i] = sum_t,b,j 2*position_by_b_hidden[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
-(181)  loss_label_by_b_hidden[i] = -sum_b,j target_label[b,j]*n_label_by_b_hidden[T-1,b,j,i]/B
-           + sum_b logsumexp_label_by_b_hidden[T-1,b,i]/B
+(181)  loss_label_by_b_hidden[i] = sum_b logsumexp_label_by_b_hidden[T-1,b,i]/B
+           - sum_b,j target_label[b,j]*n_label_by_b_hidden[T-1,b,j,i]/B
 (182)  loss_by_b_hidden[i] = loss_position_by_b_hidden[i] + loss_label_by_b_hidden[i]/2
 (183)  loss_position_by_W_position_hidden[i,j] = sum_t,b,k 2*position_by_W_position_hidden[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(184)  loss_label_by_W_position_hidden[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_position_hidden[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_position_hidden[T-1,b,i,j]/B
+(184)  loss_label_by_W_position_hidden[i,j] = sum_b logsumexp_label_by_W_position_hidden[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_position_hidden[T-1,b,k,i,j]/B
 (185)  loss_by_W_position_hidden[i,j] = loss_position_by_W_position_hidden[i,j]
            + loss_label_by_W_position_hidden[i,j]/2
 (186)  loss_position_by_b_position[i] = sum_t,b,j 2*position_by_b_position[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
-(187)  loss_label_by_b_position[i] = -sum_b,j target_label[b,j]*n_label_by_b_position[T-1,b,j,i]/B
-           + sum_b logsumexp_label_by_b_position[T-1,b,i]/B
+(187)  loss_label_by_b_position[i] = sum_b logsumexp_label_by_b_position[T-1,b,i]/B
+           - sum_b,j target_label[b,j]*n_label_by_b_position[T-1,b,j,i]/B
 (188)  loss_by_b_position[i] = loss_position_by_b_position[i] + loss_label_by_b_position[i]/2
-(189)  loss_label_by_W_label_hidden[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_label_hidden[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_label_hidden[T-1,b,i,j]/B
+(189)  loss_label_by_W_label_hidden[i,j] = sum_b logsumexp_label_by_W_label_hidden[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_label_hidden[T-1,b,k,i,j]/B
 (190)  loss_by_W_label_hidden[i,j] = loss_label_by_W_label_hidden[i,j]/2
-(191)  loss_label_by_W_label_hidden_1[i,j] = -sum_b,k target_label[b,k]*n_label_by_W_label_hidden_1[T-1,b,k,i,j]/B
-           + sum_b logsumexp_label_by_W_label_hidden_1[T-1,b,i,j]/B
+(191)  loss_label_by_W_label_hidden_1[i,j] = sum_b logsumexp_label_by_W_label_hidden_1[T-1,b,i,j]/B
+           - sum_b,k target_label[b,k]*n_label_by_W_label_hidden_1[T-1,b,k,i,j]/B
 (192)  loss_by_W_label_hidden_1[i,j] = loss_label_by_W_label_hidden_1[i,j]/2
-(193)  loss_label_by_b_label[i] = -sum_b,j target_label[b,j]*n_label_by_b_label[T-1,b,j,i]/B
-           + sum_b logsumexp_label_by_b_label[T-1,b,i]/B
+(193)  loss_label_by_b_label[i] = sum_b logsumexp_label_by_b_label[T-1,b,i]/B
+           - sum_b,j target_label[b,j]*n_label_by_b_label[T-1,b,j,i]/B
 (194)  loss_by_b_label[i] = loss_label_by_b_label[i]/2
 (195)  chunk_loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*total_steps) [t >= skip]
-(196)  chunk_loss_label = -sum_b,i ends*target_label[b,i]*n_label[T-1,b,i]/B
-           + sum_b ends*logsumexp_label[T-1,b]/B
+(196)  chunk_loss_label = sum_b ends*logsumexp_label[T-1,b]/B
+           - sum_b,i ends*target_label[b,i]*n_label[T-1,b,i]/B
 (197)  chunk_loss = chunk_loss_position + chunk_loss_label/2
 (198)  chunk_objective = chunk_loss + sum_k,b,i carry_x[k,b,i]*x[k+T-2,b,i]
            + sum_k,b,i carry_hidden[k,b,i]*hidden[k+T-1,b,i]
@@ -405,11 +405,12 @@ MASKS = ()
 CLASSES = ("label",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "position": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
-    "label": {"kind": "cross_entropy", "weight": 0.5, "steps": "last", "mask": None},
+    "position": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "label": {"kinds": {"cross_entropy": 0.5}, "steps": "last", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -468,7 +469,7 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
 
     the weighted sum of
       1 * loss_position: mean over steps, sequences and units of (position - target_position)^2
-      0.5 * loss_label: mean over sequences, at the last step, of log sum_i exp(z_i) - sum_i target_label_i z_i, logits z of label
+      0.5 * loss_label: mean over sequences, at the last step, of -sum(target_label*log(label))
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -548,29 +549,13 @@ def jacobian(parameters, inputs, initial=None, mode=None):
         2*B*N_hidden*N_position*T**2 + 3*B*N_label**2*T**2 + B*N_label*N_position*T**2 +
         B*N_label*T + B*N_position**2*T**2 + B*N_position*T
     """
-    if mode not in (None, "forward", "backward"):
-        raise ValueError(f"mode is {mode!r}; 'forward', 'backward' or None are possible")
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=None)
+    way = _chosen_mode(mode, 1362*B*T, 225*B*T**2 + 3*B*T)
     _forward(arrays, T, B, dtype)
-    if mode is None:
-        costs = (1362*B*T, 225*B*T**2 + 3*B*T)
-        mode = "forward" if costs[0] <= costs[1] else "backward"
-    if mode == "forward":
-        _sensitivities(arrays, T, B, dtype)
-    else:
-        _output_adjoints(arrays, T, B, dtype)
-    names = _ELEMENTS[mode]
-    sizes = {"T": T, "B": B}
+    ways = {"forward": _sensitivities, "backward": _output_adjoints}
+    ways[way](arrays, T, B, dtype)
     before = {"position_by_W_hidden_x": 3, "position_by_W_hidden_x_2": 3, "position_by_W_hidden_hidden_1": 3, "position_by_W_hidden_position_1": 3, "position_by_W_hidden_position_3": 3, "position_by_b_hidden": 3, "position_by_W_position_hidden": 3, "position_by_b_position": 3}
-    found = {}
-    for output, axes in OUTPUTS.items():
-        found[output] = {}
-        for name, shape in PARAMETERS.items():
-            key, size = names[output].get(name), tuple(sizes.get(n, n) for n in axes)
-            if key in before:
-                arrays[key] = arrays[key][before[key] : before[key] + size[0]]
-            found[output][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
-    return found
+    return _elements(arrays, _ELEMENTS[way], OUTPUTS, before, {"T": T, "B": B}, dtype)
 
 
 # The names of the derivatives of the outputs by the parameters.
@@ -785,6 +770,26 @@ def _directions(group, found, shapes, sizes, dtype):
 _VECTOR = {"W_hidden_x": "R_W_hidden_x", "W_hidden_x_2": "R_W_hidden_x_2", "W_hidden_hidden_1": "R_W_hidden_hidden_1", "W_hidden_position_1": "R_W_hidden_position_1", "W_hidden_position_3": "R_W_hidden_position_3", "b_hidden": "R_b_hidden", "W_position_hidden": "R_W_position_hidden", "b_position": "R_b_position", "W_label_hidden": "R_W_label_hidden", "W_label_hidden_1": "R_W_label_hidden_1", "b_label": "R_b_label"}
 
 
+def _chosen_mode(mode, forward, backward):
+    """The mode, or the one that costs less."""
+    if mode not in (None, "forward", "backward"):
+        raise ValueError(f"mode is {mode!r}; 'forward', 'backward' or None are possible")
+    return mode or ("forward" if forward <= backward else "backward")
+
+
+def _elements(arrays, names, shapes, before, sizes, dtype):
+    """The derivatives of signals by parameters, without rows before the first step."""
+    found = {}
+    for signal, axes in shapes.items():
+        found[signal] = {}
+        for name, shape in PARAMETERS.items():
+            key, size = names[signal].get(name), tuple(sizes.get(n, n) for n in axes)
+            if key in before:
+                arrays[key] = arrays[key][before[key] : before[key] + size[0]]
+            found[signal][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
+    return found
+
+
 # Rows before the first step: of what is given for every step, and of the states. Of what is
 # carried on, where its derivative is put, and where the part before finds it.
 _GIVEN = {"x": 2, "target_position": 0}
@@ -886,8 +891,8 @@ def _loss(arrays, T, B, dtype):
     error_position = position[3:] - target_position  # (7)
     loss_position = 1 / (B * T) * (error_position.ravel() @ error_position.ravel())  # (7) tbi->
     loss_label = (  # (8)
-        -(1 / B * (target_label * n_label[T - 1]).sum())  # bi->
-        + 1 / B * logsumexp_label[T - 1].sum()  # b->
+        1 / B * logsumexp_label[T - 1].sum()  # b->
+        - 1 / B * (target_label * n_label[T - 1]).sum()  # bi->
     )
     loss = loss_position + loss_label / 2  # (9)
     arrays["error_position"] = error_position
@@ -1239,7 +1244,7 @@ def _sensitivities(arrays, T, B, dtype):
 
 
 def _output_adjoints(arrays, T, B, dtype):
-    """Adjoints of every output."""
+    """Adjoints of every element."""
     x = arrays["x"]
     hidden = arrays["hidden"]
     position = arrays["position"]
@@ -1393,8 +1398,8 @@ def _directional(arrays, T, B, dtype):
     R_label = label * (R_n_label - R_logsumexp_label[:, :, None])  # (128)
     R_loss_position = 2 / (B * T) * (R_position[3:] * error_position).sum()  # (129) tbi->
     R_loss_label = (  # (130)
-        -(1 / B * (target_label * R_n_label[T - 1]).sum())  # bi->
-        + 1 / B * R_logsumexp_label[T - 1].sum()  # b->
+        1 / B * R_logsumexp_label[T - 1].sum()  # b->
+        - 1 / B * (target_label * R_n_label[T - 1]).sum()  # bi->
     )
     R_loss = R_loss_label / 2 + R_loss_position  # (131)
     arrays["R_hidden"] = R_hidden
@@ -1557,8 +1562,8 @@ def _chunk_loss(arrays, T, B, dtype):
 
     chunk_loss_position = 1 / (B * total_steps) * ((position[skip + 3:] - target_position[skip:]).ravel() @ (position[skip + 3:] - target_position[skip:]).ravel())  # (195) tbi->
     chunk_loss_label = (  # (196)
-        -(ends / B * (target_label * n_label[T - 1]).sum())  # bi->
-        + ends / B * logsumexp_label[T - 1].sum()  # b->
+        ends / B * logsumexp_label[T - 1].sum()  # b->
+        - ends / B * (target_label * n_label[T - 1]).sum()  # bi->
     )
     chunk_loss = chunk_loss_position + chunk_loss_label / 2  # (197)
     arrays["chunk_loss"] = chunk_loss
@@ -1863,49 +1868,49 @@ def _online(arrays, T, B, dtype):
         logsumexp_label_by_b_label_t = (n_label_by_b_label_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (90) bij->bi
         loss_position += 1 / (B * T) * ((position_t - target_position_t).ravel() @ (position_t - target_position_t).ravel())  # (7) bi->
         if t >= T - 1:
-            loss_label -= 1 / B * (target_label * n_label_t).sum()  # (8) bi->
             loss_label += 1 / B * logsumexp_label_t.sum()  # (8) b->
+            loss_label -= 1 / B * (target_label * n_label_t).sum()  # (8) bi->
         loss_position_by_W_hidden_x += 2 / (B * T) * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (165) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (166) bijk->ij
             loss_label_by_W_hidden_x += 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (166) bij->ij
+            loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (166) bijk->ij
         loss_position_by_W_hidden_x_2 += 2 / (B * T) * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (168) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (169) bijk->ij
             loss_label_by_W_hidden_x_2 += 1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)  # (169) bij->ij
+            loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (169) bijk->ij
         loss_position_by_W_hidden_hidden_1 += 2 / (B * T) * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (171) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (172) bijk->ij
             loss_label_by_W_hidden_hidden_1 += 1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)  # (172) bij->ij
+            loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (172) bijk->ij
         loss_position_by_W_hidden_position_1 += 2 / (B * T) * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (174) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (175) bijk->ij
             loss_label_by_W_hidden_position_1 += 1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)  # (175) bij->ij
+            loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (175) bijk->ij
         loss_position_by_W_hidden_position_3 += 2 / (B * T) * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (177) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (178) bijk->ij
             loss_label_by_W_hidden_position_3 += 1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)  # (178) bij->ij
+            loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (178) bijk->ij
         loss_position_by_b_hidden += 2 / (B * T) * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (180) bij->i
         if t >= T - 1:
-            loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (181) bij->i
             loss_label_by_b_hidden += 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (181) bi->i
+            loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (181) bij->i
         loss_position_by_W_position_hidden += 2 / (B * T) * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (183) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (184) bijk->ij
             loss_label_by_W_position_hidden += 1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)  # (184) bij->ij
+            loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (184) bijk->ij
         loss_position_by_b_position += 2 / (B * T) * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (186) bij->i
         if t >= T - 1:
-            loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (187) bij->i
             loss_label_by_b_position += 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (187) bi->i
+            loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (187) bij->i
         if t >= T - 1:
-            loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (189) bijk->ij
             loss_label_by_W_label_hidden += 1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)  # (189) bij->ij
+            loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (189) bijk->ij
         if t >= T - 1:
-            loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (191) bijk->ij
             loss_label_by_W_label_hidden_1 += 1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)  # (191) bij->ij
+            loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (191) bijk->ij
         if t >= T - 1:
-            loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (193) bij->i
             loss_label_by_b_label += 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (193) bi->i
+            loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (193) bij->i
         hidden_by_W_hidden_x_t_minus_1 = hidden_by_W_hidden_x_t
         position_by_W_hidden_x_t_minus_3 = position_by_W_hidden_x_t_minus_2
         position_by_W_hidden_x_t_minus_2 = position_by_W_hidden_x_t_minus_1

@@ -62,10 +62,11 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kind": "binary_cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "output": {"kinds": {"binary_cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -116,7 +117,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences and units of log(1 + exp(z)) - target_output z, logits z of output.
+    mean over steps, sequences and units of -target_output*log(output) - (1 - target_output)*log(1 - output).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)

@@ -27,7 +27,7 @@ N_h = 4, N_att = 5, N_y = 4.
 (13)  n_y[t,b,i] = sum_j W_y[i,j]*att[t,b,j]
 (14)  logsumexp_y[t,b] = log(sum_i exp(n_y[t,b,i]))
 (15)  y[t,b,i] = exp(n_y[t,b,i] - logsumexp_y[t,b])
-(16)  loss = -sum_t,b,i n_y[t,b,i]*target_y[t,b,i]/(B*T) + sum_t,b logsumexp_y[t,b]/(B*T)
+(16)  loss = sum_t,b logsumexp_y[t,b]/(B*T) - sum_t,b,i n_y[t,b,i]*target_y[t,b,i]/(B*T)
 (17)  d_n_y[t,b,i] = (y[t,b,i] - target_y[t,b,i])/(B*T)
 (18)  d_att[t,b,i] = sum_j W_y[j,i]*d_n_y[t,b,j] + sum_j F[j,i]*d_n_h[t+1,b,j] [t <= T-2]
 (19)  d_n_att[t,b,i] = d_att[t,b,i]*(1 - att[t,b,i]^2)
@@ -97,10 +97,11 @@ MASKS = ()
 CLASSES = ("y",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "y": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -167,7 +168,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_y_i z_i, logits z of y.
+    mean over steps and sequences of -sum(target_y*log(y)).
     """
     arrays, T, S, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, S, B, dtype)
@@ -270,8 +271,8 @@ def _loss(arrays, T, S, B, dtype):
     target_y = arrays["target_y"]
 
     loss = (  # (16)
-        -(1 / (B * T) * (n_y * target_y).sum())  # tbi->
-        + 1 / (B * T) * logsumexp_y.sum()  # tb->
+        1 / (B * T) * logsumexp_y.sum()  # tb->
+        - 1 / (B * T) * (n_y * target_y).sum()  # tbi->
     )
     arrays["loss"] = loss
 

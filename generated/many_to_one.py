@@ -36,7 +36,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
           + sum_j W_label_back_first[i,j]*back[0,b,j] + b_label[i]
 (18)  logsumexp_label[b] = log(sum_i exp(n_label[b,i]))
 (19)  label[b,i] = exp(n_label[b,i] - logsumexp_label[b])
-(20)  loss = -sum_b,i n_label[b,i]*target_label[b,i]/B + sum_b logsumexp_label[b]/B
+(20)  loss = sum_b logsumexp_label[b]/B - sum_b,i n_label[b,i]*target_label[b,i]/B
 (21)  d_n_label[b,i] = (label[b,i] - target_label[b,i])/B
 (22)  d_back[t,b,i] = sum_j W_label_back_first[j,i]*d_n_label[b,j] [t = 0]
           + d_back[t-1,b,i]*z_back[t-1,b,i] [t >= 1]
@@ -148,10 +148,11 @@ MASKS = ()
 CLASSES = ("label",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "label": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "label": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -219,7 +220,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_label_i z_i, logits z of label.
+    mean over steps and sequences of -sum(target_label*log(label)).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -363,8 +364,8 @@ def _loss(arrays, T, B, dtype):
     target_label = arrays["target_label"]
 
     loss = (  # (20)
-        -(1 / B * (n_label * target_label).sum())  # bi->
-        + 1 / B * logsumexp_label.sum()  # b->
+        1 / B * logsumexp_label.sum()  # b->
+        - 1 / B * (n_label * target_label).sum()  # bi->
     )
     arrays["loss"] = loss
 

@@ -146,10 +146,11 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+    "y": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -246,29 +247,13 @@ def jacobian(parameters, inputs, initial=None, mode=None, steps=None):
     backward: 8*B*N_hidden*N_y**2*T**2 + 2*B*N_hidden*N_y*T**2 + 4*B*N_y**3*T**2 +
         B*N_y**2*T**2 + B*N_y*T
     """
-    if mode not in (None, "forward", "backward"):
-        raise ValueError(f"mode is {mode!r}; 'forward', 'backward' or None are possible")
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=steps)
+    way = _chosen_mode(mode, 324*B*T, 35*B*T**2 + B*T)
     _forward(arrays, T, B, dtype)
-    if mode is None:
-        costs = (324*B*T, 35*B*T**2 + B*T)
-        mode = "forward" if costs[0] <= costs[1] else "backward"
-    if mode == "forward":
-        _sensitivities(arrays, T, B, dtype)
-    else:
-        _output_adjoints(arrays, T, B, dtype)
-    names = _ELEMENTS[mode]
-    sizes = {"T": T, "B": B}
+    ways = {"forward": _sensitivities, "backward": _output_adjoints}
+    ways[way](arrays, T, B, dtype)
     before = {"y_by_W_hidden_y_1": 3, "y_by_W_hidden_y_2": 3, "y_by_W_hidden_y_3": 3, "y_by_b_hidden": 3, "y_by_W_y_hidden": 3, "y_by_W_y_y_1": 3, "y_by_W_y_y_2": 3, "y_by_b_y": 3}
-    found = {}
-    for output, axes in OUTPUTS.items():
-        found[output] = {}
-        for name, shape in PARAMETERS.items():
-            key, size = names[output].get(name), tuple(sizes.get(n, n) for n in axes)
-            if key in before:
-                arrays[key] = arrays[key][before[key] : before[key] + size[0]]
-            found[output][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
-    return found
+    return _elements(arrays, _ELEMENTS[way], OUTPUTS, before, {"T": T, "B": B}, dtype)
 
 
 # The names of the derivatives of the outputs by the parameters.
@@ -280,6 +265,26 @@ _ELEMENTS = {
         "y": {"W_hidden_y_1": "y_per_W_hidden_y_1", "W_hidden_y_2": "y_per_W_hidden_y_2", "W_hidden_y_3": "y_per_W_hidden_y_3", "b_hidden": "y_per_b_hidden", "W_y_hidden": "y_per_W_y_hidden", "W_y_y_1": "y_per_W_y_y_1", "W_y_y_2": "y_per_W_y_y_2", "b_y": "y_per_b_y"},
     },
 }
+
+
+def _chosen_mode(mode, forward, backward):
+    """The mode, or the one that costs less."""
+    if mode not in (None, "forward", "backward"):
+        raise ValueError(f"mode is {mode!r}; 'forward', 'backward' or None are possible")
+    return mode or ("forward" if forward <= backward else "backward")
+
+
+def _elements(arrays, names, shapes, before, sizes, dtype):
+    """The derivatives of signals by parameters, without rows before the first step."""
+    found = {}
+    for signal, axes in shapes.items():
+        found[signal] = {}
+        for name, shape in PARAMETERS.items():
+            key, size = names[signal].get(name), tuple(sizes.get(n, n) for n in axes)
+            if key in before:
+                arrays[key] = arrays[key][before[key] : before[key] + size[0]]
+            found[signal][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
+    return found
 
 
 # The derived equations. `arrays` holds every array by name.
@@ -545,7 +550,7 @@ def _sensitivities(arrays, T, B, dtype):
 
 
 def _output_adjoints(arrays, T, B, dtype):
-    """Adjoints of every output."""
+    """Adjoints of every element."""
     hidden = arrays["hidden"]
     y = arrays["y"]
     W_hidden_y_1 = arrays["W_hidden_y_1"]

@@ -31,8 +31,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_context = 3, N_hidden = 5, N_out
 (11)  n_output[t,b,i] = sum_j W_output_hidden[i,j]*hidden[t,b,j] + b_output[i]
 (12)  logsumexp_output[t,b] = log(sum_i exp(n_output[t,b,i]))
 (13)  output[t,b,i] = exp(n_output[t,b,i] - logsumexp_output[t,b])
-(14)  loss = -sum_t,b,i n_output[t,b,i]*target_output[t,b,i]/(B*T)
-          + sum_t,b logsumexp_output[t,b]/(B*T)
+(14)  loss = sum_t,b logsumexp_output[t,b]/(B*T)
+          - sum_t,b,i n_output[t,b,i]*target_output[t,b,i]/(B*T)
 (15)  d_output[t,b,i] = sum_j W_o_hidden_output_1[j,i]*d_n_o_hidden[t+1,b,j] [t <= T-2]
           + sum_j W_g_hidden_output_1[j,i]*d_n_g_hidden[t+1,b,j] [t <= T-2]
           + sum_j W_f_hidden_output_1[j,i]*d_n_f_hidden[t+1,b,j] [t <= T-2]
@@ -132,10 +132,11 @@ MASKS = ()
 CLASSES = ("output",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "output": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -196,7 +197,7 @@ def forward(parameters, inputs, initial=None, steps=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_output_i z_i, logits z of output.
+    mean over steps and sequences of -sum(target_output*log(output)).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -316,8 +317,8 @@ def _loss(arrays, T, B, dtype):
     target_output = arrays["target_output"]
 
     loss = (  # (14)
-        -(1 / (B * T) * (n_output * target_output).sum())  # tbi->
-        + 1 / (B * T) * logsumexp_output.sum()  # tb->
+        1 / (B * T) * logsumexp_output.sum()  # tb->
+        - 1 / (B * T) * (n_output * target_output).sum()  # tbi->
     )
     arrays["loss"] = loss
 

@@ -222,10 +222,11 @@ MASKS = ()
 CLASSES = ()
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "full": {"kind": "mse", "weight": 1, "steps": "all", "mask": None},
+    "full": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in

@@ -47,7 +47,7 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
 (33)  label[b,i] = exp(n_label[b,i] - logsumexp_label[b])
 (34)  total_weight_y = sum_t,b valid[t,b]
 (35)  loss_y = sum_t,b,i valid[t,b]*(y[t,b,i] - target_y[t,b,i])^2/(N_x*total_weight_y)
-(36)  loss_label = -sum_b,i n_label[b,i]*target_label[b,i]/B + sum_b logsumexp_label[b]/B
+(36)  loss_label = sum_b logsumexp_label[b]/B - sum_b,i n_label[b,i]*target_label[b,i]/B
 (37)  loss = loss_y + loss_label
 (38)  d_n_label[b,i] = (label[b,i] - target_label[b,i])/B
 (39)  d_pooled[b,i] = sum_j W[j,i]*d_n_label[b,j]
@@ -147,11 +147,12 @@ MASKS = ("valid",)
 CLASSES = ("label",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kind": "mse", "weight": 1, "steps": "all", "mask": "valid"},
-    "label": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "y": {"kinds": {"mse": 1}, "steps": "all", "mask": "valid", "differences": True, "squares": True},
+    "label": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -244,7 +245,7 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
 
     the weighted sum of
       1 * loss_y: mean over steps, sequences and units, weighted by valid[t,b], of (y - target_y)^2
-      1 * loss_label: mean over steps, sequences of log sum_i exp(z_i) - sum_i target_label_i z_i, logits z of label
+      1 * loss_label: mean over steps and sequences of -sum(target_label*log(label))
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -383,8 +384,8 @@ def _loss(arrays, T, B, dtype):
     error_y = y - target_y  # (35)
     loss_y = 1 / (4 * total_weight_y) * (error_y ** 2 * valid[:, :, None]).sum()  # (35) tbi->
     loss_label = (  # (36)
-        -(1 / B * (n_label * target_label).sum())  # bi->
-        + 1 / B * logsumexp_label.sum()  # b->
+        1 / B * logsumexp_label.sum()  # b->
+        - 1 / B * (n_label * target_label).sum()  # bi->
     )
     loss = loss_y + loss_label  # (37)
     arrays["total_weight_y"] = total_weight_y

@@ -92,8 +92,8 @@ N_back2 = 3, N_output = 5.
  (46)  forth2[t,b,i] = state_forth2[t,b,i]*valid[t,b]
  (47)  back2[t,b,i] = state_back2[t,b,i]*valid[t,b]
  (48)  total_weight_output = sum_t,b valid[t,b]
- (49)  loss = -sum_t,b,i n_output[t,b,i]*target_output[t,b,i]*valid[t,b]/total_weight_output
-           + sum_t,b logsumexp_output[t,b]*valid[t,b]/total_weight_output
+ (49)  loss = sum_t,b logsumexp_output[t,b]*valid[t,b]/total_weight_output
+           - sum_t,b,i n_output[t,b,i]*target_output[t,b,i]*valid[t,b]/total_weight_output
  (50)  d_back2[t,b,i] = sum_j W_output_back2[j,i]*d_n_output[t,b,j]
  (51)  d_forth2[t,b,i] = sum_j W_output_forth2[j,i]*d_n_output[t,b,j]
  (52)  d_back[t,b,i] = sum_j W_o_back2_back[j,i]*d_n_o_back2[t,b,j]
@@ -352,10 +352,11 @@ MASKS = ("valid",)
 CLASSES = ("output",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": "valid"},
+    "output": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": "valid", "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -461,7 +462,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences, weighted by valid[t,b], of log sum_i exp(z_i) - sum_i target_output_i z_i, logits z of output.
+    mean over steps and sequences, weighted by valid[t,b], of -sum(target_output*log(output)).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -772,8 +773,8 @@ def _loss(arrays, T, B, dtype):
 
     total_weight_output = valid.sum()  # (48) tb->
     loss = (  # (49)
-        -(1 / total_weight_output * (n_output * target_output * valid[:, :, None]).sum())  # tbi->
-        + 1 / total_weight_output * (logsumexp_output * valid).sum()  # tb->
+        1 / total_weight_output * (logsumexp_output * valid).sum()  # tb->
+        - 1 / total_weight_output * (n_output * target_output * valid[:, :, None]).sum()  # tbi->
     )
     arrays["total_weight_output"] = total_weight_output
     arrays["loss"] = loss

@@ -20,8 +20,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_frame = 6, N_phone = 8, N_word =
           + b_word[i]
  (4)  logsumexp_word[t,b] = log(sum_i exp(n_word[t,b,i]))
  (5)  word[t,b,i] = exp(n_word[t,b,i] - logsumexp_word[t,b])
- (6)  loss = -sum_t,b,i n_word[t,b,i]*target_word[t,b,i]/(B*T)
-          + sum_t,b logsumexp_word[t,b]/(B*T)
+ (6)  loss = sum_t,b logsumexp_word[t,b]/(B*T)
+          - sum_t,b,i n_word[t,b,i]*target_word[t,b,i]/(B*T)
  (7)  d_n_word[t,b,i] = (word[t,b,i] - target_word[t,b,i])/(B*T)
  (8)  d_phone[t,b,i] = sum_j W_word_phone[j,i]*d_n_word[t,b,j]
           + sum_j W_word_phone_1[j,i]*d_n_word[t+1,b,j] [t <= T-2]
@@ -86,10 +86,11 @@ MASKS = ()
 CLASSES = ("word",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "word": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "word": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -141,7 +142,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_word_i z_i, logits z of word.
+    mean over steps and sequences of -sum(target_word*log(word)).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -217,8 +218,8 @@ def _loss(arrays, T, B, dtype):
     target_word = arrays["target_word"]
 
     loss = (  # (6)
-        -(1 / (B * T) * (n_word * target_word).sum())  # tbi->
-        + 1 / (B * T) * logsumexp_word.sum()  # tb->
+        1 / (B * T) * logsumexp_word.sum()  # tb->
+        - 1 / (B * T) * (n_word * target_word).sum()  # tbi->
     )
     arrays["loss"] = loss
 

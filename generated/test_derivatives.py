@@ -203,7 +203,7 @@ def check_gauss_newton(arguments):
     yield "gauss_newton symmetric", asymmetry(u, v, gu, gv)
     size = sum(np.sum(a * a) for a in v.values()) or 1.0
     curvature = sum(np.sum(v[n] * gv[n]) for n in v) / size
-    if all(entry["weight"] >= 0 for entry in network.LOSSES.values()):
+    if all(w >= 0 for entry in network.LOSSES.values() for w in entry["kinds"].values()):
         yield "gauss_newton curvature", max(0.0, -curvature)
 
 

@@ -24,7 +24,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_speed = 1, N_sensors = 3, N_stat
  (5)  logsumexp_mode[t,b] = log(sum_i exp(n_mode[t,b,i]))
  (6)  mode[t,b,i] = exp(n_mode[t,b,i] - logsumexp_mode[t,b])
  (7)  loss_force = sum_t,b,i huber(force[t,b,i] - target_force[t,b,i], 1/2)/(B*N_force*T)
- (8)  loss_mode = -sum_b,i target_mode[b,i]*n_mode[T-1,b,i]/B + sum_b logsumexp_mode[T-1,b]/B
+ (8)  loss_mode = sum_b logsumexp_mode[T-1,b]/B - sum_b,i target_mode[b,i]*n_mode[T-1,b,i]/B
  (9)  loss = loss_force + loss_mode/10
 (10)  d_n_mode[t,b,i] = (mode[t,b,i] - target_mode[b,i])/(10*B) [t = T-1]
 (11)  d_force[t,b,i] = clip(force[t,b,i] - target_force[t,b,i], 1/2)/(B*N_force*T)
@@ -96,11 +96,12 @@ MASKS = ()
 CLASSES = ("mode",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "force": {"kind": "huber", "weight": 1, "steps": "all", "mask": None},
-    "mode": {"kind": "cross_entropy", "weight": 0.1, "steps": "last", "mask": None},
+    "force": {"kinds": {"huber": 1}, "steps": "all", "mask": None, "differences": True, "squares": False},
+    "mode": {"kinds": {"cross_entropy": 0.1}, "steps": "last", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -159,7 +160,7 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
 
     the weighted sum of
       1 * loss_force: mean over steps, sequences and units of huber(force - target_force, 0.5)
-      0.1 * loss_mode: mean over sequences, at the last step, of log sum_i exp(z_i) - sum_i target_mode_i z_i, logits z of mode
+      0.1 * loss_mode: mean over sequences, at the last step, of -sum(target_mode*log(mode))
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -250,8 +251,8 @@ def _loss(arrays, T, B, dtype):
     error_force = force[1:] - target_force  # (7)
     loss_force = 1 / (B * 2 * T) * _huber(error_force, 1 / 2).sum()  # (7) tbi->
     loss_mode = (  # (8)
-        -(1 / B * (target_mode * n_mode[T - 1]).sum())  # bi->
-        + 1 / B * logsumexp_mode[T - 1].sum()  # b->
+        1 / B * logsumexp_mode[T - 1].sum()  # b->
+        - 1 / B * (target_mode * n_mode[T - 1]).sum()  # bi->
     )
     loss = loss_force + loss_mode / 10  # (9)
     arrays["error_force"] = error_force

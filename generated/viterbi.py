@@ -17,9 +17,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 5, N_v = 3.
  (5)  max_y[t,b] = max_i v[t,b,i]
  (6)  ties_y[t,b] = sum_i is_zero(v[t,b,i] - max_y[t,b])
  (7)  y[t,b,i] = v[t,b,i] - max_y[t,b]
- (8)  logsumexp_y[t,b] = log(sum_i exp(y[t,b,i]))
- (9)  loss = -sum_t,b,i target_y[t,b,i]*y[t,b,i]/(B*T) + sum_t,b logsumexp_y[t,b]/(B*T)
-(10)  d_y[t,b,i] = (exp(y[t,b,i] - logsumexp_y[t,b]) - target_y[t,b,i])/(B*T)
+ (8)  logsumexp[t,b] = log(sum_i exp(y[t,b,i]))
+ (9)  loss = sum_t,b logsumexp[t,b]/(B*T) - sum_t,b,i target_y[t,b,i]*y[t,b,i]/(B*T)
+(10)  d_y[t,b,i] = (exp(y[t,b,i] - logsumexp[t,b]) - target_y[t,b,i])/(B*T)
 (11)  d_max_y[t,b] = -sum_i d_y[t,b,i]
 (12)  d_v[t,b,i] = d_y[t,b,i] + d_max_y[t,b]*is_zero(v[t,b,i] - max_y[t,b])/ties_y[t,b]
           + sum_j d_n_v[t+1,b,j,i] [t <= T-2]
@@ -59,10 +59,11 @@ MASKS = ()
 CLASSES = ("y",)
 WEIGHTED = {}
 
-# The losses: of which output, of which kind, with which weight; which steps they judge, and the
-# mask that says so, if any.
+# The losses of each output: their kinds with their weights; which steps they judge, and the mask
+# that says so, if any; whether they are of the differences between output and target, which are
+# in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kind": "cross_entropy", "weight": 1, "steps": "all", "mask": None},
+    "y": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -111,7 +112,7 @@ def forward(parameters, inputs, initial=None):
 def loss(parameters, inputs, targets, initial=None, weights=None):
     """The loss, a number:
 
-    mean over steps, sequences of log sum_i exp(z_i) - sum_i target_y_i z_i, logits z of y.
+    mean over steps and sequences of -sum(target_y*log(softmax(y))).
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _forward(arrays, T, B, dtype)
@@ -182,12 +183,12 @@ def _loss(arrays, T, B, dtype):
     y = arrays["y"]
     target_y = arrays["target_y"]
 
-    logsumexp_y = _logsumexp(y, axis=2)  # (8)
+    logsumexp = _logsumexp(y, axis=2)  # (8)
     loss = (  # (9)
-        -(1 / (B * T) * (target_y * y).sum())  # tbi->
-        + 1 / (B * T) * logsumexp_y.sum()  # tb->
+        1 / (B * T) * logsumexp.sum()  # tb->
+        - 1 / (B * T) * (target_y * y).sum()  # tbi->
     )
-    arrays["logsumexp_y"] = logsumexp_y
+    arrays["logsumexp"] = logsumexp
     arrays["loss"] = loss
 
 
@@ -198,11 +199,11 @@ def _backward(arrays, T, B, dtype):
     ties_v = arrays["ties_v"]
     ties_y = arrays["ties_y"]
     target_y = arrays["target_y"]
-    logsumexp_y = arrays["logsumexp_y"]
+    logsumexp = arrays["logsumexp"]
     is_zero_max_v_n_v = arrays["is_zero_max_v_n_v"]
     is_zero_max_y_v = arrays["is_zero_max_y_v"]
 
-    d_y = 1 / (B * T) * (np.exp(y - logsumexp_y[:, :, None]) - target_y)  # (10)
+    d_y = 1 / (B * T) * (np.exp(y - logsumexp[:, :, None]) - target_y)  # (10)
     d_max_y = -d_y.sum(axis=2)  # (11) tbi->tb
     d_v = d_y + d_max_y[:, :, None] * is_zero_max_y_v / ties_y[:, :, None]  # (12)
     d_n_v = np.empty((T, B, 3, 3), dtype)

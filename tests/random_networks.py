@@ -417,5 +417,5 @@ def _loss(rng: random.Random, layer: Layer) -> LossSpec:
         kind=kind,
         weight=rng.choice((1.0, 0.5, 2.0, 0.3)),
         steps=rng.choice(("all", "all", "last", "weighted")),
-        delta=0.5 if kind == "huber" else 1.0,
+        numbers={"delta": 0.5} if kind == "huber" else {},
     )

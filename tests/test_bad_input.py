@@ -156,7 +156,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "bias text": (layer(bias='"no"'), ("bias",)),
     "reads nothing": (layer(bias="false", **{"from": "{}"}), ("reads nothing",)),
     "cell reads nothing": (layer(activation="", cell='"lstm"', **{"from": "{}"}), ("nothing",)),
-    "two losses": (layer().replace('"mse"', '["mse", "huber"]'), ("one loss", "copies")),
+    "two losses": (layer().replace('"mse"', '["mse", "mse"]'), ("two losses", "weights")),
     "first step alone": (equation("y[0] = W @ x[0]"), ("time t", "y[t]")),
     "second step": (equation("y[1] = p\ny[t] = W @ x[t]"), ("second time", "the first or last")),
     "first step, other axes": (
@@ -174,7 +174,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "loss of nobody": (layer().replace('y = "mse"', 'z = "mse"'), ("'z'",)),
     "loss steps": (layer().replace('"mse"', '{ kind = "mse", steps = "first" }'), ("first",)),
     "loss weight": (layer().replace('"mse"', '{ kind = "mse", weight = inf }'), ("inf",)),
-    "loss delta": (layer().replace('"mse"', '{ kind = "mse", delta = 1.0 }'), ("huber",)),
+    "loss delta": (layer().replace('"mse"', '{ kind = "mse", delta = 1.0 }'), ("'delta'", "known are")),
     "wrong activation for loss": (layer().replace("mse", "cross_entropy"), ("softmax",)),
     "no input": ("[layers.y]\nsize = 1", ("no activation",)),
     "empty": ("", ("empty",)),

@@ -503,3 +503,13 @@ def test_what_ties_shares_the_derivative_of_a_maximum() -> None:
     # Here y = x times the maximum, 1, which both units attain.
     assert relative(gradients["x"][0, 0], error + error @ x / 2) < 1e-12
     assert relative(gradients["w"], np.full(2, -error @ x / 2)) < 1e-12
+
+
+def test_conditions_of_sums_within_sums_are_their_own() -> None:
+    """The inner sum's letter is not that of the outer sum."""
+    check(
+        toml(
+            "z[t] = sum(sum(v @ x[r-2], r <= t) * (v @ x[s-1]), s <= t)\ny[t] = z[t] * x[t]",
+            parameters="v = 2",
+        )
+    )

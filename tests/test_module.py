@@ -292,7 +292,7 @@ MISTAKES = {
     "a connection without its comma": {"layers": (Layer("h", 1, Connection("x")),)},  # type: ignore[arg-type]
     "a name for a connection": {"layers": (Layer("h", 1, ("x",)),)},  # type: ignore[arg-type]
     "losses as in a file": {"losses": {"h": "mse"}},
-    "delta without huber": {"losses": (LossSpec("h", "mse", delta=3.0),)},
+    "delta without huber": {"losses": (LossSpec("h", "mse", numbers={"delta": 3.0}),)},
 }
 
 

@@ -25,7 +25,7 @@ SIGNALS = {n: a[:, None, None] for n, a in plant(60).items()}
 
 
 def opened_record() -> Record:
-    return Record(module_of(NARX, measured=["y"], extras=["jacobian"]), SIGNALS)
+    return Record(module_of(NARX, measured=["y"], extras=["residuals"]), SIGNALS)
 
 
 # The first steps are initial values (preparets).
@@ -189,7 +189,7 @@ def test_a_constant_signal_is_refused() -> None:
 def test_squared_errors_add_up_to_the_loss(loss: str, mask: str) -> None:
     text = NARX.replace('y = "mse"', f"y = {loss}\nhidden = {{ kind = 'mse', weight = 0.1 }}")
     text = text.replace("u = 1\n", f"u = 1\n{mask}")
-    module = module_of(text, extras=["jacobian", "gnvp"])
+    module = module_of(text, extras=["residuals", "gnvp"])
     rng = np.random.default_rng(3)
     steps, count = 6, 3
     inputs = {"u": rng.standard_normal((steps, count, 1))}
@@ -227,14 +227,10 @@ def test_decay_is_in_value_gradient_and_product() -> None:
     assert objective.loss(vector) == pytest.approx(objective.evaluate(vector).loss)
 
 
-def test_squared_errors_are_refused_for_other_losses() -> None:
-    module = module_of(NARX.replace('y = "mse"', 'y = "huber"'), measured=["y"])
-    objective = BatchObjective(module, Record(module, SIGNALS).batch([3], 9))
-    with pytest.raises(UserError, match="huber"):
-        objective.errors(np.zeros(objective.layout.size))
-
-
-# Text.
+def test_residuals_are_refused_for_other_losses() -> None:
+    text = NARX.replace('y = "mse"', 'y = "huber"')
+    with pytest.raises(UserError, match="no sum of squares"):
+        module_of(text, measured=["y"], extras=["residuals"])
 
 
 def test_vocabulary() -> None:

@@ -1627,6 +1627,17 @@ class _Judge:
             array = found.get(self.net.name(id_), np.zeros(exact.shape))
             self.close(f"jvp of {self.net.name(id_)}", array, exact)
 
+    def _residuals(self) -> None:
+        """Their squares add up to the loss, and half the gradient is what they are times theirs."""
+        for mode in ("forward", "backward"):
+            found, jacobian = self.module.residuals_and_jacobian(*self.case.arguments, mode)
+            total = sum(np.sum(r * r) for r in found.values())
+            self.close("the residuals' squares", total, self.loss.real)
+            gradients = self.module.loss_and_gradients(*self.case.arguments)[1]
+            for name, gradient in gradients.items():
+                half = sum(np.tensordot(r, jacobian[of][name], r.ndim) for of, r in found.items())
+                self.close(f"{mode} residuals by {name}", 2 * half, gradient)
+
     def _jacobian(self) -> None:
         case = self.case
         direction = self._direction(list(case.parameters))
@@ -1763,6 +1774,7 @@ class _Judge:
 FUNCTIONS = {
     "jvp": "jvp",
     "jacobian": "jacobian",
+    "residuals": "residuals_and_jacobian",
     "hvp": "hessian_vector",
     "gnvp": "gauss_newton_vector",
     "rtrl": "rtrl",

@@ -14,7 +14,7 @@ from bptt.training.dynamics import predicted
 from bptt.training.fit import Fitted, Prepared
 from bptt.training.loop import Progress
 from bptt.training.model import Model
-from bptt.training.objective import DIFFERENCES, Batch, judged_steps, mask_of, signals_of
+from bptt.training.objective import Batch, judged_steps, mask_of, signals_of
 from bptt.training.vector import Layout
 
 KINDS = {
@@ -79,7 +79,7 @@ def _of_sequences(prepared: Prepared, model: Model, batch: Batch) -> dict[str, d
         if output in module.CLASSES:
             classes = target if target.ndim < values.ndim else target.argmax(-1)
             found["right"][output] = float((values.argmax(-1) == classes)[judged].mean())
-        elif about["kind"] in DIFFERENCES:
+        elif about["differences"]:
             measured = model.original(output, target[judged])
             error = _errors(measured, model.original(output, values[judged]), measured)
             found["predicted"][output] = error
@@ -107,7 +107,7 @@ def predictions(prepared: Prepared, model: Model) -> Predictions:
     names = [
         name
         for name, about in prepared.module.LOSSES.items()
-        if about["kind"] in DIFFERENCES and about["steps"] != "last"
+        if about["differences"] and about["steps"] != "last"
     ]
     found: Predictions = {}
     for kind, module in runs.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
@@ -10,12 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bptt.derive.errors import UserError
 from bptt.training.vector import Arrays, Layout, Vector
-
-# Losses that are squared errors, and all losses of a difference between output and target.
-SQUARED = ("mse", "sse")
-DIFFERENCES = (*SQUARED, "huber", "huber_sum")
 
 
 @dataclass(frozen=True)
@@ -76,9 +70,8 @@ class Curved(Objective, Protocol):
 class BatchObjective:
     """The loss of a generated module on a batch, and `decay` times the sum of squared parameters.
 
-    The errors (for losses that are squared errors alone) are those that the loss counts, each
-    times the root of its weight relative to the mean weight: where all weigh the same they are
-    output minus target.
+    The errors (for losses that are sums of squares alone) are the residuals that count, in units
+    in which a mean of squares has the errors themselves: output minus target, say.
     """
 
     module: ModuleType
@@ -133,68 +126,50 @@ class BatchObjective:
     # Sums of squares.
 
     @cached_property
-    def _weights(self) -> dict[str, Any]:
-        """The factor of each squared error in the loss, by output, with the target's shape."""
-        return dict(self._squared_weights())
+    def _judged(self) -> tuple[Arrays, Arrays, Arrays, Arrays]:
+        return self.batch.inputs, self.batch.targets, self.batch.initial, self.batch.weights
 
-    def _squared_weights(self) -> Iterator[tuple[str, Any]]:
-        for output, about in self.module.LOSSES.items():
-            if about["kind"] not in SQUARED:
-                raise UserError(
-                    f"the loss of {output!r} is {about['kind']}, no squared error",
-                    place=f"loss.{output}",
-                    remedy="use another method (lbfgs, adam), or mse",
-                )
-            shape = np.shape(self.batch.targets[output])
-            counted = np.ones(shape[:-1])
-            if output in self.module.WEIGHTED:
-                counted = counted * np.asarray(self.batch.weights[output])
-            elif about["mask"] is not None:
-                counted = counted * mask_of(self.module, self.batch, about["mask"], shape[0])
-            total = 1.0 if about["kind"] == "sse" else counted.sum() * shape[-1]
-            weight = about["weight"] * counted / total
-            yield output, np.broadcast_to(weight[..., None], shape)
+    @cached_property
+    def _kept(self) -> Vector:
+        """Which residuals count: those that move with the targets, or are not zero without them."""
+        start = self.layout.arrays(np.zeros(self.layout.size))
+        inputs, targets, *rest = self._judged
+        moved = {name: target + 1 for name, target in targets.items()}
+        first, second = (
+            _joined(self.module.residuals(start, inputs, given, *rest))
+            for given in (targets, moved)
+        )
+        kept: Vector = (first != second) | (first != 0)
+        return kept
 
     @cached_property
     def scale(self) -> float:
         """The mean factor of the errors that count."""
-        factors = np.concatenate([w[w > 0] for w in self._weights.values()])
-        return float(factors.mean())
-
-    @cached_property
-    def _kept(self) -> dict[str, tuple[Any, Any]]:
-        """Which errors count, and the roots of their relative weights, by output."""
-        return {
-            output: (w.ravel() > 0, np.sqrt(w[w > 0] / self.scale))
-            for output, w in self._weights.items()
-        }
+        return 1 / max(int(self._kept.sum()), 1)
 
     def errors(self, vector: Vector) -> Vector:
         """The weighted errors at a point: their squares add up to the loss divided by scale."""
-        signals = signals_of(self.module, self.layout.arrays(vector), self.batch)
-        found = []
-        for output, (kept, roots) in self._kept.items():
-            judged = judged_steps(self.module, output, signals[output])
-            error = judged - self.batch.targets[output]
-            found.append(roots * error.ravel()[kept])
-        return np.concatenate(found)
+        found = _joined(self.module.residuals(self.layout.arrays(vector), *self._judged))
+        errors: Vector = found[self._kept] / np.sqrt(self.scale)
+        return errors
 
     def errors_and_jacobian(self, vector: Vector) -> tuple[Vector, Vector]:
-        """The weighted errors and their derivatives, by the module's `jacobian`."""
-        batch = self.batch
-        told = steps_argument(self.module, batch)
-        by_output = self.module.jacobian(
-            self.layout.arrays(vector), batch.inputs, batch.initial, **told
+        """The weighted errors and their derivatives, by `residuals_and_jacobian`."""
+        found, by_name = self.module.residuals_and_jacobian(
+            self.layout.arrays(vector), *self._judged
         )
-        rows = []
-        for output, (kept, roots) in self._kept.items():
-            count = kept.size
-            columns = [
-                judged_steps(self.module, output, by_output[output][name]).reshape(count, -1)[kept]
-                for name in self.layout.shapes
-            ]
-            rows.append(roots[:, None] * np.concatenate(columns, axis=1))
-        return self.errors(vector), np.concatenate(rows)
+        kept, root = self._kept, np.sqrt(self.scale)
+        rows = [
+            np.concatenate(
+                [by_name[name][p].reshape(r.size, -1) for p in self.layout.shapes], axis=1
+            )
+            for name, r in found.items()
+        ]
+        return _joined(found)[kept] / root, np.concatenate(rows)[kept] / root
+
+
+def _joined(arrays: Arrays) -> Vector:
+    return np.concatenate([np.ravel(array) for array in arrays.values()])
 
 
 def steps_argument(module: ModuleType, batch: Batch, steps: int | None = None) -> dict[str, int]:

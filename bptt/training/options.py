@@ -28,7 +28,6 @@ from bptt.training.methods.schedules import (
     WarmUp,
 )
 from bptt.training.methods.state import Method
-from bptt.training.objective import SQUARED
 from bptt.training.vector import Layout
 
 # Networks with more parameters than this are not trained by normal equations unless asked for;
@@ -152,14 +151,14 @@ RULES: dict[str, tuple[float, Callable[[Options], Rule]]] = {
     "gd": (1e-2, lambda options: GradientDescent()),
 }
 EPOCHS = {"lm": 100, "bayes": 200, "lbfgs": 300, "cg": 300, "hf": 100}
-EXTRAS = {"lm": "jacobian", "bayes": "jacobian", "hf": "gnvp"}
+EXTRAS = {"lm": "residuals", "bayes": "residuals", "hf": "gnvp"}
 
 
 def chosen(options: Options, module: ModuleType) -> str:
     """The name of the method: `auto` is lm for small networks with squared errors, else adam."""
     if options.method != "auto":
         return options.method
-    squared = all(about["kind"] in SQUARED for about in module.LOSSES.values())
+    squared = all(about["squares"] for about in module.LOSSES.values())
     few = Layout.of(module).size <= FEW_PARAMETERS
     whole = not options.chunk and not options.batch and options.dtype == "float64"
     return "lm" if squared and few and whole else "adam"

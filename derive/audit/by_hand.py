@@ -91,8 +91,7 @@ def compare_by_hand(network: Network, function: Function) -> list[Compared]:
 
 
 def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
-    judges_classes = any(loss.kind == "cross_entropy" for loss in network.losses)
-    targets = [loss.target for loss in build(network).losses if judges_classes]
+    targets = [loss.target for loss in build(network).losses if loss.by_class]
     setting = Setting(network, dict.fromkeys(targets, "one hot"), judged=True)
     sizes = {letter: 2 + n % 3 for n, letter in enumerate(setting.letters)}
     instance = draw(setting, sizes, steps, seed, batch=batch)

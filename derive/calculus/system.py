@@ -116,7 +116,8 @@ def _spoken_of(origin: Origin | None) -> tuple[str, ...]:
 class Loss:
     """One loss of a network: which output it judges, its kind and weight, its formula in words.
 
-    `weights` names the quantity that weights its steps, if any, `target` its target.
+    `weights` names the quantity that weights its steps, if any, `target` its target. It is
+    `of_differences` where output and target may move together.
     """
 
     output: str
@@ -128,6 +129,7 @@ class Loss:
     by_class: bool = False
     weights: str = ""
     target: str = ""
+    of_differences: bool = False
 
 
 @dataclass(frozen=True)

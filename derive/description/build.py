@@ -21,6 +21,7 @@ from bptt.derive.calculus.quantity import (
 )
 from bptt.derive.calculus.system import Equation, System, Term, check_names
 from bptt.derive.description.cell import LayerEquations, layer_equations, plain_cell, shipped_cells
+from bptt.derive.description.kinds import shipped_losses
 from bptt.derive.description.losses import LossBuilder
 from bptt.derive.description.network import (
     MAX_ELEMENTS,
@@ -80,7 +81,9 @@ def build(network: Network, *, judged: bool = True) -> System:
     unmasked = {y.name: (y.mask, plain[y.name]) for y in network.layers if y.mask}
     equations = _masked(network, equations, quantities, owned)
     _check_judged(network, quantities)
-    losses = LossBuilder(quantities, equations, unmasked, sizes.numbers).build(network.losses)
+    losses = LossBuilder(
+        quantities, equations, {**shipped_losses(), **network.kinds}, sizes, unmasked
+    ).build(network.losses)
     outputs = tuple(dict.fromkeys((*(loss.output for loss in losses), *network.outputs)))
     system = System(
         name=network.name,

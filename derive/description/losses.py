@@ -1,33 +1,32 @@
-"""The losses, as equations. With y the output, d its target, N its width:
+"""Losses as equations: what a formula says of one step, weighted and summed or averaged.
 
-    mse                   mean over steps, batch and units of (y - d)^2
-    sse                   sum over steps, batch and units of (y - d)^2
-    huber                 mean over steps, batch and units of (y - d)^2 / 2 where
-                          |y - d| <= delta, and delta (|y - d| - delta/2) beyond
-    huber_sum             the sum of the same
-    cross_entropy         mean over steps and batch of  log sum_i exp(z_i) - sum_i d_i z_i,
-                          with z the logits: the net input of a softmax output, or else the
-                          output itself; d sums to one over the units
-    binary_cross_entropy  mean over steps, batch and units of  log(1 + exp(z)) - d z,
-                          with z the net input of a sigmoid output, or else the output itself
-
-`steps = "last"` reads the last step alone, and the mean over steps falls away; an output without
-steps has no such mean to begin with. `steps = "weighted"`
-multiplies the summand of each step and sequence with a given weight w[t,b] >= 0 (a mask of
-zeros and ones, say) and, for means, divides by the sum of w instead of T B. `mask = "m"` does so
-with the input m.
+`losses.toml` has those that ship with the project; a file may define its own. In a formula y is
+the output and d its target, at the step at hand; `y[t-1]` is the step before, and whatever else
+the network defines may be mentioned too. A mean is over steps, sequences and, where the formula
+is a vector, units. `steps = "last"` judges the last step alone, and there is no mean over steps
+then, nor for an output without steps. `steps = "weighted"` multiplies what each step and sequence
+adds with a given weight w[t,b] >= 0 and, for means, divides by the sum of w in place of T B;
+`mask = "m"` does so with the input m.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import Index
+from bptt.derive.calculus.bounds import substitute
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.primitives import huber, softplus
+from bptt.derive.calculus.contraction import derivative
+from bptt.derive.calculus.logarithms import (
+    multiplied_out,
+    value_of,
+    with_unit_sum,
+    without_exponentials,
+)
+from bptt.derive.calculus.primitives import sigmoid
 from bptt.derive.calculus.quantity import (
     BATCH,
     Axis,
@@ -40,11 +39,57 @@ from bptt.derive.calculus.quantity import (
     make,
 )
 from bptt.derive.calculus.reductions import LOGSUMEXP
-from bptt.derive.calculus.system import Equation, Loss, Term, add_quantity
-from bptt.derive.description.network import SUMS, LossSpec
-from bptt.derive.errors import UserError
+from bptt.derive.calculus.system import Equation, Loss, Term, add_quantity, name_of, reads
+from bptt.derive.description.network import LossKind, LossSpec
+from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.language.elaborate import Elaborator
+from bptt.derive.language.parser import parse_expression
+from bptt.derive.language.shapes import Shapes, Sizes
+from bptt.derive.language.shorthands import SHORTHANDS, check_functions
+from bptt.derive.language.syntax import (
+    Call,
+    Node,
+    Number,
+    Reference,
+    Statement,
+    Subscript,
+    children,
+    is_index,
+    uses_index_notation,
+    with_children,
+)
 
 b = index_symbol("b")
+OUTPUT, TARGET, NOW = "y", "d", "t"
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """An output under one loss: its target, and the equation that defines it there.
+
+    Where the formula is about a value of an activation that the output is none of, that is
+    `applied`.
+    """
+
+    spec: LossSpec
+    kind: LossKind
+    output: Quantity
+    target: Quantity
+    definition: Equation
+    applied: str = ""
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        return {**self.kind.numbers, **self.spec.numbers}
+
+    @property
+    def is_last(self) -> bool:
+        return self.spec.steps == "last"
+
+    @property
+    def steps(self) -> Axis | None:
+        """The axis of steps that the output has, if any."""
+        return next((a for a in self.output.axes if a.kind == "time"), None)
 
 
 class LossBuilder:
@@ -54,14 +99,16 @@ class LossBuilder:
         self,
         quantities: dict[str, Quantity],
         equations: list[Equation],
-        unmasked: Mapping[str, tuple[str, Equation]] | None = None,
-        sizes: Mapping[sp.Symbol, int] | None = None,
+        kinds: Mapping[str, LossKind],
+        sizes: Sizes,
+        unmasked: Mapping[str, tuple[str, Equation]],
     ) -> None:
         """`unmasked` holds, for masked outputs, the mask and the equation without it."""
         self._quantities = quantities
         self._equations = equations
-        self._unmasked = unmasked or {}
-        self._sizes = dict(sizes or {})
+        self._kinds = kinds
+        self._sizes = sizes
+        self._unmasked = unmasked
 
     def build(self, specs: tuple[LossSpec, ...]) -> tuple[Loss, ...]:
         """Each loss, and their weighted sum `loss` as the last equation."""
@@ -72,213 +119,293 @@ class LossBuilder:
             terms = tuple(
                 Term(_exact(loss.weight) * self._quantities[loss.signal][()]) for loss in losses
             )
-            self._add(total, (), terms)
+            self._add(Equation(0, total, (), terms))
         return losses
 
-    def _add(self, quantity: Quantity, indices: tuple[Index, ...], terms: tuple[Term, ...]) -> None:
-        add_quantity(self._quantities, quantity)
-        self._equations.append(canonical(Equation(0, quantity, indices, terms)))
+    def _add(self, equation: Equation) -> None:
+        add_quantity(self._quantities, equation.quantity)
+        self._equations.append(canonical(equation))
 
     def _made(self, what: str, of: str, role: Role, axes: tuple[Axis, ...], about: str) -> Quantity:
-        """A quantity that a loss needs, with a name that no other has."""
+        """A quantity that a loss needs, with a name that no other has; one that is there is it."""
         origin = Made(what, of)
-        found = make(origin, role, axes, about, self._quantities)
+        known = next((q for q in self._quantities.values() if q.origin == origin), None)
+        found = known or make(origin, role, axes, about, self._quantities)
         return replace(found, differentiable=role not in ("target", "weight"))
 
     def _loss(self, spec: LossSpec, *, single: bool) -> Loss:
-        output = self._quantities[spec.output]
-        definition = self._definition(spec)
-        indices = definition.indices
-        unit = indices[-1]
-        time = next((i for i in indices if i.kind == "time"), None)
-        last = spec.steps == "last"
-        axes = output.axes[1:] if last else output.axes
-        target = self._made("target", spec.output, "target", axes, f"target of {spec.output}")
-        add_quantity(self._quantities, target)
-        at_target = target[[i.symbol for i in indices if not (last and i.kind == "time")]]
-
-        per_unit, per_step, classes = self._summands(spec, definition, at_target, unit)
-        scale = self._scale(spec, output, time, unit, per_unit_mean=not per_step)
-        terms = []
-        steps = (time,) if time is not None and not last else ()
-        for summand, over in (*((s, (unit,)) for s in per_unit), *((s, ()) for s in per_step)):
-            factor = scale * summand
-            if last and time is not None:
-                factor = factor.xreplace({time.symbol: time.high})
-            terms.append(Term(factor, (*steps, BATCH.index(b), *over)))
-        about = f"{spec.kind} of {spec.output}"
-        signal = (
-            Quantity("loss", "loss", (), about)
-            if single
-            else self._made("loss", spec.output, "loss", (), about)
-        )
-        self._add(signal, (), tuple(terms))
-        weights = spec.mask or ""
-        if spec.steps == "weighted" and not spec.mask:
-            weights = self._by_origin("weight", spec.output)
-        return Loss(
-            spec.output,
-            spec.kind,
-            signal.name,
-            spec.weight,
-            spec.steps,
-            formula(spec, target.name, weights),
-            classes,
-            weights,
-            target.name,
-        )
-
-    def _by_origin(self, what: str, of: str) -> str:
-        return next(q.name for q in self._quantities.values() if q.origin == Made(what, of))
-
-    def _definition(self, spec: LossSpec) -> Equation:
-        """The equation of what is judged: where logits are, without the mask of its layer."""
-        definition = next(e for e in self._equations if e.quantity.name == spec.output)
-        if spec.output not in self._unmasked or "cross_entropy" not in spec.kind:
-            return definition
-        mask, plain = self._unmasked[spec.output]
-        if spec.mask != mask:
-            raise UserError(
-                f"{spec.kind} on a layer that is masked, at steps where it may be",
-                place=f"loss.{spec.output}",
-                remedy=f"judge the steps that the mask keeps: add mask = {mask!r}",
+        judged = self._judged(spec)
+        try:
+            terms, summand = self._summands(judged)
+        except UserError as error:
+            raise error.located(place=f"losses.{spec.kind}.formula") from None
+        scale, weights = self._scale(judged, summand)
+        now = {i.symbol: i.high for i in summand.indices if i.kind == "time" and judged.is_last}
+        over = tuple(i for i in summand.indices if i.symbol not in now)
+        weighed = [
+            replace(
+                term,
+                factor=(scale * term.factor).xreplace(now),
+                sums=(*over, *term.sums),
+                bounds=substitute(term.bounds, now),
+                equals=substitute(term.equals, now),
             )
-        return replace(plain, quantity=self._quantities[spec.output])
+            for term in terms
+        ]
+        if judged.kind.classes:
+            weighed = [with_unit_sum(term, judged.target.name) for term in weighed]
+        about = f"{spec.kind} of {spec.output}"
+        signal = Quantity("loss", "loss", (), about)
+        if not single:
+            signal = self._value(spec, about)
+        self._add(Equation(0, signal, (), tuple(weighed)))
+        return Loss(
+            output=spec.output,
+            kind=spec.kind,
+            signal=signal.name,
+            weight=spec.weight,
+            steps=spec.steps,
+            formula=_words(judged, weights, has_units=any(i.kind == "feature" for i in over)),
+            by_class=judged.kind.classes,
+            weights=weights,
+            target=judged.target.name,
+            of_differences=_is_of_differences(terms, judged),
+        )
 
-    def _summands(
-        self, spec: LossSpec, definition: Equation, target: sp.Expr, unit: Index
-    ) -> tuple[list[sp.Expr], list[sp.Expr], bool]:
-        """What is summed over units, what is summed over steps alone, and whether by class."""
-        y = definition.lhs
-        match spec.kind:
-            case "mse" | "sse":
-                return [(y - target) ** 2], [], False
-            case "huber" | "huber_sum":
-                return [huber(y - target, _exact(spec.delta))], [], False
-            case "binary_cross_entropy":
-                z = self._net_input(definition, "sigmoid", spec)
-                return [softplus(z), -target * z], [], False
-            case _:
-                if unit.length.is_Symbol and self._sizes.get(unit.length) == 1:
-                    raise UserError(
-                        "cross_entropy of an output of one unit is always zero",
-                        place=f"loss.{spec.output}",
-                        remedy="use binary_cross_entropy, or more units",
-                    )
-                z, total = self._logits(definition, spec, unit)
-                return [-target * z], [total], True
+    def _value(self, spec: LossSpec, about: str) -> Quantity:
+        """The value of one of several losses; of several of one output each has its kind too."""
+        known = any(q.origin == Made("loss", spec.output) for q in self._quantities.values())
+        what = f"{spec.kind} loss" if known else "loss"
+        return self._made(what, spec.output, "loss", (), about)
 
-    def _scale(
-        self,
-        spec: LossSpec,
-        output: Quantity,
-        time: Index | None,
-        unit: Index,
-        *,
-        per_unit_mean: bool,
-    ) -> sp.Expr:
-        """The weight of a step divided by what the mean counts."""
-        is_mean = spec.kind not in SUMS
-        count: sp.Expr = unit.length if per_unit_mean and is_mean else sp.Integer(1)
-        if spec.steps != "weighted" and spec.mask is None:
-            is_one = time is None or spec.steps == "last"
-            steps = sp.Integer(1) if time is None or is_one else Count.of(time.length)
-            return 1 / (count * B * steps) if is_mean else sp.Integer(1)
+    def _judged(self, spec: LossSpec) -> _Judged:
+        kind = self._kinds[spec.kind]
+        output = self._quantities[spec.output]
+        axes = output.axes[1:] if spec.steps == "last" else output.axes
+        about = f"target of {spec.output}"
+        target = self._made("target", spec.output, "target", axes, about)
+        if target.axes != axes:
+            raise UserError(
+                "of two losses of one output, one judges the last step alone",
+                place=f"loss.{spec.output}",
+                remedy="judge the same steps, or let another signal copy the output",
+            )
+        self._quantities[target.name] = target
+        definition = self._definition(spec, kind)
+        is_through = not kind.activation or self._goes_through(definition, kind)
+        applied = "" if is_through else kind.activation
+        return _Judged(spec, kind, output, target, definition, applied)
+
+    # What is summed.
+
+    def _summands(self, judged: _Judged) -> tuple[list[Term], Equation]:
+        """The terms of one step, and the equation that they are the right side of."""
+        output, steps = judged.output, judged.steps
+        node = _about(judged, parse_expression(judged.kind.formula), self._quantities)
+        statement = Statement(Reference("", (Subscript(NOW, 0),) if steps else None, ""), node)
+        if uses_index_notation(statement):
+            raise UserError("a loss in index notation", remedy="write it in matrix notation")
+        check_functions((statement,))
+        shapes = self._shapes()
+        shape = shapes.of(node, output.features)
+        if shape is None or shape not in ((), output.features):
+            raise UserError(
+                f"the loss is no number, and no number for each unit of {output.name!r}",
+                remedy="sum over units: sum(...)",
+            )
+        axes = tuple(a for a in output.axes if a.kind != "feature")
+        axes += tuple(Axis("feature", size) for size in shape)
+        # A name that no user can choose: nothing keeps it.
+        quantities = {**self._quantities, "": Quantity("", "signal", axes)}
+        short = {"": "" if output.layer else output.name}
+        elaborator = Elaborator(quantities, shapes, SHORTHANDS, local=short, layer=output.layer)
+        elaborator.define(0, statement, {NOW: steps} if steps else {})
+        *lifted, summand = elaborator.equations
+        definitions = {e.quantity.name: e for e in (*self._equations, *lifted)}
+        definitions[output.name] = judged.definition
+        terms = [
+            replace(t, factor=without_exponentials(t.factor, definitions)) for t in summand.terms
+        ]
+        if terms != list(summand.terms):
+            terms = multiplied_out(terms, quantities)
+        self._keep(terms, lifted, output)
+        return terms, summand
+
+    def _shapes(self) -> Shapes:
+        known = {name: q.features for name, q in self._quantities.items()}
+        steps = {
+            name: sum(axis.kind == "time" for axis in q.axes)
+            for name, q in self._quantities.items()
+        }
+        return Shapes(known, self._sizes, steps)
+
+    def _keep(self, terms: list[Term], lifted: list[Equation], output: Quantity) -> None:
+        """Add those of the lifted equations that the terms need."""
+        needed = {name_of(read) for term in terms for read in term.reads()}
+        kept: list[Equation] = []
+        for equation in reversed(lifted):
+            origin = equation.quantity.origin
+            ties = isinstance(origin, Made) and origin.what == "ties" and origin.of in needed
+            if ties or equation.quantity.name in needed:
+                needed |= equation.needs
+                kept.insert(0, equation)
+        for equation in kept:
+            quantity, origin = equation.quantity, equation.quantity.origin
+            if isinstance(origin, Made) and not origin.of:
+                # What is made for a loss is made of the output that it judges.
+                about = f"{quantity.about}{output.name}"
+                quantity = replace(quantity, about=about, origin=replace(origin, of=output.name))
+            self._add(replace(equation, quantity=quantity))
+
+    def _scale(self, judged: _Judged, summand: Equation) -> tuple[sp.Expr, str]:
+        """The weight of a step divided by what the mean counts, and the name of the weight."""
+        is_mean = judged.kind.over == "mean"
+        units = [i.length for i in summand.indices if i.kind == "feature"]
+        time = next((i for i in summand.indices if i.kind == "time"), None)
+        weight = self._weight(judged)
+        if weight is None:
+            steps = Count.of(time.length) if time is not None and not judged.is_last else 1
+            return (1 / (sp.Mul(*units) * B * steps) if is_mean else sp.Integer(1)), ""
         assert time is not None
+        symbols = {"time": time.symbol, "batch": b}
+        at = weight[[symbols[axis.kind] for axis in weight.axes]]
+        if not is_mean:
+            return at, weight.name
+        what = "total weight"
+        made = self._made(what, judged.spec.output, "signal", (), f"sum of {weight.name}")
+        total = replace(made, internal=True)
+        if total.name not in self._quantities:
+            self._add(Equation(0, total, (), (Term(at, (time, BATCH.index(b))),)))
+        return at / (sp.Mul(*units) * total[()]), weight.name
+
+    def _weight(self, judged: _Judged) -> Quantity | None:
+        """What weighs the steps: a mask, or weights that are given."""
+        spec, output = judged.spec, judged.output
         if spec.mask is not None:
-            weight = self._quantities[spec.mask]
-            if weight.axes[0] != output.axes[0]:
+            mask = self._quantities[spec.mask]
+            if mask.axes[0] != output.axes[0]:
                 raise UserError(
                     f"{spec.output!r} runs along other steps than its mask {spec.mask!r}",
                     place=f"loss.{spec.output}.mask",
                     remedy="give the mask the output's axis",
                 )
-        else:
-            about = f"weight of each step of {spec.output}"
-            weight = self._made("weight", spec.output, "weight", output.axes[:2], about)
-            add_quantity(self._quantities, weight)
-        symbols = {"time": time.symbol, "batch": b}
-        at = weight[[symbols[axis.kind] for axis in weight.axes]]
-        if not is_mean:
-            return at
-        made = self._made("total weight", spec.output, "signal", (), f"sum of {weight.name}")
-        total = replace(made, internal=True)
-        sums = (time, BATCH.index(b))
-        self._add(total, (), (Term(at, sums),))
-        return at / (count * total[()])
-
-    def _logits(self, definition: Equation, spec: LossSpec, unit: Index) -> tuple[sp.Expr, sp.Expr]:
-        """The logits, and the logarithm of the sum of their exponentials."""
-        found = self._softmax_parts(definition)
-        if found is not None:
-            return found
-        _refuse_other_activation(definition, spec, "softmax")
-        about = f"logarithm of the sum of exponentials of {spec.output}"
-        axes = definition.quantity.axes[:-1]
-        made = self._made("logsumexp", spec.output, "signal", axes, about)
-        total = replace(made, internal=True, layer=definition.quantity.layer)
-        others = definition.indices[:-1]
-        self._add(total, others, (Term(definition.lhs, (unit,), reduction=LOGSUMEXP),))
-        return definition.lhs, total[[i.symbol for i in others]]
-
-    def _softmax_parts(self, definition: Equation) -> tuple[sp.Expr, sp.Expr] | None:
-        """(z, L) where the definition is exp(z - L) or z - L, and L a logsumexp of z."""
-        if len(definition.terms) != 1 or not definition.terms[0].is_pointwise:
+            return mask
+        if spec.steps != "weighted":
             return None
-        value = definition.terms[0].factor
-        exponent = value.args[0] if isinstance(value, sp.exp) else value
-        totals = {e.quantity.name for e in self._equations if e.terms[0].reduction is LOGSUMEXP}
-        for read in exponent.atoms(sp.Indexed):
-            rest = exponent + read
-            if str(read.base.label) in totals and isinstance(rest, sp.Indexed):
-                return rest, read
-        return None
+        about = f"weight of each step of {spec.output}"
+        weight = self._made("weight", spec.output, "weight", output.axes[:2], about)
+        self._quantities[weight.name] = weight
+        return weight
 
-    def _net_input(self, definition: Equation, activation: str, spec: LossSpec) -> sp.Expr:
-        """What an activation is applied to, as a signal: what a loss judges is one."""
-        terms = definition.terms
-        if len(terms) == 1 and terms[0].is_pointwise:
-            factor = terms[0].factor
-            if type(factor).__name__ == activation:
-                z = factor.args[0]
-                is_read = isinstance(z, sp.Indexed)
-                if is_read and self._quantities[str(z.base.label)].role == "signal":
-                    return z
-                return self._lifted(definition, z)
-        _refuse_other_activation(definition, spec, activation)
-        return definition.lhs
+    # What defines an output.
 
-    def _lifted(self, definition: Equation, value: sp.Expr) -> sp.Expr:
-        """A net input as a signal of its own, which the output's equation reads from then on."""
+    def _definition(self, spec: LossSpec, kind: LossKind) -> Equation:
+        """The equation of what is judged: where its form counts, without the mask of its layer."""
+        definition = next(e for e in self._equations if e.quantity.name == spec.output)
+        if not kind.activation:
+            return definition
+        if spec.output in self._unmasked:
+            mask, plain = self._unmasked[spec.output]
+            if spec.mask != mask:
+                raise UserError(
+                    f"{spec.kind} on a layer that is masked, at steps where it may be",
+                    place=f"loss.{spec.output}",
+                    remedy=f"judge the steps that the mask keeps: add mask = {mask!r}",
+                )
+            definition = replace(plain, quantity=self._quantities[spec.output])
+        return self._with_net_input(definition)
+
+    def _with_net_input(self, definition: Equation) -> Equation:
+        """The definition as a function of a signal, so that what a loss judges is one."""
+        value = value_of(definition.lhs, {definition.quantity.name: definition})
+        if not isinstance(value, sigmoid) or self._is_signal(value.args[0]):
+            return definition
         output = definition.quantity
         about = f"net input of {output.name}"
         made = self._made("net input", output.name, "signal", output.axes, about)
         net = replace(made, internal=True, layer=output.layer)
         self._quantities[net.name] = net
         read = net[[i.symbol for i in definition.indices]]
-        equation = canonical(Equation(0, net, definition.indices, (Term(value),)))
+        inner = canonical(Equation(0, net, definition.indices, (Term(value.args[0]),)))
+        outer = replace(definition, terms=(Term(sigmoid(read)),))
         for place, known in enumerate(self._equations):
             if known == definition:
-                factor = definition.terms[0].factor.func(read)
-                self._equations[place : place + 1] = [
-                    equation,
-                    replace(definition, terms=(Term(factor),)),
-                ]
-                return read
-        self._equations.append(equation)
+                self._equations[place : place + 1] = [inner, outer]
+                return outer
+        self._equations.append(inner)
+        return outer
+
+    def _is_signal(self, value: sp.Expr) -> bool:
+        return isinstance(value, sp.Indexed) and self._quantities[name_of(value)].role == "signal"
+
+    def _goes_through(self, definition: Equation, kind: LossKind) -> bool:
+        """Whether an output is a value of the activation that its loss needs, by its form."""
+        value = value_of(definition.lhs, {definition.quantity.name: definition})
+        if not kind.activation or not isinstance(value, sp.Function):
+            return False
+        if kind.activation == "softmax":
+            totals = {e.quantity.name for e in self._equations if e.terms[0].reduction is LOGSUMEXP}
+            is_through = isinstance(value, sp.exp) and any(
+                name_of(r) in totals for r in reads(value)
+            )
+        else:
+            is_through = type(value).__name__ == kind.activation
+        if not is_through:
+            raise UserError(
+                f"{kind.name} on an output that goes through {type(value).__name__}",
+                place=f"loss.{definition.quantity.name}",
+                remedy=f"give {definition.quantity.name!r} the activation {kind.activation}"
+                " or linear",
+            )
+        return True
+
+
+def _about(judged: _Judged, formula: Node, known: Mapping[str, Quantity]) -> Node:
+    """The formula about the network's quantities, at the step at hand, with its numbers."""
+    names = {OUTPUT: judged.output.name, TARGET: judged.target.name}
+
+    def about(node: Node) -> Node:
+        if not isinstance(node, Reference) or is_index(node):
+            return with_children(node, [about(child) for child in children(node)])
+        if node.name in judged.numbers and node.subscripts is None:
+            return Number(repr(judged.numbers[node.name]), node.at)
+        quantity = known.get(names.get(node.name, node.name))
+        if quantity is None:
+            raise UserError(
+                f"{shown(node.name)} is nothing that a loss can be about"
+                f"{did_you_mean(node.name, (*names, *judged.numbers, *known))}",
+                place=node.at,
+                remedy="y is the output, d its target",
+            )
+        axes = [a for a in quantity.axes if a.kind == "time"]
+        if axes not in ([], [judged.steps]):
+            raise UserError(
+                f"{quantity.name!r} runs along other steps than {judged.output.name!r}",
+                place=node.at,
+                remedy="judge a signal that reads it",
+            )
+        if any(s.name != NOW for s in node.subscripts or ()):
+            raise UserError(
+                "a loss is about one step, t, and those before or after it",
+                place=node.at,
+                remedy="write y, or y[t-1]",
+            )
+        subscripts = node.subscripts or ((Subscript(NOW, 0),) if axes else None)
+        read = replace(node, name=quantity.name, subscripts=subscripts)
+        if node.name == OUTPUT and judged.applied:
+            return Call(judged.applied, (read,), node.at)
         return read
 
+    return about(formula)
 
-def _refuse_other_activation(definition: Equation, spec: LossSpec, wanted: str) -> None:
-    factor = definition.terms[0].factor if definition.terms else sp.Integer(0)
-    if len(definition.terms) == 1 and isinstance(factor, sp.Function):
-        is_softmax = isinstance(factor, sp.exp)
-        activation = "softmax" if is_softmax else type(factor).__name__
-        raise UserError(
-            f"{spec.kind} on an output that goes through {activation}",
-            place=f"loss.{spec.output}",
-            remedy=f"give {spec.output!r} the activation {wanted} or linear",
-        )
+
+def _is_of_differences(terms: Iterable[Term], judged: _Judged) -> bool:
+    """Whether the terms stay what they are when output and target move together."""
+    names = (judged.output.name, judged.target.name)
+    return all(
+        sp.expand(sp.Add(*(derivative(t.factor, r) for r in t.reads() if name_of(r) in names))) == 0
+        for t in terms
+    )
 
 
 def _exact(value: float) -> sp.Expr:
@@ -286,26 +413,22 @@ def _exact(value: float) -> sp.Expr:
     return rational if rational.q <= 1000 else sp.Float(value)
 
 
-def formula(spec: LossSpec, target: str, weights: str) -> str:
+def _words(judged: _Judged, weights: str, *, has_units: bool) -> str:
     """The exact formula of a loss, in plain text, with the names of its target and weights."""
-    y, d, w = spec.output, target, weights
-    where = f"logits z of {y}"
-    huber_summand = f"huber({y} - {d}, {spec.delta:g})"
-    summand = {
-        "mse": f"({y} - {d})^2",
-        "sse": f"({y} - {d})^2",
-        "huber": huber_summand,
-        "huber_sum": huber_summand,
-        "binary_cross_entropy": f"log(1 + exp(z)) - {d} z, {where}",
-        "cross_entropy": f"log sum_i exp(z_i) - sum_i {d}_i z_i, {where}",
-    }[spec.kind]
-    units = "" if spec.kind == "cross_entropy" else " and units"
-    verb = "sum" if spec.kind in SUMS else "mean"
-    match "weighted" if spec.mask else spec.steps:
-        case "all":
-            over = f"{verb} over steps, sequences{units} of"
-        case "last":
-            over = f"{verb} over sequences{units}, at the last step, of"
-        case _:
-            over = f"{verb} over steps, sequences{units}, weighted by {w}[t,b], of"
-    return f"{over} {summand}"
+    output = judged.output.name
+    meanings = {
+        OUTPUT: f"{judged.applied}({output})" if judged.applied else output,
+        TARGET: judged.target.name,
+        **{name: f"{value:g}" for name, value in judged.numbers.items()},
+    }
+    summand = re.sub(
+        r"[A-Za-z]\w*", lambda m: meanings.get(m[0], m[0]), judged.kind.formula.replace("**", "^")
+    )
+    over = ["sequences"] if judged.is_last else ["steps", "sequences"]
+    over += ["units"] if has_units else []
+    listed = f"{', '.join(over[:-1])} and {over[-1]}" if len(over) > 1 else over[0]
+    if weights:
+        listed += f", weighted by {weights}[t,b],"
+    elif judged.is_last:
+        listed += ", at the last step,"
+    return f"{judged.kind.over} over {listed} of {' '.join(summand.split())}"

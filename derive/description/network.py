@@ -16,6 +16,7 @@ from bptt.derive.language.shapes import FUNCTIONS
 Direction = Literal["forward", "backward"]
 Masked = Literal["hold", "zero"]
 Steps = Literal["all", "last", "weighted"]
+Over = Literal["mean", "sum"]
 
 MAX_SIZE = 100_000
 MAX_DELAY = 10_000
@@ -32,9 +33,6 @@ ACTIVATIONS = (
     *(name for name in ELEMENTWISE if name not in NO_ACTIVATIONS),
     *("softmax", "gaussian", "square"),
 )
-LOSS_KINDS = ("mse", "sse", "cross_entropy", "binary_cross_entropy", "huber", "huber_sum")
-SUMS = ("sse", "huber_sum")  # the kinds that are sums; all others are means
-HUBER = ("huber", "huber_sum")
 STEPS: tuple[Steps, ...] = ("all", "last", "weighted")
 
 # Names that generated code and the equation language use themselves.
@@ -105,18 +103,38 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class LossSpec:
-    """A loss on one output; `bptt.derive.description.losses` documents each kind's formula.
+class LossKind:
+    """A loss as text: what an output y and its target d add at one step.
 
-    With the name of a mask it is a sum or mean over the steps that the mask keeps.
+    That is averaged, or summed, `over` steps, sequences and, of a vector, units. `numbers` are
+    names in the formula with the values that they have unless they are given. With an
+    `activation`, y is a value of it; an output that is none goes through it. Targets of `classes`
+    sum to one over the units, and may be given as numbers of classes.
+    """
+
+    name: str
+    formula: str
+    over: Over = "mean"
+    activation: str = ""
+    classes: bool = False
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """A loss on one output, of a kind that ships (`losses.toml`) or is the network's own.
+
+    With the name of a mask it is a sum or mean over the steps that the mask keeps. `numbers` are
+    those of its kind that differ.
     """
 
     output: str
     kind: str = "mse"
     weight: float = 1.0
     steps: Steps = "all"
-    delta: float = 1.0
     mask: str | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -141,7 +159,8 @@ class Network:
 
     An input that is a width alone is `Input((width,))`. With `equations`, `signals` and
     `parameters` give the shapes that do not follow from use: a width, or a list of sizes.
-    `extras` name derivatives that a generated module should have beside its gradient.
+    `extras` name derivatives that a generated module should have beside its gradient, `kinds` are
+    losses of its own.
     """
 
     name: str
@@ -154,6 +173,7 @@ class Network:
     signals: Mapping[str, int | tuple[int, ...]] = field(default_factory=dict)
     parameters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     extras: tuple[str, ...] = ()
+    kinds: Mapping[str, LossKind] = field(default_factory=dict)
 
     def input(self, name: str) -> Input:
         given = self.inputs[name]

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bptt.derive.description.kinds import shipped_losses
 from bptt.derive.description.network import (
     ACTIVATIONS,
-    HUBER,
-    LOSS_KINDS,
     Cell,
     Connection,
     Input,
     Layer,
+    LossKind,
     LossSpec,
     Network,
     check_delay,
@@ -24,12 +24,14 @@ from bptt.derive.description.network import (
 from bptt.derive.errors import UserError, did_you_mean, shown
 
 MAX_BYTES, MAX_LINE = 250_000, 10_000
+MAX_LOSSES = 20
 _TOP = (
     "name",
     "inputs",
     "layers",
     "loss",
     "outputs",
+    "losses",
     "cells",
     "equations",
     "signals",
@@ -42,7 +44,8 @@ _LAYER = (
     *("inner", "mask", "masked", "shares"),
 )
 _CONNECTION = ("delays", "weight", "weights", "at")
-_LOSS = ("kind", "weight", "steps", "delta", "mask")
+_LOSS = ("kind", "weight", "steps", "mask")
+_KIND = ("formula", "over", "activation", "classes", "numbers", "about")
 _CELL = ("equations", "output", "bias", "signals", "about", "inner")
 
 
@@ -142,11 +145,17 @@ def network_of(data: dict[str, Any], default_name: str) -> Network:
     losses = table_of(data, "loss", "")
     layers = table_of(data, "layers", "")
     cells = table_of(data, "cells", "")
+    kinds = {
+        n: _kind(n, _as_table(v, f"losses.{_key(n)}"))
+        for n, v in table_of(data, "losses", "").items()
+    }
+    known = {**shipped_losses(), **kinds}
     return Network(
         name=_string(data, "name", "", default_name),
         inputs={n: _input(v, f"inputs.{_key(n)}") for n, v in inputs.items()},
         layers=tuple(_layer(n, _as_table(v, f"layers.{_key(n)}")) for n, v in layers.items()),
-        losses=tuple(_loss(n, v) for n, v in losses.items()),
+        losses=tuple(x for n, v in losses.items() for x in _losses(n, v, known)),
+        kinds=kinds,
         outputs=strings_of(data, "outputs", ""),
         extras=strings_of(data, "with", ""),
         cells={n: _cell(n, _as_table(v, f"cells.{_key(n)}")) for n, v in cells.items()},
@@ -263,31 +272,49 @@ def _weights(entry: dict[str, Any], count: int, place: str) -> list[str | None]:
     return list(weights)
 
 
-def _loss(output: str, value: Any) -> LossSpec:
+def _losses(output: str, value: Any, kinds: Mapping[str, LossKind]) -> list[LossSpec]:
+    """The loss of an output, or the losses in a list."""
+    if isinstance(value, list) and 0 < len(value) <= MAX_LOSSES:
+        return [_loss(output, entry, kinds) for entry in value]
+    return [_loss(output, value, kinds)]
+
+
+def _loss(output: str, value: Any, kinds: Mapping[str, LossKind]) -> LossSpec:
     place = f"loss.{_key(output)}"
     if isinstance(value, str):
         return LossSpec(output, value)
-    if isinstance(value, list):
-        raise UserError(
-            f"{shown(value)} is a list, and an output has one loss",
-            place=place,
-            remedy="give the other loss to a signal that copies it",
-        )
     if not isinstance(value, dict):
         raise UserError(f"{shown(value)} is not a loss", place=place, remedy='write "mse"')
-    only(value, _LOSS, place)
     if "kind" not in value:
         raise UserError("the loss has no kind", place=place, remedy='add kind = "mse"')
     kind = _string(value, "kind", place, "")
-    if "delta" in value and kind in LOSS_KINDS and kind not in HUBER:
-        raise UserError("delta belongs to huber", place=place, remedy="leave it out")
+    numbers = kinds[kind].numbers if kind in kinds else ()
+    if kind in kinds:
+        only(value, (*_LOSS, *numbers), place)
     return LossSpec(
         output=output,
         kind=kind,
         weight=_number(value, "weight", place, 1.0),
         steps=_string(value, "steps", place, "all"),  # type: ignore[arg-type]
-        delta=_number(value, "delta", place, 1.0),
         mask=_string(value, "mask", place, "") or None,
+        numbers={n: _number(value, n, place, 0.0) for n in numbers if n in value},
+    )
+
+
+def _kind(name: str, table: dict[str, Any]) -> LossKind:
+    place = f"losses.{_key(name)}"
+    only(table, _KIND, place)
+    if "formula" not in table:
+        raise UserError("the loss has no formula", place=place, remedy='add formula = "(y - d)**2"')
+    numbers = table_of(table, "numbers", place)
+    return LossKind(
+        name=name,
+        formula=_string(table, "formula", place, ""),
+        over=_string(table, "over", place, "mean"),  # type: ignore[arg-type]
+        activation=_string(table, "activation", place, ""),
+        classes=_flag(table, "classes", place, False),
+        numbers={n: _number(numbers, n, f"{place}.numbers", 0.0) for n in numbers},
+        about=_string(table, "about", place, ""),
     )
 
 

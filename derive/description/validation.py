@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from bptt.derive.calculus.system import check_names
 from bptt.derive.description.cell import TRANSPOSED, shipped_cells
+from bptt.derive.description.kinds import check_kinds, check_losses
 from bptt.derive.description.network import (
     ACTIVATIONS,
-    HUBER,
-    LOSS_KINDS,
     MAX_CONNECTIONS,
     MAX_LAYERS,
-    STEPS,
     Cell,
     Connection,
     Input,
     Layer,
+    LossKind,
     LossSpec,
     Network,
     check_delay,
@@ -61,8 +59,12 @@ def check_network(network: Network, *, judged: bool = True) -> None:
     total = sum(len(layer.connections) for layer in network.layers)
     if total > MAX_CONNECTIONS:
         raise UserError(f"{total} connections", remedy=f"use at most {MAX_CONNECTIONS}")
+    check_kinds(network.kinds)
     if judged or network.losses:
-        _check_losses(network)
+        check_losses(network)
+    for loss in network.losses:
+        if loss.mask is not None:
+            _check_mask(network, loss.mask, f"loss.{loss.output}.mask")
 
 
 def _check_types(network: Network) -> None:
@@ -70,6 +72,7 @@ def _check_types(network: Network) -> None:
     for place, values, kind in (
         ("layers", network.layers, Layer),
         ("losses", network.losses, LossSpec),
+        ("kinds", tuple(network.kinds.values()), LossKind),
         ("cells", tuple(network.cells.values()), Cell),
         *((f"layers.{n}", layer.connections, Connection) for n, layer in named_layers(network)),
     ):
@@ -83,11 +86,6 @@ def _check_types(network: Network) -> None:
         if cell.name != name:
             raise UserError(
                 f"the cell is called {cell.name!r}", place=f"cells.{name}", remedy="use one name"
-            )
-    for loss in network.losses:
-        if loss.delta != 1.0 and loss.kind in LOSS_KINDS and loss.kind not in HUBER:
-            raise UserError(
-                "delta belongs to huber", place=f"loss.{loss.output}", remedy="leave it out"
             )
 
 
@@ -224,46 +222,3 @@ def _check_input(given: Input, place: str) -> None:
                 place=f"{place}.time"[:120],
                 remedy="use one capital letter, T or S, but not B or N",
             )
-
-
-def _check_losses(network: Network) -> None:
-    if not network.losses:
-        raise UserError(
-            "the network has no loss",
-            place="loss",
-            remedy='judge an output, for example  [loss]  y = "mse"',
-        )
-    seen = set()
-    for loss in network.losses:
-        place = f"loss.{loss.output}"
-        if loss.output in seen:
-            raise UserError(
-                "the output has two losses",
-                place=place,
-                remedy="give it one, and the other to a signal that copies it",
-            )
-        seen.add(loss.output)
-        if loss.kind not in LOSS_KINDS:
-            raise UserError(
-                f"the loss {shown(loss.kind)} is not known{did_you_mean(loss.kind, LOSS_KINDS)}",
-                place=place,
-                remedy=f"known are {', '.join(LOSS_KINDS)}",
-            )
-        if loss.steps not in STEPS:
-            raise UserError(
-                f"{shown(loss.steps)} does not say which steps count",
-                place=f"{place}.steps",
-                remedy="use 'all', 'last' or 'weighted'",
-            )
-        if loss.mask is not None:
-            _check_mask(network, loss.mask, f"{place}.mask")
-            if loss.steps != "all":
-                raise UserError("both a mask and steps", place=place, remedy="keep one of the two")
-        for key, value, least in (("weight", loss.weight, None), ("delta", loss.delta, 0.0)):
-            is_far = not math.isfinite(value) or not 1e-9 < abs(value) < 1e9
-            if is_far or (least is not None and value <= 0):
-                raise UserError(
-                    f"{shown(value)} is out of range",
-                    place=f"{place}.{key}",
-                    remedy="use a number that is not 0" if least is None else "use one above 0",
-                )

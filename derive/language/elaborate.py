@@ -394,7 +394,7 @@ class Elaborator:
         return [Term(checked(product, node.at))]
 
     def broadcast(self, operand: Node, place: Place) -> Place:
-        """Where an operand is read: the same for all units along an axis of one."""
+        """Where an operand is read: along its own axes, at 0 along one of a single unit."""
         if not place.at:
             return place
         shape = self.shapes.of(operand) or ()
@@ -403,7 +403,7 @@ class Elaborator:
             sp.Integer(0) if one and self._is_long(symbol) else symbol
             for symbol, one in zip(place.at, single, strict=False)
         )
-        return replace(place, at=(*at, *place.at[len(shape) :]))
+        return replace(place, at=tuple(at))
 
     def _is_long(self, symbol: sp.Expr) -> bool:
         return symbol in self.axes and self.shapes.number(self.axes[symbol].size) > 1

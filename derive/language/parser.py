@@ -191,6 +191,15 @@ class _Parser:
             found.append(self._statement())
         return tuple(found)
 
+    def expression(self) -> Node:
+        """The whole text as one expression, over several lines if need be."""
+        found = self._sum()
+        while self._next.kind == "newline":
+            self._take()
+        if self._next.kind != "end":
+            raise self._unexpected("an expression ends here")
+        return found
+
     def _skip_number(self) -> None:
         """An equation's number, `(12)`, before a derived equation."""
         if self._derived and self._accept("("):
@@ -478,6 +487,13 @@ def parse(text: str) -> tuple[Statement, ...]:
             f"equations of {len(text)} characters", remedy=f"at most {MAX_TEXT} are read"
         )
     return _Parser(text).statements()
+
+
+def parse_expression(text: str) -> Node:
+    """One expression. Raises UserError as `parse` does."""
+    if len(text) > MAX_TEXT:
+        raise UserError(f"{len(text)} characters", remedy=f"at most {MAX_TEXT} are read")
+    return _Parser(text).expression()
 
 
 def parse_derived(text: str) -> tuple[Statement, ...]:

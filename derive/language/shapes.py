@@ -51,7 +51,7 @@ NO_LETTERS = ("b", "T", "B")
 SLOPED = ("leaky_relu", "elu")  # below zero, they may have a slope of their own
 SHORTHANDS = (
     *("linear", "gaussian", "square", "sqrt", *NORMALISING, *REDUCING),
-    *("layernorm", "every", "concat", "outer", "diag", "eye"),
+    *("huber", "layernorm", "every", "concat", "outer", "diag", "eye"),
 )
 FUNCTIONS = (*ELEMENTWISE, *SHORTHANDS)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from bptt.derive.calculus.bounds import Index, substitute
-from bptt.derive.calculus.primitives import ELEMENTWISE, Primitive, every
+from bptt.derive.calculus.primitives import ELEMENTWISE, Primitive, every, huber
 from bptt.derive.calculus.quantity import Made
 from bptt.derive.calculus.reductions import LOGSUMEXP, REDUCTIONS, Reduction
 from bptt.derive.calculus.system import Term, name_of
@@ -25,6 +25,7 @@ from bptt.derive.language.syntax import (
     Statement,
     children,
     letters_of,
+    references,
     whole_number,
 )
 
@@ -32,7 +33,10 @@ from bptt.derive.language.syntax import (
 MASKED = sp.Float(1e30)
 # What says the same as a reduction of two numbers.
 _REMEDIES = {"max": "max(z[t,i], i) runs over an index: for the larger of x and 0 write relu(x)"}
-MAX_ARGUMENTS = {"concat": 100, **dict.fromkeys((*SLOPED, "outer", "every", "layernorm"), 2)}
+MAX_ARGUMENTS = {
+    "concat": 100,
+    **dict.fromkeys((*SLOPED, "huber", "outer", "every", "layernorm"), 2),
+}
 
 
 def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -59,6 +63,22 @@ def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
     return [Term(checked(value, node.at))]
 
 
+def _huber(e: Elaborator, node: Call, place: Place) -> Terms:
+    """huber(e, delta): e^2/2 where |e| <= delta, linear beyond."""
+    if len(node.arguments) != 2:
+        raise UserError("huber has one argument", place=node.at, remedy="write huber(y - d, 1)")
+    error, delta = (e.pointwise(a, e.broadcast(a, place)) for a in node.arguments)
+    if error.atoms(sp.Function):
+        error = e.lift([Term(error)], e.net_input)
+    if not delta.is_number or not delta > 0:
+        raise UserError(
+            "huber's second argument is no number above 0",
+            place=node.at,
+            remedy="write huber(y - d, 1)",
+        )
+    return [Term(huber(error, delta))]
+
+
 def _applied(primitive: Primitive, argument: sp.Expr, at: str) -> sp.Expr:
     if argument.is_number:
         return constant_call(primitive, argument, at)
@@ -71,12 +91,14 @@ def _linear(e: Elaborator, node: Call, place: Place) -> Terms:
 
 def _every(e: Elaborator, node: Call, place: Place) -> Terms:
     """every(t, n): one at the steps 0, n, 2n, ..., else zero."""
+    refusal = UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
+    if any(references(node.arguments[0])):
+        raise refusal
     place_of = e.pointwise(node.arguments[0], place)
     period = whole_number(node, 1, "every(t, 4)")
     steps = place_of.atoms(sp.Symbol)
-    is_step = len(steps) == 1 and (place_of - sp.Add(*steps)).is_Integer
-    if place_of.atoms(sp.Indexed) or not is_step:
-        raise UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
+    if len(steps) != 1 or not (place_of - sp.Add(*steps)).is_Integer:
+        raise refusal
     return [Term(every(place_of, sp.Integer(period)))]
 
 
@@ -318,6 +340,7 @@ def _layernorm(e: Elaborator, node: Call, place: Place) -> Terms:
 SHORTHANDS: Functions = {
     **dict.fromkeys((*ELEMENTWISE, "gaussian", "square", "sqrt"), _elementwise),
     "linear": _linear,
+    "huber": _huber,
     "every": _every,
     "concat": _concat,
     "outer": _outer,

@@ -13,7 +13,7 @@ import numpy as np
 from bptt.derive.calculus.open_loop import MEASURED
 from bptt.derive.errors import UserError
 from bptt.training.data.scale import Scale, fitted
-from bptt.training.objective import DIFFERENCES, Batch
+from bptt.training.objective import Batch
 from bptt.training.vector import Arrays
 
 
@@ -195,7 +195,7 @@ def scaled(
     Inputs are scaled, and outputs that squared errors or huber judge; masks, weights, classes and
     class probabilities stay what they are. Raises UserError for a signal that is constant.
     """
-    judged = {n for n, a in module.LOSSES.items() if a["kind"] in DIFFERENCES}
+    judged = {n for n, a in module.LOSSES.items() if a["differences"]}
     others = module.LOSSES.keys() - judged | set(module.MASKS)
     names = ({Record._source(n) for n in module.INPUTS} | judged) - others
     scales: dict[str, Scale] = {}
