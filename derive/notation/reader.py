@@ -332,6 +332,8 @@ class _Reader:
 
 def _is_identity(node: Node) -> bool:
     """Whether this is diag(1), an identity as large as what it stands beside."""
+    while isinstance(node, Where | Negative | Sum):
+        node = node.operand
     return _is_call(node, "diag") and isinstance(node.arguments[0], Number)
 
 
