@@ -174,7 +174,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "loss of nobody": (layer().replace('y = "mse"', 'z = "mse"'), ("'z'",)),
     "loss steps": (layer().replace('"mse"', '{ kind = "mse", steps = "first" }'), ("first",)),
     "loss weight": (layer().replace('"mse"', '{ kind = "mse", weight = inf }'), ("inf",)),
-    "loss delta": (layer().replace('"mse"', '{ kind = "mse", delta = 1.0 }'), ("'delta'", "known are")),
+    "loss delta": (layer().replace('"mse"', '{ kind = "mse", delta = 1.0 }'), ("'delta'",)),
     "wrong activation for loss": (layer().replace("mse", "cross_entropy"), ("softmax",)),
     "no input": ("[layers.y]\nsize = 1", ("no activation",)),
     "empty": ("", ("empty",)),

@@ -67,6 +67,15 @@ JOINED = {
 }
 
 
+def test_a_part_of_a_diagonal_matrix_ends_where_it_ends() -> None:
+    text = toml("y[t] = diag(v[t])[0:2].T @ x[t]", signals="y = 3", inputs="v = 3")
+    _, example, found = forward(text)
+    v, x = example.inputs["v"], example.inputs["x"]
+    assert np.allclose(found["y"][..., :2], v[..., :2] * x)
+    assert not found["y"][..., 2].any()
+    check(text)
+
+
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("joined", JOINED)
 def test_parts_of_concatenations(joined: str, part: str) -> None:

@@ -177,7 +177,7 @@ def test_the_language_of_derived_equations_is_not_that_of_files() -> None:
         ("hidden[t,b,i] = n_hidden[t,b]", "3 axes, and 2 subscripts"),
         ("n_hidden[t,b,i] = sum_j 2*b_hidden[i]", "nothing says what the index 'j' runs over"),
         ("n_hidden[t] = W_hidden_x @ 2", "has no units"),
-        ("n_hidden[t] = b_hidden*(sum_t hidden[t])", "a sum or a condition"),
+        ("n_hidden[t] = b_hidden*(sum_t hidden[t])", "in use already"),
         ("n_hidden[t] = b_hidden [t]", "axis of another kind"),
         ("n_hidden[t] = sum_i b_hidden[i]*b_hidden", "in use already"),
         ("n_hidden[t,b,i] = sum_j,j W_hidden_x[i,j]", "in use already"),
@@ -185,7 +185,8 @@ def test_the_language_of_derived_equations_is_not_that_of_files() -> None:
         ("n_hidden[t] = b_hidden/sum(b_hidden)", "within a function"),
         ("n_hidden[t,b,i] = b_hidden[i] - log(sum_j exp(b_hidden[j]))", "is subtracted"),
         ("n_hidden[t] = log(sum(exp(W_hidden_hidden_1 @ b_hidden)))", "within a function"),
-        ("n_hidden[t] = (diag(b_hidden) + W_hidden_hidden_1) @ b_hidden", "within a function"),
+        ("n_hidden[t] = b_hidden + log(sum(exp(b_hidden)))", "a sum of what is no sum"),
+        ("n_hidden[t] = b_hidden*(max_s hidden[s])", "within a product"),
         ("n_hidden[t] = min(b_hidden, 5)", "something else than zero"),
         ("n_hidden[t] = b_hidden + x[t]", "stands beside one of"),
         ("n_hidden[t] = output[t]", "stands beside one of"),
@@ -204,6 +205,28 @@ def test_the_language_of_derived_equations_is_not_that_of_files() -> None:
 def test_what_does_not_fit_is_refused(text: str, message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         read_equations(text, system_of("elman"))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (
+            "(diag(b_hidden) + W_hidden_hidden_1) @ b_hidden",
+            "b_hidden^2 + W_hidden_hidden_1 @ b_hidden",
+        ),
+        ("b_hidden*(sum_s hidden[s] [s <= T-2])", "sum_s b_hidden*hidden[s] [s <= T-2]"),
+        ("diag(b_hidden)[0:8] @ b_hidden", "b_hidden^2"),
+        (
+            "b_hidden*(W_hidden_hidden_1 @ b_hidden + b_hidden)/2",
+            "b_hidden^2/2 + 0.5*b_hidden*(W_hidden_hidden_1 @ b_hidden)",
+        ),
+    ],
+)
+def test_sums_are_multiplied_out(left: str, right: str) -> None:
+    system = system_of("elman")
+    (a,) = read_equations(f"n_hidden[t] = {left}", system)
+    (b,) = read_equations(f"n_hidden[t] = {right}", system)
+    assert same(a, b, system.sizes)
 
 
 # Matrix notation.

@@ -9,7 +9,7 @@ import sympy as sp
 
 from bptt.derive.calculus.primitives import Primitive
 from bptt.derive.errors import UserError
-from bptt.derive.language.syntax import Negative, Node, Number
+from bptt.derive.language.syntax import Binary, Negative, Node, Number
 
 # NumPy multiplies complex numbers up to this power; beyond, logarithms round a complex step away.
 MAX_EXPONENT = 99
@@ -81,13 +81,12 @@ def checked(value: sp.Expr, at: str) -> sp.Expr:
 
 
 def exponent_of(node: Node) -> sp.Expr:
-    negative = isinstance(node, Negative)
-    number = node.operand if isinstance(node, Negative) else node
-    if not isinstance(number, Number):
-        raise UserError("an exponent is not a number", place=node.at, remedy="write x ** 2")
-    value = exact_number(number.text, number.at)
-    if abs(value) > MAX_EXPONENT:
-        raise UserError(
-            "an exponent is too large", place=node.at, remedy=f"use at most {MAX_EXPONENT}"
-        )
-    return -value if negative else value
+    """The number that an exponent says: 2, -1, 0.5, 1/2."""
+    match node:
+        case Number(text, at):
+            return exact_number(text, at)
+        case Negative(operand):
+            return -exponent_of(operand)
+        case Binary("/", left, right):
+            return exponent_of(left) * power_of(exponent_of(right), sp.Integer(-1), node.at)
+    raise UserError("an exponent is not a number", place=node.at, remedy="write x ** 2")

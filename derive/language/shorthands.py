@@ -14,7 +14,8 @@ from bptt.derive.calculus.reductions import LOGSUMEXP, REDUCTIONS, Reduction
 from bptt.derive.calculus.system import Term, name_of
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.constants import checked, constant_call, exact_number, power_of
-from bptt.derive.language.elaborate import Elaborator, Functions, Place, Terms
+from bptt.derive.language.elaborate import Elaborator, Functions
+from bptt.derive.language.place import Place
 from bptt.derive.language.shapes import FUNCTIONS, SLOPED
 from bptt.derive.language.syntax import (
     NORMALISING,
@@ -25,9 +26,9 @@ from bptt.derive.language.syntax import (
     Statement,
     children,
     letters_of,
-    references,
     whole_number,
 )
+from bptt.derive.language.terms import Terms
 
 # What a mask takes off a logit where it is zero: its exponential is then zero in any precision.
 MASKED = sp.Float(1e30)
@@ -42,10 +43,10 @@ MAX_ARGUMENTS = {
 def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
     name = node.function
     label = e.net_input
-    argument = e.pointwise(node.arguments[0], e.broadcast(node.arguments[0], place), label)
+    argument = e.core.value(node.arguments[0], e.core.beside(node.arguments[0], place), label)
     if argument.atoms(sp.Function):
         # A function of a function: the inner value is a quantity of its own.
-        argument = e.lift([Term(argument)], label)
+        argument = e.made([Term(argument)], label)
     match name:
         case "gaussian":
             value = sp.exp(-(argument**2))
@@ -58,7 +59,7 @@ def _elementwise(e: Elaborator, node: Call, place: Place) -> Terms:
     if len(node.arguments) == 2:
         # f(x, a) is f(x) above zero, and a times as much below, with f(x) of slope 1 there.
         below = value if name == "elu" else argument
-        slope = e.pointwise(node.arguments[1], e.broadcast(node.arguments[1], place))
+        slope = e.core.value(node.arguments[1], e.core.beside(node.arguments[1], place))
         value = slope * below + (1 - slope) * _applied(ELEMENTWISE["relu"], argument, node.at)
     return [Term(checked(value, node.at))]
 
@@ -67,9 +68,9 @@ def _huber(e: Elaborator, node: Call, place: Place) -> Terms:
     """huber(e, delta): e^2/2 where |e| <= delta, linear beyond."""
     if len(node.arguments) != 2:
         raise UserError("huber has one argument", place=node.at, remedy="write huber(y - d, 1)")
-    error, delta = (e.pointwise(a, e.broadcast(a, place)) for a in node.arguments)
+    error, delta = (e.core.value(a, e.core.beside(a, place)) for a in node.arguments)
     if error.atoms(sp.Function):
-        error = e.lift([Term(error)], e.net_input)
+        error = e.made([Term(error)], e.net_input)
     if not delta.is_number or not delta > 0:
         raise UserError(
             "huber's second argument is no number above 0",
@@ -86,19 +87,20 @@ def _applied(primitive: Primitive, argument: sp.Expr, at: str) -> sp.Expr:
 
 
 def _linear(e: Elaborator, node: Call, place: Place) -> Terms:
-    return e.terms(node.arguments[0], place)
+    return e.core.terms(node.arguments[0], place)
 
 
 def _every(e: Elaborator, node: Call, place: Place) -> Terms:
     """every(t, n): one at the steps 0, n, 2n, ..., else zero."""
-    refusal = UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
-    if any(references(node.arguments[0])):
-        raise refusal
-    place_of = e.pointwise(node.arguments[0], place)
+    refused = UserError("every counts steps", place=node.at, remedy="write every(t, 4)")
+    if e.shape(node.arguments[0]):
+        raise refused
+    place_of = e.core.value(node.arguments[0], place)
     period = whole_number(node, 1, "every(t, 4)")
     steps = place_of.atoms(sp.Symbol)
-    if len(steps) != 1 or not (place_of - sp.Add(*steps)).is_Integer:
-        raise refusal
+    is_step = len(steps) == 1 and (place_of - sp.Add(*steps)).is_Integer
+    if place_of.atoms(sp.Indexed) or not is_step:
+        raise refused
     return [Term(every(place_of, sp.Integer(period)))]
 
 
@@ -114,9 +116,9 @@ def _concat(e: Elaborator, node: Call, place: Place) -> Terms:
         size = e.shapes.number(shape[0]) if place.at[0].is_Integer else shape[0]
         stop = start + size
         bounds = (place.at[0] - start, stop - 1 - place.at[0])
-        index = e.fresh(shape[0])
+        index = e.core.unit(shape[0])
         at: Mapping[sp.Expr, sp.Expr] = {index.symbol: place.at[0] - start}
-        for term in e.terms(argument, replace(place, at=(index.symbol,))):
+        for term in e.core.terms(argument, replace(place, at=(index.symbol,))):
             terms.append(
                 replace(
                     term,
@@ -130,24 +132,15 @@ def _concat(e: Elaborator, node: Call, place: Place) -> Terms:
 
 
 def _outer(e: Elaborator, node: Call, place: Place) -> Terms:
-    """outer(a, b) at (i, j) is a_i b_j."""
     if place.by_letters:
         raise _is_matrix_notation(node)
-    product = sp.Integer(1)
-    for argument, at in zip(node.arguments, place.at, strict=True):
-        product *= e.pointwise(argument, replace(place, at=(at,)))
-    return [Term(product)]
+    return e.core.outer(node, place)
 
 
 def _diag(e: Elaborator, node: Call, place: Place) -> Terms:
-    """diag(v) at (i, j) is v_i where i = j, else zero."""
     if place.by_letters:
         raise _is_matrix_notation(node)
-    row, column = place.at
-    value = e.lift_unless_atomic(
-        e.terms(node.arguments[0], replace(place, at=(row,))), e.product_name(node.arguments[0])
-    )
-    return [Term(value, equals=(sp.expand(row - column),))]
+    return e.core.diagonal(node, place)
 
 
 def _eye(e: Elaborator, node: Call, place: Place) -> Terms:
@@ -170,17 +163,14 @@ def _sum(e: Elaborator, node: Call, place: Place) -> Terms:
     if span is None:
         if place.by_letters:
             raise _unnamed(node)
-        shape = e.shapes.of(node.arguments[0])
-        assert shape is not None
-        indices, bounds = [e.fresh(size) for size in shape], ()
-        terms = e.terms(node.arguments[0], replace(place, at=tuple(i.symbol for i in indices)))
+        bounds: tuple[sp.Expr, ...] = ()
+        terms, indices = e.core.over_units(node.arguments[0], place)
     else:
         index, bounds = span
-        if e.is_on_left(index) or index.symbol.name in (place.letters or ()):
+        if e.is_on_left(index) or index.symbol.name in place.scope:
             raise _unnamed(node)
-        inside = place.inside([index.symbol.name]) if place.by_letters else place
-        indices = [index]
-        terms = e.terms(node.arguments[0], inside)
+        indices = (index,)
+        terms = e.core.terms(node.arguments[0], place.inside({index.symbol.name: index.symbol}))
     count = sp.Integer(1)
     if node.function == "mean":
         if bounds:
@@ -192,7 +182,7 @@ def _sum(e: Elaborator, node: Call, place: Place) -> Terms:
         replace(
             term,
             factor=term.factor / count,
-            sums=term.sums + tuple(indices),
+            sums=term.sums + indices,
             bounds=term.bounds + bounds,
         )
         for term in terms
@@ -220,14 +210,13 @@ def _reduced(e: Elaborator, node: Call, place: Place) -> Terms:
         shape = e.shapes.of(node.arguments[0])
         if not shape or len(shape) != 1:
             raise _not_one_vector(node)
-        span = e.fresh(shape[0]), ()
+        span = e.core.unit(shape[0]), ()
         place = replace(place, at=(span[0].symbol,))
     index, bounds = span
     if e.is_on_left(index):
         raise _unnamed(node)
-    if place.by_letters:
-        place = place.inside([index.symbol.name])
-    summands = _summands(e, e.terms(node.arguments[0], place), index, bounds)
+    place = place.inside({index.symbol.name: index.symbol})
+    summands = _summands(e, e.core.terms(node.arguments[0], place), index, bounds)
     return [Term(_value(e, summands, index, bounds, REDUCTIONS[node.function]))]
 
 
@@ -245,14 +234,14 @@ def _value(
     reduction: Reduction,
 ) -> sp.Expr:
     """The value of a reduction, as a signal of its own; where summands share, with their number."""
-    value = e.lift(
+    value = e.made(
         [Term(summand, (index,), bounds, reduction=reduction)],
         f"{reduction.name}_{e.local_target}",
         origin=Made(reduction.name, e.target),
     )
     if reduction.weight is not None and reduction.shared:
         of = name_of(value)
-        e.lift(
+        e.made(
             [Term(reduction.weight(summand, value), (index,), bounds)],
             f"ties_{e.local_target}",
             origin=Made("ties", of),
@@ -275,7 +264,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
         shape = e.shapes.of(argument)
         if place.by_letters or not shape or len(shape) != 1:
             raise _not_one_vector(node)
-        index = e.fresh(shape[0])
+        index = e.core.unit(shape[0])
         at = {index.symbol: place.at[0]}
         inner = replace(place, at=(index.symbol,))
     else:
@@ -287,7 +276,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
                 place=node.at,
                 remedy=f"write {node.function}(z[t,i], i)",
             )
-    terms = e.terms(argument, inner)
+    terms = e.core.terms(argument, inner)
     if span is not None and index.symbol.name not in letters_of(argument):
         raise UserError(
             f"{node.function} over {index.symbol.name!r} of something that does not vary with it",
@@ -296,7 +285,7 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
         )
     mask = None
     if len(node.arguments) == 3:
-        mask = e.pointwise(node.arguments[2], inner)
+        mask = e.core.value(node.arguments[2], inner)
         terms = [*terms, Term(-MASKED * (1 - mask))]
     logits = _summands(e, terms, index, bounds)
     value = logits.xreplace(at) - _value(e, logits, index, bounds, LOGSUMEXP)
@@ -325,13 +314,13 @@ def _layernorm(e: Elaborator, node: Call, place: Place) -> Terms:
             place=node.at,
             remedy="write layernorm(z[t], 1e-5)",
         )
-    index = e.fresh(shape[0])
+    index = e.core.unit(shape[0])
     inner = replace(place, at=(index.symbol,))
-    z = e.lift_unless_atomic(e.terms(node.arguments[0], inner), e.net_input, (index.symbol,))
-    other = e.fresh(shape[0])
+    z = e.lift_unless_atomic(e.core.terms(node.arguments[0], inner), e.net_input, (index.symbol,))
+    other = e.core.unit(shape[0])
     mean = Term(-z.xreplace({index.symbol: other.symbol}) / shape[0], (other,))
-    centred = e.lift([Term(z), mean], f"centred_{e.local_target}")
-    variance = e.lift([Term(centred**2 / shape[0], (index,))], f"variance_{e.local_target}")
+    centred = e.made([Term(z), mean], f"centred_{e.local_target}")
+    variance = e.made([Term(centred**2 / shape[0], (index,))], f"variance_{e.local_target}")
     small = exact_number(eps.text if eps else "1e-5", node.at)
     value = centred.xreplace({index.symbol: place.at[0]}) / sp.sqrt(variance + small)
     return [Term(value)]

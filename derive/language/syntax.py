@@ -319,3 +319,10 @@ def uses_index_notation(statement: Statement) -> bool:
     """Whether any subscript is an index of units."""
     mentioned = [statement.target, *references(statement.expression)]
     return any(not (s.is_fixed or s.is_step) for r in mentioned for s in r.subscripts or ())
+
+
+def begin(node: Node) -> str:
+    """Where a node begins in its text."""
+    if isinstance(node, Binary | Transpose | Part | Where):
+        return begin(children(node)[0])
+    return node.at

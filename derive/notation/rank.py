@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import sympy as sp
 
 from bptt.derive.calculus.quantity import Axis, Quantity
-from bptt.derive.calculus.reductions import BIG
+from bptt.derive.calculus.reductions import BIG, REDUCTIONS
 from bptt.derive.language.syntax import (
     Binary,
     Call,
@@ -78,7 +78,7 @@ def shape(node: Node, quantities: Mapping[str, Quantity]) -> Shape:
         case Call("diag", (operand,)):
             # Of a number it is as large as what it stands beside.
             return (shape(operand, quantities) or (sp.Integer(1),)) * 2
-        case Call(function) if function in BIG:
+        case Call(function) if function in (*BIG, *REDUCTIONS):
             return ()
         case Call(_, arguments):
             return max((shape(a, quantities) for a in arguments), key=len)
