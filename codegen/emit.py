@@ -58,17 +58,20 @@ class Generated:
 
 def generate(system: System, extras: Iterable[str] = ()) -> Generated:
     """A forward system as a module with extras, its test, and its equations as LaTeX."""
-    derived = adjoint(system)
-    extended = extend(derived, extras)
+    return generated(extend(adjoint(system), extras))
+
+
+def generated(extended: Extended) -> Generated:
+    """The module, its test and its equations, for a system with the equations of its extras."""
     module = source_of(extended)
     described = document(
         extended.system, more=further_sections(extended), places=places(module, extended.system)
     )
     return Generated(
         module=module,
-        test=source_of_test(derived, extras),
+        test=source_of_test(extended.base, extended.names),
         latex=article(described),
-        name=system.name,
+        name=extended.base.name,
     )
 
 

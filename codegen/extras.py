@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import sympy as sp
@@ -15,7 +16,7 @@ import sympy as sp
 from bptt.codegen.program import Function, Part, program
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
-from bptt.derive.calculus.chunks import OBJECTIVE, chunked, share_of
+from bptt.derive.calculus.chunks import OBJECTIVE, check_forward, chunked, share_of
 from bptt.derive.calculus.cost import cost
 from bptt.derive.calculus.dependence import is_gradient, network_side, upstream
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
@@ -72,23 +73,28 @@ def check_extras(names: Iterable[str]) -> tuple[str, ...]:
 
 def possible_extras(system: System) -> tuple[str, ...]:
     """The extras that a network can have, by a system that holds its own adjoint."""
-    found, names = Extended(system, system), []
+    return fully_extended(system)[0].names
+
+
+def fully_extended(system: System) -> tuple[Extended, Mapping[str, UserError]]:
+    """A system that holds its own adjoint with all extras, and why it cannot have the others."""
+    found, refused = Extended(system, system), {}
     for name in EXTRAS:
         try:
-            found = _STEPS[name](found)
-        except UserError:
-            continue
-        names.append(name)
-    return tuple(names)
+            found = _with(found, name)
+        except UserError as error:
+            refused[name] = error
+    return found, refused
 
 
 def extend(system: System, names: Iterable[str]) -> Extended:
     """A system that holds its own adjoint, with the equations of the extras of these names."""
-    found = Extended(system, system)
-    for name in check_extras(names):
-        found = _STEPS[name](found)
-        found = replace(found, names=(*found.names, name))
-    return found
+    return reduce(_with, check_extras(names), Extended(system, system))
+
+
+def _with(old: Extended, name: str) -> Extended:
+    found = _STEPS[name](old)
+    return replace(found, names=(*found.names, name))
 
 
 def _grown(
@@ -275,17 +281,17 @@ def _chunks(old: Extended) -> Extended:
 
 def _rtrl(old: Extended) -> Extended:
     """Scheduled apart from all else: it is one function."""
+    primal, parameters = old.system.primal, _parameters(old.system)
+    found = sensitivities(primal, ["loss"], parameters)
+    whole = old.system.joined(found)
     try:
-        online = online_function(old.system)
+        online = _online_function(whole, found)
     except LoopError:
         raise UserError(
             "a step of the network needs later steps, or many earlier ones",
             place="--with rtrl",
             remedy="sensitivities are carried along networks that run forward in time",
         ) from None
-    primal, parameters = old.system.primal, _parameters(old.system)
-    found = sensitivities(primal, ["loss"], parameters)
-    whole = old.system.joined(found)
     adjoints = (e for e in old.base.derived)
     values: dict[str, Any] = {
         "rtrl_formula": str(cost(found.equations)),
@@ -303,10 +309,11 @@ def _online_gradients(system: System) -> Names:
     return {p: known[origin].name for p, origin in origins.items() if origin in known}
 
 
-def online_function(system: System) -> Function:
-    """Signals, losses and sensitivities in one loop, the sensitivities of the last steps alone."""
-    primal = system.primal
-    found = sensitivities(primal, ["loss"], _parameters(system))
+def _online_function(whole: System, found: System) -> Function:
+    """Signals, losses and sensitivities in one loop, the sensitivities of the last steps alone.
+
+    `found` is the network with its sensitivities, `whole` all that the module knows.
+    """
     results = ["loss", *_online_gradients(found).values()]
     needed = found.restricted(upstream(found, results))
     part = Part(
@@ -315,13 +322,12 @@ def online_function(system: System) -> Function:
         tuple(e.quantity.name for e in needed.equations),
     )
     rolled = {n: r.before for n, r in needed.reach.items() if needed.quantities[n].is_derived}
-    whole = system.joined(found)
     (function,) = program(whole, [part], results, step_by_step=True, rolled=rolled)
     return function
 
 
 def _forward_in_time(old: Extended) -> Extended:
-    chunked(old.system)  # refuses what does not run forward in time
+    check_forward(old.system)
     return old
 
 

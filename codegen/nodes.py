@@ -11,7 +11,15 @@ from fractions import Fraction
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import AxisKind, Index, limits, substitute
+from bptt.derive.calculus.bounds import (
+    AxisKind,
+    Index,
+    coefficient,
+    coefficients,
+    expanded,
+    limits,
+    substitute,
+)
 from bptt.derive.calculus.order import addends, split_quotient, split_sign
 from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
 from bptt.derive.calculus.quantity import B, Count
@@ -298,24 +306,27 @@ class Freezer:
     def __init__(self, system: System) -> None:
         self._system = system
         self._places: dict[sp.Expr, Affine] = {}
+        self._subscripts: dict[sp.Expr, Subscript] = {}
+        self._ranges: dict[tuple[object, ...], Range] = {}
         self._supports: dict[str, frozenset[sp.Expr]] = {}
 
     def equation(self, equation: Equation, step: sp.Symbol | None = None) -> FrozenEquation:
         """One equation; within a loop, `step` is the index that is one number at a time."""
         ranges = tuple(self._range(index, (), (), None) for index in equation.indices)
-        terms = tuple(self._term(term, equation, step) for term in equation.terms)
+        terms = tuple(self.term(term, equation, step) for term in equation.terms)
         return FrozenEquation(equation.number, equation.quantity.name, ranges, terms)
 
-    def _term(self, term: Term, equation: Equation, step: sp.Symbol | None) -> FrozenTerm:
+    def term(self, term: Term, equation: Equation, step: sp.Symbol | None = None) -> FrozenTerm:
+        """A term of an equation; `step` as for `equation`."""
         bounds, equals = list(term.bounds), list[sp.Expr]()
         same: dict[sp.Symbol, sp.Symbol] = {}
         symbols = [index.symbol for index in equation.indices if index.symbol != step]
         inside = {index.symbol for index in equation.box(term)} - {step}
         for equal in term.equals:
             equal = equal.xreplace(same)
-            found = [s for s in symbols if equal.coeff(s) != 0]
+            found = [s for s in symbols if coefficient(equal, s) != 0]
             lengths = {i.length for i in equation.indices if i.symbol in found}
-            is_plain = len(lengths) == 1 and sp.expand(equal).as_coeff_Add()[0] == 0
+            is_plain = len(lengths) == 1 and expanded(equal).as_coeff_Add()[0] == 0
             if len(found) == 2 and is_plain:
                 pair = {found[1]: found[0]}
                 same = {other: kept.xreplace(pair) for other, kept in same.items()} | pair
@@ -367,12 +378,26 @@ class Freezer:
         return self._supports[name]
 
     def _condition(self, bound: sp.Expr, inside: Iterable[sp.Symbol]) -> Condition:
-        counts = {s: int(bound.coeff(s)) for s in inside if bound.coeff(s) != 0}
+        held = coefficients(bound)
+        counts = {s: int(held[s]) for s in inside if s in held}
         rest = bound - sum(count * symbol for symbol, count in counts.items())
         named = tuple(sorted((s.name, count) for s, count in counts.items()))
         return Condition(named, self._affine(rest))
 
     def _range(
+        self,
+        index: Index,
+        bounds: tuple[sp.Expr, ...],
+        equals: tuple[sp.Expr, ...],
+        step: sp.Symbol | None,
+    ) -> Range:
+        key = (index, bounds, equals, step)
+        found = self._ranges.get(key)
+        if found is None:
+            found = self._ranges[key] = self._limited(*key)
+        return found
+
+    def _limited(
         self,
         index: Index,
         bounds: tuple[sp.Expr, ...],
@@ -407,7 +432,7 @@ class Freezer:
 
     def _evaluated(self, expr: sp.Expr) -> Affine:
         found = ZERO
-        for symbol, count in sp.expand(expr).as_coefficients_dict().items():
+        for symbol, count in coefficients(expr).items():
             if symbol == 1:
                 found += int(count)
             elif symbol in self._system.sizes:
@@ -455,6 +480,12 @@ class Freezer:
         return Place(symbol.name, ZERO)
 
     def _subscript(self, expr: sp.Expr) -> Subscript:
+        found = self._subscripts.get(expr)
+        if found is None:
+            found = self._subscripts[expr] = self._placed(expr)
+        return found
+
+    def _placed(self, expr: sp.Expr) -> Subscript:
         known = {*self._system.lengths, *self._system.sizes}
         symbols = [s for s in expr.free_symbols if s not in known]
         if not symbols:

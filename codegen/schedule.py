@@ -111,14 +111,14 @@ def _split(equation: Equation, loop: Loop, step: sp.Symbol, freezer: Freezer) ->
     axis = loop.axes[equation.quantity.name]
     renamed = _with_step(equation, equation.indices[axis].symbol, step)
     members = set(loop.names)
-    whole, inside = freezer.equation(renamed), freezer.equation(renamed, step)
+    inside = freezer.equation(renamed, step)
     before: list[FrozenTerm] = []
     within: list[FrozenTerm] = []
-    for at_once, stepwise in zip(whole.terms, inside.terms, strict=True):
+    for term, stepwise in zip(renamed.terms, inside.terms, strict=True):
         if any(read.name in members for read in reads(stepwise.factor)):
             within.append(stepwise)
         else:
-            before.append(at_once)
+            before.append(freezer.term(term, renamed))
     return LoopEquation(inside, tuple(before), tuple(within), axis)
 
 

@@ -19,6 +19,7 @@ from bptt.derive.drawing.geometry import Layout, Point, Wire
 from bptt.derive.drawing.graph import Edge, Graph, Node, NodeKind, network_graph
 from bptt.derive.drawing.layout import layout
 from bptt.derive.drawing.writers import svg, tikz
+from bptt.derive.errors import UserError
 
 FOLDER = Path(__file__).parent.parent / "generated"
 TOPOLOGIES = sorted(path.stem for path in FOLDER.glob("*.toml"))
@@ -221,3 +222,12 @@ def test_the_same_picture_whatever_the_hash_seed() -> None:
         for seed in ("1", "2")
     }
     assert len(pictures) == 1
+
+
+def test_what_nobody_could_read_is_not_drawn() -> None:
+    nodes = tuple(Node(f"n{n}", "layer") for n in range(80))
+    chain = tuple(Edge(a.name, b.name) for a, b in itertools.pairwise(nodes))
+    across = tuple(Edge(nodes[0].name, node.name) for node in nodes[2:])
+    assert ET.fromstring(svg(Graph(nodes, chain))).tag == f"{SVG}svg"
+    with pytest.raises(UserError, match="more than 2000 boxes and pieces of edges"):
+        layout(Graph(nodes, (*chain, *across)))

@@ -11,8 +11,8 @@ import click
 from rich.table import Table
 
 from bptt.codegen.check import ModuleFailureError, Result, check
-from bptt.codegen.emit import generate, source_of
-from bptt.codegen.extras import EXTRAS, Extended, check_extras, extend, possible_extras
+from bptt.codegen.emit import generated, source_of
+from bptt.codegen.extras import EXTRAS, Extended, extend, fully_extended
 from bptt.codegen.places import further_sections, places
 from bptt.commands.audit import audit_command
 from bptt.commands.terminal import (
@@ -76,23 +76,22 @@ OUTPUT = click.option(
 )
 
 
-def _asked(file: str, names: str, measured: tuple[str, ...]) -> tuple[System, tuple[str, ...]]:
-    """The system of a file, and the extras that the file or the option asks for.
+def _derived(file: str, names: str, measured: tuple[str, ...]) -> Extended:
+    """The system of a file with its adjoint, and the extras that the file or the option asks for.
 
     `all` are those that the network can have. Loops through `measured` signals are opened.
     """
     network = load(file)
     system = build(network)
-    if measured:
-        system = opened(system, measured)
-    if names == "all":
-        found = possible_extras(adjoint(system))
-        without = [name for name in EXTRAS if name not in found]
-        if without:
-            click.echo(f"bptt: this network cannot have {', '.join(without)}", err=True)
-        return system, found
-    asked = (name.strip() for name in names.split(",") if name.strip())
-    return system, check_extras((*network.extras, *asked))
+    derived = adjoint(opened(system, measured) if measured else system)
+    if names != "all":
+        asked = (name.strip() for name in names.split(",") if name.strip())
+        return extend(derived, (*network.extras, *asked))
+    found, refused = fully_extended(derived)
+    for reason in dict.fromkeys(error.found for error in refused.values()):
+        without = [name for name, error in refused.items() if error.found == reason]
+        click.echo(f"bptt: this network cannot have {', '.join(without)}: {reason}", err=True)
+    return found
 
 
 # Training loads SciPy, which takes as long as a derivation: only for who trains.
@@ -148,7 +147,7 @@ def generate_command(file: str, output: str, extras: str, measured: tuple[str, .
       python out/test_narx.py
     """
     with working("deriving and generating"):
-        files = generate(*_asked(file, extras, measured)).files()
+        files = generated(_derived(file, extras, measured)).files()
     for path in write_all(Path(output), files):
         click.echo(path)
 
@@ -171,11 +170,13 @@ def check_command(file: str, module: str | None, extras: str, measured: tuple[st
       bptt check narx.toml
       bptt check narx.toml --module out/narx.py
     """
-    source = None if module is None else read(module)
-    system, names = _asked(file, extras, measured)
+    given = None if module is None else read(module)
+    extended = _derived(file, extras, measured)
+    system = extended.base.primal
     try:
         with working("comparing values and gradients"):
-            results = check(system, source, names)
+            source = source_of(extended) if given is None else given
+            results = check(system, source, extended.names)
     except ModuleFailureError as error:
         fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
     _print_results(results)
@@ -195,7 +196,9 @@ def check_command(file: str, module: str | None, extras: str, measured: tuple[st
 @WITH
 @OPEN
 @reports_errors
-def show_command(file: str, trace: bool, **options: Any) -> None:
+def show_command(
+    file: str, trace: bool, extras: str, measured: tuple[str, ...], **options: Any
+) -> None:
     """Print the network in FILE: its shapes, its forward and its adjoint equations.
 
     \b
@@ -206,7 +209,7 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
     """
     with working("deriving"):
         guessed = guessed_shapes(load(file))
-        found = _document(_derived(file, options), **options)
+        found = _document(_derived(file, extras, measured), **options)
     screen = console()
     width = max(screen.width, 60)
 
@@ -242,7 +245,14 @@ def show_command(file: str, trace: bool, **options: Any) -> None:
 @WITH
 @OPEN
 @reports_errors
-def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> None:
+def latex_command(
+    file: str,
+    output: str | None,
+    bare: bool,
+    extras: str,
+    measured: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Write the network in FILE as a LaTeX article.
 
     It has the network's picture, its symbols, its equations, what they cost, and the lines of the
@@ -261,7 +271,7 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
             remedy="leave out --fragment or --explain",
         )
     with working("deriving"):
-        extended = _derived(file, options)
+        extended = _derived(file, extras, measured)
         if bare:
             text = fragment(_document(extended, **options))
         else:
@@ -278,7 +288,9 @@ def latex_command(file: str, output: str | None, bare: bool, **options: Any) -> 
 @WITH
 @OPEN
 @reports_errors
-def report_command(file: str, output: str | None, **options: Any) -> None:
+def report_command(
+    file: str, output: str | None, extras: str, measured: tuple[str, ...], **options: Any
+) -> None:
     """Write the network in FILE as one HTML page.
 
     It has the picture, the equations, the generated module with links between both, and the
@@ -289,7 +301,7 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
       bptt report narx.toml -o narx.html
     """
     with working("deriving and checking"):
-        extended = _derived(file, options)
+        extended = _derived(file, extras, measured)
         module = source_of(extended)
         results = check(extended.base.primal, module, extended.names)
         text = report(_document(extended, module, **options), module, results)
@@ -307,7 +319,9 @@ def report_command(file: str, output: str | None, **options: Any) -> None:
 @WITH
 @OPEN
 @reports_errors
-def markdown_command(file: str, output: str | None, **options: Any) -> None:
+def markdown_command(
+    file: str, output: str | None, extras: str, measured: tuple[str, ...], **options: Any
+) -> None:
     """Write the equations of the network in FILE as Markdown, formulas between dollar signs.
 
     \b
@@ -315,14 +329,8 @@ def markdown_command(file: str, output: str | None, **options: Any) -> None:
       bptt markdown narx.toml --notation matrix -o equations.md
     """
     with working("deriving"):
-        text = markdown(_document(_derived(file, options), **options))
+        text = markdown(_document(_derived(file, extras, measured), **options))
     deliver(text, output)
-
-
-def _derived(file: str, options: dict[str, Any]) -> Extended:
-    """The system of a file with its adjoint, opened and extended as the options ask; takes them."""
-    system, names = _asked(file, options.pop("extras"), options.pop("measured"))
-    return extend(adjoint(system), names)
 
 
 def _document(

@@ -12,6 +12,7 @@ from bptt.codegen.check import Result
 from bptt.codegen.places import NUMBERED
 from bptt.derive.calculus.system import System
 from bptt.derive.drawing import network_graph, svg
+from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import Node, Number
 from bptt.derive.notation.article import runs
 from bptt.derive.notation.boxes import Box, Digits, Mark, Name, listed, row
@@ -47,6 +48,13 @@ class Step:
     formulas: tuple[Formula, ...]
 
 
+def _picture(system: System) -> str:
+    try:
+        return Markup(svg(network_graph(system)))
+    except UserError as error:
+        return f"No picture: {error}."
+
+
 def report(document: Document, module: str, results: Iterable[Result]) -> str:
     """The page: HTML without scripts, with its style, MathML and SVG in it.
 
@@ -61,7 +69,7 @@ def report(document: Document, module: str, results: Iterable[Result]) -> str:
         .render(
             name=system.name,
             parameters=system.parameter_count,
-            picture=Markup(svg(network_graph(system))),
+            picture=_picture(system),
             legend=document.legend,
             ranges=_math(listed(_ranges(system), ";")),
             sizes=[(_math(length(str(s))), n) for s, n in system.sizes.items()],

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import sympy as sp
 
 AxisKind = Literal["time", "batch", "feature", "delay"]
 STEPS: tuple[AxisKind, ...] = ("time", "delay")
+# How many answers about expressions are kept: the same few conditions are asked about everywhere.
+MOST_KEPT = 100_000
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,39 @@ class Index:
         return self.high - self.low + 1
 
 
-def coefficients(expr: sp.Expr) -> dict[sp.Expr, sp.Expr]:
+@lru_cache(maxsize=MOST_KEPT)
+def expanded(expr: sp.Expr) -> sp.Expr:
+    """An expression multiplied out."""
+    return sp.expand(expr)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def coefficients(expr: sp.Expr) -> Mapping[sp.Expr, sp.Expr]:
     """An affine expression as {symbol: coefficient}, its constant under `1`."""
-    return dict(expr.as_coefficients_dict())
+    found = expanded(expr).as_coefficients_dict()
+    # Whole numbers of Python are added and compared faster, and are what nearly all are.
+    return {symbol: int(c) if c.is_Integer else c for symbol, c in found.items()}
+
+
+def coefficient(expr: sp.Expr, symbol: sp.Expr) -> sp.Expr:
+    """How often an affine expression holds a symbol."""
+    return coefficients(expr).get(symbol, 0)
 
 
 def minimum(expr: sp.Expr, box: Iterable[Index]) -> sp.Expr:
     """The least value of an affine expression over a box of index ranges."""
-    found = expr
+    return sp.Add(*(c * symbol for symbol, c in least(expr, box).items()))
+
+
+def least(expr: sp.Expr, box: Iterable[Index]) -> Mapping[sp.Expr, sp.Expr]:
+    """The coefficients of the least value of an affine expression over a box."""
+    found = dict(coefficients(expr))
     for index in box:
-        c = expr.coeff(index.symbol)
+        c = found.pop(index.symbol, 0)
         if c != 0:
-            found = found.subs(index.symbol, index.low if c > 0 else index.high)
-    return sp.expand(found)
+            for symbol, count in coefficients(index.low if c > 0 else index.high).items():
+                found[symbol] = found.get(symbol, 0) + c * count
+    return found
 
 
 def is_nonnegative(expr: sp.Expr) -> bool:
@@ -56,8 +79,12 @@ def is_nonnegative(expr: sp.Expr) -> bool:
 
     A size is 1 at least, unless its symbol may be zero.
     """
-    total = sp.Integer(0)
-    for symbol, c in coefficients(sp.expand(expr)).items():
+    return _is_nonnegative(coefficients(expr))
+
+
+def _is_nonnegative(found: Mapping[sp.Expr, sp.Expr]) -> bool:
+    total = 0
+    for symbol, c in found.items():
         if symbol != 1 and c < 0:
             return False
         if symbol == 1 or symbol.is_positive:
@@ -67,14 +94,15 @@ def is_nonnegative(expr: sp.Expr) -> bool:
 
 def always_holds(bound: sp.Expr, box: Iterable[Index]) -> bool:
     """Whether `bound >= 0` at every point of the box, for every choice of sizes >= 1."""
-    return is_nonnegative(minimum(bound, box))
+    return _is_nonnegative(least(bound, box))
 
 
 def prune(bounds: Iterable[sp.Expr], box: Iterable[Index]) -> tuple[sp.Expr, ...]:
     """The bounds that do not always hold over the box, each once, in a canonical order."""
     box = tuple(box)
-    kept = {sp.expand(b) for b in bounds}
-    kept = {b for b in kept if not always_holds(b, box)}
+    kept = {b for b in map(expanded, bounds) if not always_holds(b, box)}
+    if len(kept) < 2:
+        return tuple(kept)
     tight = {b for b in kept if not any(o != b and is_nonnegative_constant(b - o) for o in kept)}
     return tuple(sorted(tight, key=sp.default_sort_key))
 
@@ -92,14 +120,14 @@ def limits(
     """
     lows, highs = [index.low], [index.high]
     for bound in bounds:
-        c = bound.coeff(index.symbol)
+        c = coefficient(bound, index.symbol)
         rest = bound - c * index.symbol
         if c == 1:
             lows.append(-rest)
         elif c == -1:
             highs.append(rest)
     for equal in equals:
-        c = equal.coeff(index.symbol)
+        c = coefficient(equal, index.symbol)
         if abs(c) == 1:
             at = -(equal - c * index.symbol) / c
             lows.append(at)
@@ -109,7 +137,7 @@ def limits(
 
 def _undominated(values: list[sp.Expr], *, greatest: bool) -> list[sp.Expr]:
     kept: list[sp.Expr] = []
-    for value in dict.fromkeys(sp.expand(v) for v in values):
+    for value in dict.fromkeys(map(expanded, values)):
         sign = 1 if greatest else -1
         if any(is_nonnegative(sign * (other - value)) for other in kept):
             continue
@@ -119,4 +147,4 @@ def _undominated(values: list[sp.Expr], *, greatest: bool) -> list[sp.Expr]:
 
 
 def substitute(exprs: Iterable[sp.Expr], mapping: Mapping[sp.Expr, sp.Expr]) -> tuple[sp.Expr, ...]:
-    return tuple(sp.expand(e.xreplace(dict(mapping))) for e in exprs)
+    return tuple(expanded(e.xreplace(dict(mapping))) for e in exprs)

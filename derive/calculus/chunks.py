@@ -64,9 +64,8 @@ def chunked(system: System) -> System:
     Raises UserError where the network does not run forward in time alone: chunks of a sequence
     then depend on what comes later.
     """
-    primal = system.primal
-    _check_forward(primal)
-    return _Chunk(primal).system()
+    check_forward(system)
+    return _Chunk(system.primal).system()
 
 
 class _Chunk:
@@ -172,9 +171,9 @@ class _Chunk:
             yield Term(carry[symbols] * quantity[at], tuple(indices))
 
 
-def _check_forward(system: System) -> None:
+def check_forward(system: System) -> None:
     """Refuse networks whose steps need later ones, or all steps at once."""
-    reason = next(_obstacles(system), "")
+    reason = next(_obstacles(system.primal), "")
     if reason:
         raise UserError(
             f"the network cannot be computed chunk by chunk: {reason}",

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import Index, substitute
+from bptt.derive.calculus.bounds import MOST_KEPT, Index, coefficients, expanded, substitute
 from bptt.derive.calculus.forward_values import ForwardValues
 from bptt.derive.calculus.primitives import is_zero
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity
@@ -57,10 +58,20 @@ def derivative(factor: sp.Expr, read: sp.Indexed) -> sp.Expr:
         holding = [a for a in factor.args if a.has(read)]
         if holding == [read]:
             return sp.Mul(*(a for a in factor.args if a != read))
-    variables = {r: sp.Dummy() for r in reads(factor)}
+    variables = {r: _variable(n) for n, r in enumerate(reads(factor))}
     back = {v: r for r, v in variables.items()}
-    found = factor.xreplace(variables).diff(variables[read])
-    return sp.factor_terms(found).xreplace(back)
+    return _partial(factor.xreplace(variables), variables[read]).xreplace(back)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _variable(number: int) -> sp.Dummy:
+    return sp.Dummy(f"{number:03}")
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _partial(factor: sp.Expr, variable: sp.Dummy) -> sp.Expr:
+    """The derivative of an expression; in every layer the same few are differentiated."""
+    return sp.factor_terms(factor.diff(variable))
 
 
 @dataclass(frozen=True)
@@ -85,15 +96,16 @@ def solve(
     limits, fixed = [], []
     for given, index in zip(subscripts, wanted, strict=True):
         at = given.xreplace(solved)
-        variable = next((s for s in remaining if at.coeff(s) != 0), None)
+        found = coefficients(at)
+        variable = next((s for s in remaining if s in found), None)
         if variable is None:
-            fixed.append(sp.expand(index.symbol - at))
+            fixed.append(expanded(index.symbol - at))
             continue
-        if at.coeff(variable) != 1 or any(at.coeff(s) != 0 for s in remaining if s != variable):
+        if found[variable] != 1 or any(s in found for s in remaining if s != variable):
             raise InternalError(f"the subscript {given} is not an index and an offset")
-        value = sp.expand(index.symbol - (at - variable))
+        value = expanded(index.symbol - (at - variable))
         old = remaining.pop(variable)
-        solved = {k: sp.expand(v.xreplace({variable: value})) for k, v in solved.items()}
+        solved = {k: expanded(v.xreplace({variable: value})) for k, v in solved.items()}
         solved[variable] = value
         limits += [value - old.low, old.high - value]
     return Solution(solved, tuple(remaining.values()), tuple(limits), tuple(fixed))
@@ -121,13 +133,13 @@ def contract(
     letters = {index.symbol: apart(index.symbol) for index in box}
     moved = tuple(replace(index, symbol=letters[index.symbol]) for index in box)
     found = solve(moved, (s.xreplace(letters) for s in subscripts), wanted)
-    limits = (*substitute(term.bounds, letters), *found.limits)
-    fixed = (*substitute(term.equals, letters), *found.fixed)
+    at = {old: found.solved.get(new, new) for old, new in letters.items()}
+    fixed = (*substitute(term.equals, at), *substitute(found.fixed, found.solved))
     contracted = Term(
-        summand.xreplace(letters).xreplace(found.solved),
+        summand.xreplace(at),
         found.remaining,
-        substitute(limits, found.solved),
-        tuple(e for e in substitute(fixed, found.solved) if e != 0),
+        (*substitute(term.bounds, at), *substitute(found.limits, found.solved)),
+        tuple(e for e in fixed if e != 0),
     )
     return contracted, found
 
@@ -154,7 +166,7 @@ def collected(terms: Iterable[Term], quantities: Mapping[str, Quantity]) -> tupl
     for term in terms:
         if term.factor == 0:
             continue
-        common, _ = _split(term.factor, is_common)
+        common = sp.Mul(*filter(is_common, sp.Mul.make_args(term.factor)))
         # Products of different factors are contracted better one by one.
         alone = term.factor if term.sums and common == 1 else None
         key = (common, alone, term.sums, frozenset(term.bounds), frozenset(term.equals))

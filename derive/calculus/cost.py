@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import sympy as sp
 
+from bptt.derive.calculus.bounds import coefficient
 from bptt.derive.calculus.system import Equation
 
 
@@ -21,7 +22,7 @@ def cost(equations: Iterable[Equation]) -> sp.Expr:
         for term in equation.terms:
             points = sp.Mul(*(index.length for index in equation.box(term)))
             for equal in term.equals:
-                tied = [i for i in equation.box(term) if equal.coeff(i.symbol) != 0]
+                tied = [i for i in equation.box(term) if coefficient(equal, i.symbol) != 0]
                 points = points / tied[0].length if tied else points
             counts[points] += 1
     return sp.expand(sp.Add(*(number * points for points, number in counts.items())))

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from bptt.derive.calculus.bounds import coefficient
 from bptt.derive.calculus.quantity import Quantity
 from bptt.derive.calculus.system import Equation, Term, name_of
 
@@ -32,7 +33,7 @@ def states(equations: Iterable[Equation], quantities: Mapping[str, Quantity]) ->
                 if time is None:
                     continue
                 at = read.indices[time]
-                if at != now and at.coeff(now) == 1:
+                if at != now and coefficient(at, now) == 1:
                     found.add(name_of(read))
     return found
 

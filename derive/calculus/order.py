@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import sympy as sp
 
+from bptt.derive.calculus.bounds import MOST_KEPT
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity
 from bptt.derive.calculus.reductions import REDUCTIONS
 from bptt.derive.calculus.system import name_of, reads
 
 Known = Mapping[str, Quantity]
+_sort_key = lru_cache(maxsize=MOST_KEPT)(sp.default_sort_key)
 
 
 def addends(expr: sp.Expr, known: Known) -> tuple[sp.Expr, ...]:
@@ -57,7 +60,7 @@ def _addend_key(expr: sp.Expr, known: Known) -> tuple[object, ...]:
         any(_is_compared_with(known[n]) for n in names),
         sign < 0,
         names,
-        sp.default_sort_key(positive),
+        _sort_key(positive),
     )
 
 
@@ -81,4 +84,4 @@ def _factor_key(expr: sp.Expr, known: Known) -> tuple[object, ...]:
     # A length goes by its name: whether it is a count makes no difference to a reader.
     base = expr.as_base_exp()[0]
     length = base.name if isinstance(base, sp.Symbol) else ""
-    return rank, tuple(map(name_of, reads(expr))), length, sp.default_sort_key(expr)
+    return rank, tuple(map(name_of, reads(expr))), length, _sort_key(expr)

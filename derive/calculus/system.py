@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache, singledispatch
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import Index, limits, minimum
+from bptt.derive.calculus.bounds import MOST_KEPT, Index, coefficient, coefficients, least, limits
 from bptt.derive.calculus.primitives import primitive_of
 from bptt.derive.calculus.quantity import Derivative, Origin, Outside, Quantity, Role, T, Tangent
 from bptt.derive.calculus.reductions import SUM, Reduction
@@ -54,10 +54,18 @@ class Term:
         return reads(self.factor)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=MOST_KEPT)
 def reads(expr: sp.Expr) -> tuple[sp.Indexed, ...]:
     """The indexed quantities in an expression, in an order that depends on names alone."""
-    return tuple(sorted(expr.atoms(sp.Indexed), key=sp.default_sort_key))
+    return tuple(sorted(expr.atoms(sp.Indexed), key=_written))
+
+
+def _written(read: sp.Indexed) -> str:
+    """An indexed quantity as SymPy writes it, by which it sorts such; few subscripts differ."""
+    return f"{name_of(read)}[{', '.join(map(_text, read.indices))}]"
+
+
+_text = lru_cache(maxsize=MOST_KEPT)(str)
 
 
 def name_of(read: sp.Indexed) -> str:
@@ -240,7 +248,7 @@ class System:
     def size(self, expr: sp.Expr) -> int:
         """The number of a size: of a feature axis, say."""
         total = 0
-        for symbol, count in expr.as_coefficients_dict().items():
+        for symbol, count in coefficients(expr).items():
             if symbol != 1 and symbol not in self.sizes:
                 raise InternalError(f"the size {symbol} has no number in {self.name}")
             total += int(count) * (1 if symbol == 1 else self.sizes[symbol])
@@ -308,9 +316,11 @@ class System:
 
 def _overshoot(at: sp.Expr, last: sp.Expr, box: tuple[Index, ...], term: Term) -> tuple[int, int]:
     """How far a time subscript lies before 0 and after `last`, at most."""
-    index = next((i for i in box if at.coeff(i.symbol) == 1), None)
+    index = next((i for i in box if coefficient(at, i.symbol) == 1), None)
     if index is None:
         return _greatest(-at, box), _greatest(at - last, box)
+    if at == index.symbol and index.low == 0 and index.high == last:
+        return 0, 0
     offset = at - index.symbol
     # Arrays are read whole where a condition ties two indices: it does not shorten the reach.
     others = {i.symbol for i in box} - {index.symbol}
@@ -324,9 +334,7 @@ def _overshoot(at: sp.Expr, last: sp.Expr, box: tuple[Index, ...], term: Term) -
 
 def _greatest(expr: sp.Expr, box: tuple[Index, ...]) -> int:
     """The greatest value, but 0 at least, of an affine expression that falls with every size."""
-    top = -minimum(-expr, box)
-    top = top.subs(dict.fromkeys(top.free_symbols, 1))
-    return max(int(top), 0)
+    return max(-int(sum(least(-expr, box).values())), 0)
 
 
 def add_quantity(quantities: dict[str, Quantity], quantity: Quantity) -> None:

@@ -8,12 +8,16 @@ neighbouring columns gets a column of its own for it. Edges that close a cycle s
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bptt.derive.drawing.graph import Edge, Graph, Node
+from bptt.derive.errors import UserError
 
 SWEEPS = 12
+# Boxes, edges within a column and links between columns: more than these nobody can read.
+MOST = 2_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,11 @@ class Columns:
 
 
 def arrange(graph: Graph) -> Columns:
-    """The boxes and edges of a graph in columns, with few crossings."""
+    """The boxes and edges of a graph in columns, with few crossings.
+
+    Raises UserError where these are more boxes and pieces of edges than a page has room for.
+    """
+    _check_size(len(graph.nodes) + len(graph.edges))
     loops = tuple(e for e in graph.edges if e.source == e.target)
     forward, feedback = _without_cycles(e for e in graph.edges if e.source != e.target)
     rank = _ranks(graph.nodes, forward)
@@ -63,9 +71,18 @@ def arrange(graph: Graph) -> Columns:
                 column.append(position)
         ways.append((edge, (*way, number[edge.target])))
     links = [pair for _, way in ways for pair in itertools.pairwise(way)]
+    _check_size(len(slots) + len(links))
     columns = [[n for n, c in enumerate(column) if c == position] for position in sorted(used)]
     ordered = _ordered(columns, links)
     return Columns(tuple(slots), ordered, tuple(links), tuple(ways), feedback, loops)
+
+
+def _check_size(pieces: int) -> None:
+    if pieces > MOST:
+        raise UserError(
+            f"a picture of the network has more than {MOST} boxes and pieces of edges",
+            remedy="larger ones are not drawn",
+        )
 
 
 def _label_place(edge: Edge, place: dict[str, int]) -> int:
@@ -154,17 +171,17 @@ def _by_barycentre(
 
 def _swap(columns: list[list[int]], links: Sequence[tuple[int, int]]) -> None:
     """Exchange neighbours in a column as long as that removes crossings."""
-    linked: dict[int, list[tuple[int, int]]] = {}
-    for link in links:
-        for slot in link:
-            linked.setdefault(slot, []).append(link)
+    linked: dict[int, tuple[list[int], list[int]]] = {n: ([], []) for c in columns for n in c}
+    for left, right in links:
+        linked[left][1].append(right)
+        linked[right][0].append(left)
     for _ in range(SWEEPS):
         place = {slot: n for column in columns for n, slot in enumerate(column)}
         changed = False
         for column in columns:
             for n in range(len(column) - 1):
                 upper, lower = column[n], column[n + 1]
-                if _gain(linked.get(upper, []), linked.get(lower, []), upper, lower, place) > 0:
+                if _gain(linked[upper], linked[lower], place) > 0:
                     column[n], column[n + 1] = lower, upper
                     place[upper], place[lower] = n + 1, n
                     changed = True
@@ -173,20 +190,16 @@ def _swap(columns: list[list[int]], links: Sequence[tuple[int, int]]) -> None:
 
 
 def _gain(
-    above: list[tuple[int, int]],
-    below: list[tuple[int, int]],
-    upper: int,
-    lower: int,
-    place: dict[int, int],
+    above: tuple[list[int], list[int]], below: tuple[list[int], list[int]], place: dict[int, int]
 ) -> int:
-    """How many crossings fewer there are with `lower` above `upper`."""
+    """How many crossings fewer there are with what is below above; both by what they link to."""
     gain = 0
-    for first in above:
-        for second in below:
-            side = first.index(upper)
-            if second.index(lower) == side:
-                a, b = place[first[1 - side]], place[second[1 - side]]
-                gain += (a > b) - (a < b)
+    for first, second in zip(above, below, strict=True):
+        if first and second:
+            ends = sorted(place[slot] for slot in second)
+            for slot in first:
+                at = place[slot]
+                gain += bisect_left(ends, at) + bisect_right(ends, at) - len(ends)
     return gain
 
 
@@ -196,9 +209,11 @@ def _crossings(columns: list[list[int]], links: Sequence[tuple[int, int]]) -> in
     ends: dict[int, list[tuple[int, int]]] = {}
     for left, right in links:
         ends.setdefault(place[left][0], []).append((place[left][1], place[right][1]))
-    return sum(
-        (a < c and b > d) or (a > c and b < d)
-        for pairs in ends.values()
-        for n, (a, b) in enumerate(pairs)
-        for c, d in pairs[n + 1 :]
-    )
+    found = 0
+    for pairs in ends.values():
+        # From top to bottom on the left: a link crosses those before it that end below it.
+        before: list[int] = []
+        for _, end in sorted(pairs):
+            found += len(before) - bisect_right(before, end)
+            insort(before, end)
+    return found

@@ -234,10 +234,12 @@ class _Plan:
 
     def _feedback(self) -> Iterable[Wire]:
         corners = [self._corners(r) for r in self.returns]
+        pieces = [tuple(_pieces(way)) for way in corners]
         taken: list[Rectangle] = list(self.boxes)
         for n, r in enumerate(self.returns):
-            others = [c for m, c in enumerate(corners) if m != n]
-            label = _clear_label(r, corners[n], others, taken) if r.edge.label else None
+            others = itertools.chain(*pieces[:n], *pieces[n + 1 :])
+            things = itertools.chain(taken, others)
+            label = _clear_label(r, corners[n], things) if r.edge.label else None
             taken += [label] if label else []
             yield Wire(r.edge, tidy(rounded(corners[n], RADIUS)), label)
 
@@ -284,19 +286,15 @@ def _label(edge: Edge, x: float, y: float) -> Label:
     return Label(x, y - 1.5 - LABEL_HEIGHT / 2, label_width(edge.label), LABEL_HEIGHT, edge.label)
 
 
-def _clear_label(
-    r: Return,
-    corners: Sequence[Point],
-    others: Sequence[Sequence[Point]],
-    taken: Sequence[Rectangle],
-) -> Label:
+def _clear_label(r: Return, corners: Sequence[Point], things: Iterable[Rectangle]) -> Label:
     """The label of a feedback edge above its lane, in the middle unless something lies there."""
     first, last = (x for x, y in corners if y == r.lane)
-    things = [*taken, *(piece for other in others for piece in _pieces(other))]
     # The parts of the lane at which it may stand: 0.5, then by turns to both sides of that.
     parts = [0.5 + (n + 1) // 2 * (-1) ** n * 0.8 / (PLACES - 1) for n in range(PLACES)]
     labels = [_label(r.edge, first + part * (last - first), r.lane) for part in parts]
-    return min(labels, key=lambda label: sum(label.meets(thing) for thing in things))
+    top, bottom = labels[0].top, labels[0].bottom
+    beside = [thing for thing in things if thing.top < bottom and top < thing.bottom]
+    return min(labels, key=lambda label: sum(label.meets(thing) for thing in beside))
 
 
 def _pieces(corners: Sequence[Point]) -> Iterable[Rectangle]:

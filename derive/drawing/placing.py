@@ -67,13 +67,13 @@ def lines_of(columns: Columns, sizes: Sequence[Extent]) -> list[float]:
     """The y of every slot, by its number: linked slots on one line as far as there is room."""
     springs = _springs(columns)
     y = [0.0] * len(columns.slots)
-    for column in columns.columns:
-        for slot, at in zip(column, _stacked(columns, column, sizes), strict=True):
+    stacks = [(column, _stacked(columns, column, sizes)) for column in columns.columns]
+    for column, stacked in stacks:
+        for slot, at in zip(column, stacked, strict=True):
             y[slot] = at
     # Springs give long smooth slopes; when those that are longer pull less, few steps remain.
     for sweep in range(2 * SWEEPS):
-        for column in columns.columns[:: -1 if sweep % 2 else 1]:
-            stacked = _stacked(columns, column, sizes)
+        for column, stacked in stacks[:: -1 if sweep % 2 else 1]:
             _settle(column, stacked, springs, y, level=sweep >= SWEEPS)
     return y
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bptt.derive.calculus.system import System
 from bptt.derive.drawing import network_graph, tikz
+from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import Number
 from bptt.derive.notation.boxes import listed
 from bptt.derive.notation.document import Document, Explanation
@@ -38,9 +40,7 @@ def article(document: Document) -> str:
         r"\begin{document}",
         r"\maketitle",
         *_introduction(document),
-        r"\begin{center}",
-        tikz(network_graph(system)).strip(),
-        r"\end{center}",
+        *_picture(system),
         *_symbols(document),
     ]
     for section in document.sections:
@@ -76,6 +76,15 @@ def _introduction(document: Document) -> Iterator[str]:
         "Values before the first step and after the last are given; $k = 0, 1, \\ldots$ counts "
         "them. A term behind a condition in brackets is zero where the condition does not hold."
     )
+
+
+def _picture(system: System) -> Iterator[str]:
+    try:
+        picture = tikz(network_graph(system)).strip()
+    except UserError as error:
+        yield f"No picture: {escaped(str(error))}."
+    else:
+        yield from (r"\begin{center}", picture, r"\end{center}")
 
 
 def _code(text: str) -> str:

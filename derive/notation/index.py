@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import Index
+from bptt.derive.calculus.bounds import MOST_KEPT, Index, coefficient, expanded
 from bptt.derive.calculus.order import Known, addends, split_quotient, split_sign
 from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
 from bptt.derive.calculus.quantity import Axis, Quantity, T
@@ -77,7 +78,7 @@ def ranges(term: Term, quantities: Mapping[str, Quantity]) -> tuple[Comparison, 
     found = []
     for index in term.sums:
         axis = next(_axes_of(index, term, quantities), None)
-        if axis is None or sp.expand(axis.size - 1 - index.high) != 0:
+        if axis is None or expanded(axis.size - 1 - index.high) != 0:
             found.append(_comparison(index.symbol, "<=", index.high))
     return tuple(found)
 
@@ -102,7 +103,7 @@ def conditions(term: Term, box: Sequence[Index]) -> tuple[Comparison, ...]:
 def _bound(bound: sp.Expr, box: Sequence[Index]) -> Comparison:
     # Of two indices the later one is spoken of: s <= t.
     for index in reversed(box):
-        c = bound.coeff(index.symbol)
+        c = coefficient(bound, index.symbol)
         if c == -1:
             return _comparison(index.symbol, "<=", bound + index.symbol)
         if c == 1:
@@ -112,7 +113,7 @@ def _bound(bound: sp.Expr, box: Sequence[Index]) -> Comparison:
 
 def _equality(equal: sp.Expr, box: Sequence[Index]) -> Comparison:
     for index in reversed(box):
-        c = equal.coeff(index.symbol)
+        c = coefficient(equal, index.symbol)
         if abs(c) == 1:
             return _comparison(index.symbol, "=", index.symbol - equal / c)
     return _comparison(equal, "=", sp.Integer(0))
@@ -136,9 +137,10 @@ def affine(expr: sp.Expr) -> Node:
     return total(terms)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def subscript(expr: sp.Expr) -> Subscript:
     """An affine index expression as a subscript: its index first, then lengths, then the number."""
-    expr = sp.expand(expr)
+    expr = expanded(expr)
     constant = int(expr.as_coeff_Add()[0])
     parts: list[tuple[int, str]] = []
     symbols = sorted(
