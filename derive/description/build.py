@@ -13,6 +13,7 @@ from bptt.derive.calculus.masks import held, renamed, states
 from bptt.derive.calculus.quantity import (
     BATCH,
     Axis,
+    Local,
     Made,
     Quantity,
     name_of_origin,
@@ -59,7 +60,7 @@ def build(network: Network, *, judged: bool = True) -> System:
     equations: list[Equation] = []
     owned: dict[str, set[str]] = {}
     steps = iter(times.letters)
-    check_names(pair for block in blocks for pair in block.made)
+    check_names((name, local.about) for block in blocks for name, local in block.made)
     for number, block in enumerate(blocks):
         elaborator = Elaborator(
             quantities,
@@ -367,6 +368,7 @@ def _declare(
         if b.layer.name or step_apart(s) is None
     )
     parameters = []
+    made = dict(pair for block in blocks for pair in block.made)
     for name in known:
         if name.startswith(PREFIXES):
             check_name(name, "a quantity", "")
@@ -375,11 +377,12 @@ def _declare(
         if name in signals:
             role = _what(name, signals[name])
             batch = (BATCH,) if name in times.batched else ()
-            layer = signals[name].layer.name
+            block, layer = signals[name], signals[name].layer.name
+            local = Local(block.local[name], layer) if layer and name != layer else None
             axes = (*times.axes[name], *batch, *axes)
-            quantities[name] = Quantity(name, "signal", axes, role, layer=layer)
+            quantities[name] = Quantity(name, "signal", axes, role, layer=layer, local=local)
         elif name not in network.inputs:
-            parameters.append(Quantity(name, "parameter", axes, "parameter"))
+            parameters.append(Quantity(name, "parameter", axes, "parameter", local=made.get(name)))
     for size in {axis.size.name for axes in times.axes.values() for axis in axes} - {"T"}:
         if size in known:
             check_names([(size, "the length of an axis of steps"), (size, "a quantity")])

@@ -15,7 +15,7 @@ import sympy as sp
 
 from bptt.derive.calculus.bounds import Index, is_nonnegative, minimum, prune
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.quantity import BATCH, Axis, Made, Quantity, index_symbol
+from bptt.derive.calculus.quantity import BATCH, Axis, Local, Made, Quantity, index_symbol
 from bptt.derive.calculus.system import Equation, Term
 from bptt.derive.errors import UserError
 from bptt.derive.language.constants import checked, exact_number, exponent_of, power_of
@@ -523,6 +523,7 @@ class Elaborator:
             internal=True,
             layer=self._layer,
             origin=Made(what, self._target),
+            local=Local(label.rstrip("_"), self._layer) if self._layer else None,
         )
         indices = tuple(self.axes[s].index(s) for s in at)
         equation = canonical(Equation(0, quantity, indices, tuple(terms)))
