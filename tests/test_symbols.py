@@ -9,9 +9,12 @@ import pytest
 
 from bptt.codegen.extras import extend
 from bptt.derive import (
+    Input,
     Layer,
+    LossSpec,
     Network,
     System,
+    UserError,
     adjoint,
     build,
     load,
@@ -184,6 +187,42 @@ def test_what_stands_for_a_parameter_does_not_make_it_derived() -> None:
     assert not parameter.is_derived
     assert parameter.name in system.primal.quantities
     assert system.derivative("loss", parameter.name) == "d_W_h_1_x_2_1"
+
+
+def test_names_of_layers_that_read_alike_are_refused() -> None:
+    text = """
+    [inputs]
+    x = 2
+    [layers.b]
+    size = 2
+    cell = "own"
+    from = { x = [0] }
+    [layers.a_b]
+    size = 3
+    cell = "gru"
+    from = { b = [0] }
+    [cells.own]
+    equations = "z_a[t] = W @ x[t]\\nh[t] = tanh(z_a[t])"
+    [loss]
+    a_b = "mse"
+    """
+    with pytest.raises(UserError, match="signal of layer b and signal of layer a_b"):
+        build(loads(text, default_name="two"))
+
+
+def test_sizes_of_axes_do_not_share_a_symbol() -> None:
+    """The second axis of x and the width of x_2 are two sizes."""
+    network = Network(
+        "sizes",
+        {"x": Input((2, 3)), "x_2": 5},
+        equations="h[t,i] = W[i,j]*x_2[t,j] + V[i,k,l]*x[t,k,l]",
+        signals={"h": 4},
+        losses=(LossSpec("h"),),
+    )
+    system = build(network)
+    assert system.shape(system.quantities["x"]) == ("T", "B", 2, 3)
+    assert system.shape(system.quantities["x_2"]) == ("T", "B", 5)
+    assert system.shape(system.quantities["V"]) == (4, 2, 3)
 
 
 def renamed(network: Network) -> Network:
