@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import Index, is_nonnegative, prune
+from bptt.derive.calculus.bounds import Index, is_nonnegative, prune, substitute
 from bptt.derive.calculus.canonical import counted
 from bptt.derive.calculus.quantity import Count
 from bptt.derive.calculus.system import Equation, Term
@@ -36,7 +36,8 @@ def terms_of(equation: Equation, sizes: Sizes) -> dict[Key, sp.Expr]:
     for term in equation.terms:
         counts = {c: c.length for c in term.factor.atoms(Count)}
         for piece in _monomials(replace(term, factor=term.factor.xreplace(counts))):
-            piece = counted(_tightened(_untied(piece, equation), equation, sizes))
+            piece = _of_one_unit(_untied(piece, equation), equation, sizes)
+            piece = counted(_tightened(piece, equation, sizes))
             coefficient, key = _canonical(piece, equation)
             found[key] = sp.expand(found.get(key, sp.Integer(0)) + coefficient)
     return {key: value for key, value in found.items() if value != 0}
@@ -60,6 +61,22 @@ def _untied(term: Term, equation: Equation) -> Term:
             factor = factor.xreplace({tied[1]: tied[0]})
             bounds = tuple(b.xreplace({tied[1]: tied[0]}) for b in bounds)
     return replace(term, factor=factor, bounds=bounds)
+
+
+def _of_one_unit(term: Term, equation: Equation, sizes: Sizes) -> Term:
+    """The term with 0 for every index that runs over a single unit."""
+    single: dict[sp.Expr, sp.Expr] = {
+        i.symbol: sp.Integer(0)
+        for i in equation.box(term)
+        if i.kind == "feature" and i.length.xreplace(dict(sizes)) == 1
+    }
+    return replace(
+        term,
+        factor=term.factor.xreplace(single),
+        sums=tuple(i for i in term.sums if i.symbol not in single),
+        bounds=substitute(term.bounds, single),
+        equals=tuple(e for e in substitute(term.equals, single) if e != 0),
+    )
 
 
 def _tightened(term: Term, equation: Equation, sizes: Sizes) -> Term:

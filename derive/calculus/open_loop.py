@@ -52,6 +52,7 @@ def _opened(system: System, name: str) -> System:
         about=f"measured value of {name}",
         layer="",
         origin=Made("measured", name),
+        local=None,
     )
     quantities = {q.name: q for q in system.of_role("input")}
     for quantity in (measured, *system.quantities.values()):

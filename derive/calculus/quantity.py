@@ -138,6 +138,27 @@ class Made:
 Origin = Derivative | Tangent | Made
 
 
+@dataclass(frozen=True)
+class Local:
+    """What a signal or a parameter of a layer is called in the layer's cell: W_i, c.
+
+    The weight of a connection has the `source` that it multiplies and the `delay`: a number of
+    steps, or which one step of the source is read, "first" or "last".
+    """
+
+    name: str
+    layer: str
+    source: str = ""
+    delay: int | str = 0
+
+    @property
+    def about(self) -> str:
+        """What it is in words."""
+        source = f" for {self.source}" if self.source else ""
+        at = f" at {self.delay}" if self.delay else ""
+        return f"{self.name} of layer {self.layer}{source}{at}"
+
+
 def name_of_origin(origin: Origin) -> str:
     """The name that a quantity gets for what it is, where no other has it."""
     match origin:
@@ -172,7 +193,7 @@ class Quantity:
     `about` says in words what it is, `layer` the layer that it belongs to, if any; an `internal`
     one is made by the elaboration of equations, not named by the user. Of what is not
     `differentiable`, masks for instance, no derivative is taken. `origin` says what a map has
-    made it as; the name never does.
+    made it as, `local` what it is to its layer where it is not the output; the name never does.
     """
 
     name: str
@@ -183,6 +204,7 @@ class Quantity:
     layer: str = ""
     differentiable: bool = True
     origin: Origin | None = None
+    local: Local | None = None
 
     @property
     def is_derived(self) -> bool:

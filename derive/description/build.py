@@ -13,6 +13,7 @@ from bptt.derive.calculus.masks import held, renamed, states
 from bptt.derive.calculus.quantity import (
     BATCH,
     Axis,
+    Local,
     Made,
     Quantity,
     name_of_origin,
@@ -60,7 +61,7 @@ def build(network: Network, *, judged: bool = True) -> System:
     equations: list[Equation] = []
     owned: dict[str, set[str]] = {}
     steps = iter(times.letters)
-    check_names(pair for block in blocks for pair in block.made)
+    check_names((name, local.about) for block in blocks for name, local in block.made)
     for number, block in enumerate(blocks):
         elaborator = Elaborator(
             quantities,
@@ -331,6 +332,12 @@ def _inferred(
     network: Network, blocks: list[LayerEquations], sizes: Sizes, times: Clocks
 ) -> tuple[dict[str, Shape], list[Shapes]]:
     """The shapes of everything that is named, and how the names of each block got theirs."""
+    check_names(
+        (s.target.name, _what(s.target.name, b))
+        for b in blocks
+        for s in b.statements
+        if b.layer.name or step_apart(s) is None
+    )
     known = _declared_shapes(network, blocks, sizes)
     steps = {name: len(axes) for name, axes in times.axes.items()}
     shapes = []
@@ -363,13 +370,8 @@ def _declare(
         axes = (*axes, *units)
         quantities[n] = Quantity(n, "input", axes, about, differentiable=not given.mask)
     signals = {s.target.name: b for b in blocks for s in b.statements}
-    check_names(
-        (s.target.name, _what(s.target.name, b))
-        for b in blocks
-        for s in b.statements
-        if b.layer.name or step_apart(s) is None
-    )
     parameters = []
+    made = dict(pair for block in blocks for pair in block.made)
     for name in known:
         if name.startswith(PREFIXES):
             check_name(name, "a quantity", "")
@@ -378,11 +380,12 @@ def _declare(
         if name in signals:
             role = _what(name, signals[name])
             batch = (BATCH,) if name in times.batched else ()
-            layer = signals[name].layer.name
+            block, layer = signals[name], signals[name].layer.name
+            local = Local(block.local[name], layer) if layer and name != layer else None
             axes = (*times.axes[name], *batch, *axes)
-            quantities[name] = Quantity(name, "signal", axes, role, layer=layer)
+            quantities[name] = Quantity(name, "signal", axes, role, layer=layer, local=local)
         elif name not in network.inputs:
-            parameters.append(Quantity(name, "parameter", axes, "parameter"))
+            parameters.append(Quantity(name, "parameter", axes, "parameter", local=made.get(name)))
     for size in {axis.size.name for axes in times.axes.values() for axis in axes} - {"T"}:
         if size in known:
             check_names([(size, "the length of an axis of steps"), (size, "a quantity")])
@@ -423,25 +426,29 @@ def _declared_shapes(
     network: Network, blocks: Iterable[LayerEquations], sizes: Sizes
 ) -> dict[str, Shape]:
     """The shapes that the description gives, each size as a symbol with its number in `sizes`."""
+    named = {*network.inputs, *network.parameters}.union(*(block.sizes for block in blocks))
 
     def declare(name: str, number: int) -> sp.Symbol:
         symbol = _size_symbol(name)
         sizes.numbers[symbol] = number
         return symbol
 
+    def declared(name: str, shape: Iterable[int], place: str = "") -> Shape:
+        """One symbol for each axis; what has the name x_2 has a size of its own, N_x_2."""
+        return tuple(
+            declare(unused(f"{name}_{axis}", named), check_size(n, place))
+            for axis, n in enumerate(shape, 1)
+        )
+
     known: dict[str, Shape] = {}
     for name in network.inputs:
-        sizes_of = network.input(name).size
-        many = len(sizes_of) > 1
-        known[name] = tuple(
-            declare(f"{name}_{axis}" if many else name, n) for axis, n in enumerate(sizes_of, 1)
+        given = network.input(name).size
+        known[name] = (
+            declared(name, given) if len(given) > 1 else tuple(declare(name, n) for n in given)
         )
     for name, shape in network.signals.items():
         if not isinstance(shape, int):
-            known[name] = tuple(
-                declare(f"{name}_{axis}", check_size(n, f"signals.{name}"))
-                for axis, n in enumerate(shape, 1)
-            )
+            known[name] = declared(name, shape, f"signals.{name}")
     for block in blocks:
         for name, size in block.sizes.items():
             if size is None:
@@ -451,9 +458,7 @@ def _declared_shapes(
     for name, shape in network.parameters.items():
         place = f"parameters.{name}"
         check_name(name, "a parameter", place)
-        known[name] = tuple(
-            declare(f"{name}_{axis}", check_size(n, place)) for axis, n in enumerate(shape, 1)
-        )
+        known[name] = declared(name, shape, place)
     return known
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
+from bptt.derive.calculus.quantity import Local
 from bptt.derive.description.network import Cell, Connection, Layer
 from bptt.derive.errors import UserError
 from bptt.derive.language.parser import parse
@@ -84,7 +85,7 @@ class LayerEquations:
     statements: tuple[Statement, ...]
     sizes: dict[str, int | None]
     local: dict[str, str]
-    made: tuple[tuple[str, str], ...] = ()
+    made: tuple[tuple[str, Local], ...] = ()
 
 
 def layer_equations(
@@ -116,7 +117,7 @@ class _Instance:
         self._signals = {s.target.name for s in statements}
         self._sign = -1 if layer.direction == "backward" else 1
         self._index_notation = False
-        self._made: dict[tuple[str, str], None] = {}
+        self._made: dict[tuple[str, Local], None] = {}
         self._names: dict[str, str] = {}
 
     def equations(self) -> LayerEquations:
@@ -189,7 +190,7 @@ class _Instance:
             home = self._shared
         name = home.name if local == self._cell.output else f"{local}_{home.name}"
         if local not in self._signals:
-            self._made[name, f"{local} of layer {home.name}"] = None
+            self._made[name, Local(local, home.name)] = None
         self._names[name] = local
         return name
 
@@ -338,10 +339,9 @@ class _Instance:
         if self._shared is not None:
             home, connection = self._shared, self._shared.connections[number]
         name = f"{local}_{home.name}_{connection.source}"
-        end = connection.at or (str(connection.delay) if connection.delay else "")
-        name = f"{name}_{end}" if end else name
-        what = f"{local} of layer {home.name} for {connection.source}"
-        self._made[name, f"{what} at {end}" if end else what] = None
+        delay = connection.at or connection.delay
+        name = f"{name}_{delay}" if delay else name
+        self._made[name, Local(local, home.name, connection.source, delay)] = None
         return name
 
 

@@ -13,7 +13,7 @@ import sympy as sp
 
 from bptt.derive.calculus.bounds import Index, prune
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.quantity import BATCH, Axis, Made, Quantity, index_symbol
+from bptt.derive.calculus.quantity import BATCH, Axis, Local, Made, Quantity, index_symbol
 from bptt.derive.calculus.system import Equation, Term
 from bptt.derive.errors import UserError
 from bptt.derive.language.elaboration import Elaboration
@@ -355,6 +355,7 @@ class Elaborator:
             layer=self._layer,
             differentiable=differentiable,
             origin=origin or Made(about, self.target),
+            local=Local(label.rstrip("_"), self._layer) if self._layer else None,
         )
         indices = tuple(self.axes[s].index(s) for s in at)
         equation = canonical(Equation(0, quantity, indices, tuple(terms)))

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bptt.derive.calculus.chunks import OBJECTIVE
-from bptt.derive.calculus.quantity import Made, Quantity
+from bptt.derive.calculus.quantity import Local, Made, Quantity
 from bptt.derive.calculus.reductions import REDUCTIONS
-from bptt.derive.calculus.system import System, name_of
+from bptt.derive.calculus.system import System
 from bptt.derive.notation.boxes import Box, Digits, Fence, Name, Script, listed, row
 
 LOSS = "L"
@@ -76,18 +76,29 @@ def customary(name: str, system: System) -> Symbol:
     if quantity is None or quantity.role == "loss":
         # A loss that a chunk has its share of is no quantity of the chunk's own.
         return Symbol(LOSS if name == "loss" else name)
+    own = _of_layer(quantity.local) if quantity.local else _of_name(name, system)
+    reduction = REDUCTIONS.get(origin.what) if isinstance(origin, Made) else None
+    return replace(own, head=reduction.symbol) if reduction and own.marks else own
+
+
+def _of_layer(local: Local) -> Symbol:
+    """The symbol of what a layer has: W with the layer's and the source's name, and the delay."""
+    head, *rest = re.split(r"_+", local.name)
+    marks = (*rest, local.layer, *filter(None, (local.source,)))
+    if isinstance(local.delay, str):
+        return Symbol(head, (*marks, local.delay))
+    return Symbol(head, marks, str(local.delay) if local.delay else "")
+
+
+def _of_name(name: str, system: System) -> Symbol:
+    """The symbol that a name says: what follows an underscore stands above."""
     if "_" not in name or is_layer(name, system):
         return Symbol(name)
-    ends_in_number = name.rpartition("_")[2].isdigit()
-    delay = _delay(name, system) if quantity.role == "parameter" and ends_in_number else ""
-    stem = name.removesuffix(f"_{delay}") if delay else name
-    head, *rest = re.split(r"_+", stem)
+    head, *rest = re.split(r"_+", name)
     marks = _marks(rest, system)
     if len(marks) == 1 and not is_layer(marks[0], system) and _is_ambiguous(marks[0]):
         return Symbol(name)
-    if isinstance(origin, Made) and origin.what in REDUCTIONS:
-        head = REDUCTIONS[origin.what].symbol or head
-    return Symbol(head, marks, delay)
+    return Symbol(head, marks)
 
 
 def _is_ambiguous(mark: str) -> bool:
@@ -101,23 +112,6 @@ def is_layer(name: str, system: System) -> bool:
     return quantity is not None and (
         quantity.role == "input" or (quantity.layer == name and name != "")
     )
-
-
-def _delay(name: str, system: System) -> str:
-    """The delay at the end of a weight's name: that at which it multiplies its source."""
-    for equation in system.primal.equations:
-        for term in equation.terms:
-            read = {name_of(r): r for r in term.reads()}
-            if name not in read:
-                continue
-            for source, mention in read.items():
-                quantity = system.quantities[source]
-                if quantity.time_axis is None or not equation.indices:
-                    continue
-                delay = abs(equation.indices[0].symbol - mention.indices[quantity.time_axis])
-                if delay.is_Integer and delay != 0 and name.endswith(f"_{source}_{delay}"):
-                    return str(delay)
-    return ""
 
 
 def _marks(parts: list[str], system: System) -> tuple[str, ...]:
