@@ -85,7 +85,7 @@ def compared(judge: Judge, sides: Sides, claim: Claim, reading: Reading) -> Outc
     """The judge's outcome; None where the sides cannot be evaluated."""
     try:
         return judge.compare(sides, claim.where, reading.layout)
-    except (UserError, ArithmeticError):
+    except UserError:
         return None
 
 

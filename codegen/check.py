@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from bptt.codegen.boundaries import boundary_values
 from bptt.codegen.emit import module_source, source_of_test
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.system import System
-from bptt.derive.errors import UserError
+from bptt.derive.errors import InternalError, UserError
 from bptt.derive.interpreter import interpret
 
 VALUE_TOLERANCE = 1e-10
@@ -53,31 +53,42 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
 
     `extras` are names of `bptt.codegen.extras.EXTRAS` that the module has and are compared too.
 
-    Raises ModuleFailureError when the module does not load or stops with an exception, UserError
-    where the network's values overflow, so that there is nothing to compare.
+    Raises ModuleFailureError when the module that is given does not load, stops with an exception
+    or returns something else than arrays of the network's shapes; UserError where the network's
+    values overflow, so that there is nothing to compare.
     """
-    derived = adjoint(system)
-    module = _load(source if source is not None else module_source(derived, extras), system.name)
+    derived, extras = adjoint(system), tuple(extras)
+    if source is not None:
+        return _compared(derived, source, extras)
+    try:
+        return _compared(derived, module_source(derived, extras), extras)
+    except ModuleFailureError as error:
+        raise InternalError(
+            f"the module that is generated for {system.name} fails: {error}"
+        ) from error
+
+
+def _compared(system: System, source: str, extras: Sequence[str]) -> list[Result]:
+    """The comparison of a module with a system that holds its own adjoint."""
+    primal = system.primal
+    with _under_test():
+        module = _load(source, system.name)
     for name, quantities in (
-        ("PARAMETERS", system.of_role("parameter")),
-        ("INPUTS", system.of_role("input")),
+        ("PARAMETERS", primal.of_role("parameter")),
+        ("INPUTS", primal.of_role("input")),
     ):
         if set(getattr(module, name, ())) != {q.name for q in quantities}:
             raise ModuleFailureError(f"its {name} are not those of {system.name}")
-    with _importable(module):
-        test = _load(source_of_test(derived, extras), f"test_{system.name}")
-        try:
-            with np.errstate(all="ignore"):
-                results = _values(derived, module, test)
-                errors = test.worst_errors()
-                if not np.isfinite(list(errors.values())).all():
-                    _check_range(derived, module, test)
-                others = test.extra_errors() if extras else {}
-        except UserError:
-            raise
-        except Exception as error:
-            raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
-    method = "complex step" if system.is_analytic else "central differences"
+    with _importable(module), np.errstate(all="ignore"):
+        test = _load(source_of_test(system, extras), f"test_{system.name}")
+        results = _values(system, module, test)
+        with _under_test():
+            errors = test.worst_errors()
+        if not np.isfinite(list(errors.values())).all():
+            _check_range(system, module, test)
+        with _under_test():
+            others = test.extra_errors() if extras else {}
+    method = "complex step" if primal.is_analytic else "central differences"
     results += [
         Result(name, "gradient", error, test.TOLERANCE, method) for name, error in errors.items()
     ]
@@ -88,39 +99,54 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
     return results
 
 
+@contextmanager
+def _under_test() -> Iterator[None]:
+    """Whatever a module stops with when it is run, and what its test cannot compute with, is its
+    own failure: it may be any program."""
+    try:
+        yield
+    except Exception as error:
+        raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
+
+
 def _values(system: System, module: types.ModuleType, test: types.ModuleType) -> list[Result]:
     """Signals and losses against the interpreter, on one small example."""
-    elements = system.parameter_count + sum(map(system.elements, system.of_role("signal")))
+    elements = _elements(system)
     if elements > MAX_INTERPRETED:
         return []
     steps, batch = (2, 1) if elements > MAX_INTERPRETED // 100 else (3, 2)
-    example = test.example(0, steps, batch)
+    with _under_test():
+        example = test.example(0, steps, batch)
+        parameters, inputs, targets, initial, weights = example
+        free = {"steps": steps} if "steps" in inspect.signature(module.forward).parameters else {}
+        found = dict(module.forward(parameters, inputs, initial, **free))
+        found["loss"] = module.loss(parameters, inputs, targets, initial, weights)
+        found = {name: np.asarray(value) for name, value in found.items()}
     expected = _interpreted(system.primal, module, example, steps, batch)
-    parameters, inputs, targets, initial, weights = example
-    free = {"steps": steps} if "steps" in inspect.signature(module.forward).parameters else {}
-    found = dict(module.forward(parameters, inputs, initial, **free))
-    found["loss"] = module.loss(parameters, inputs, targets, initial, weights)
     results = []
     for name, value in found.items():
-        scale = 1.0 + float(np.abs(expected[name]).max())
-        error = float(np.abs(value - expected[name]).max()) / scale
-        about = "loss" if name == "loss" else "signal"
-        results.append(
-            Result(
-                name,
-                about,
-                error if np.isfinite(error) else np.inf,
-                VALUE_TOLERANCE,
-                "reference interpreter",
+        right = expected.get(name)
+        if right is None or value.shape != right.shape or value.dtype.kind != "f":
+            raise ModuleFailureError(
+                f"{name!r} is of {value.dtype} and shape {value.shape}, where "
+                + ("there is no such signal" if right is None else f"its shape is {right.shape}")
             )
-        )
+        error = float(np.abs(value - right).max()) / (1.0 + float(np.abs(right).max()))
+        about = "loss" if name == "loss" else "signal"
+        error = error if np.isfinite(error) else np.inf
+        results.append(Result(name, about, error, VALUE_TOLERANCE, "reference interpreter"))
     return results
+
+
+def _elements(system: System) -> int:
+    """How many numbers the parameters hold, and the signals at one step of one sequence."""
+    return system.parameter_count + sum(map(system.elements, system.of_role("signal")))
 
 
 def _check_range(system: System, module: types.ModuleType, test: types.ModuleType) -> None:
     """Refuse a network whose values or gradients overflow, in one of the cases of its test."""
+    elements = _elements(system)
     for seed, steps, batch in test.cases():
-        elements = system.parameter_count + sum(map(system.elements, system.of_role("signal")))
         if elements * steps * batch <= MAX_INTERPRETED // 10:
             _interpreted(system, module, test.example(seed, steps, batch), steps, batch)
 
@@ -152,7 +178,7 @@ def _interpreted(
             initial=sides["initial"],
             after=sides["after"],
         )
-    except (OverflowError, ZeroDivisionError) as error:
+    except ArithmeticError as error:
         raise UserError(
             f"overflow: a value of the network leaves the range of numbers ({error})", remedy=remedy
         ) from None
@@ -164,10 +190,7 @@ def _interpreted(
 
 def _load(source: str, name: str) -> types.ModuleType:
     module = types.ModuleType(name)
-    try:
-        exec(compile(source, f"{name}.py", "exec"), module.__dict__)
-    except Exception as error:
-        raise ModuleFailureError(f"{type(error).__name__}: {error}") from error
+    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
     return module
 
 

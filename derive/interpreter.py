@@ -21,8 +21,7 @@ import sympy as sp
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.primitives import primitive_of
 from bptt.derive.calculus.quantity import B, Count, Derivative, Quantity, T, time_size
-from bptt.derive.calculus.system import Equation, System, Term
-from bptt.derive.errors import InternalError
+from bptt.derive.calculus.system import Equation, Reach, System, Term
 
 Array = npt.NDArray[Any]
 Environment = dict[sp.Symbol, int]
@@ -53,6 +52,10 @@ def interpret(
     return Interpreter(system).values(
         arrays, steps=steps, batch=batch, lengths=lengths, initial=initial, after=after
     )
+
+
+class OutsideError(IndexError):
+    """An equation reads an element that no axis of the quantity has, and no initial value is."""
 
 
 class Interpreter:
@@ -95,7 +98,7 @@ class Interpreter:
             self._env, self._extents = env, {}
         self._memo = dict(held or {})
         self._added = added or {}
-        with _deep_recursion():
+        with deep_recursion():
             return {
                 e.quantity.name: self._array(e)
                 for e in self._system.equations
@@ -125,11 +128,10 @@ class Interpreter:
         return self._memo[key]
 
     def _compute(self, quantity: Quantity, at: tuple[int, ...]) -> complex:
-        axis = quantity.time_axis
-        if axis is not None:
-            steps = self._extent(quantity.axes[axis].size)
-            if not 0 <= at[axis] < steps:
-                return self._outside_value(quantity, at, axis, steps)
+        extents = [self._extent(axis.size) for axis in quantity.axes]
+        outside = [n for n, place in enumerate(at) if not 0 <= place < extents[n]]
+        if outside:
+            return self._outside_value(quantity, at, outside, extents)
         equation = self._system.definitions.get(quantity.name)
         if equation is None:
             return complex(self._arrays[quantity.name][at])
@@ -140,15 +142,17 @@ class Interpreter:
         return sum((term.value(env) for term in self._compiled[quantity.name]), 0j)
 
     def _outside_value(
-        self, quantity: Quantity, at: tuple[int, ...], axis: int, steps: int
+        self, quantity: Quantity, at: tuple[int, ...], outside: list[int], extents: list[int]
     ) -> complex:
-        reach = self._system.reach[quantity.name]
+        """A value before the first step or after the last; outside other axes there is none."""
+        axis, reach = outside[0], self._system.reach.get(quantity.name, Reach())
         if at[axis] < 0:
             given, row = self._outside["initial"].get(quantity.name), at[axis] + reach.before
         else:
-            given, row = self._outside["after"].get(quantity.name), at[axis] - steps
-        if not 0 <= row < (reach.before if at[axis] < 0 else reach.after):
-            raise InternalError(f"{quantity.name} is read at step {at[axis]} of {steps}")
+            given, row = self._outside["after"].get(quantity.name), at[axis] - extents[axis]
+        rows = reach.before if at[axis] < 0 else reach.after
+        if outside != [quantity.time_axis] or not 0 <= row < rows:
+            raise OutsideError(f"{quantity.name} is read at {at}, beyond axes of {extents}")
         if given is None:
             return 0j
         return complex(given[(*at[:axis], row, *at[axis + 1 :])])
@@ -223,7 +227,8 @@ def _product(values: Iterator[complex]) -> complex:
 
 
 @contextmanager
-def _deep_recursion(limit: int = 20_000) -> Iterator[None]:
+def deep_recursion(limit: int = 20_000) -> Iterator[None]:
+    """Room for functions that call themselves once for every step, or every level of a tree."""
     old = sys.getrecursionlimit()
     sys.setrecursionlimit(max(old, limit))
     try:

@@ -128,7 +128,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "log of 0": (equation("y[t] = log(0) + W @ x[t]"), ("finite",)),
     "huge exp": (equation("y[t] = exp(1e5) * (W @ x[t])"), ("finite",)),
     "tower": (equation("y[t] = ((9 ** 99) ** 99) ** 99 * (W @ x[t])"), ("out of range",)),
-    "squares": (equation("y[t] = " + "square(" * 50 + "W @ x[t]" + ")" * 50), ("exponent",)),
+    "squares": (equation("y[t] = " + "square(" * 35 + "W @ x[t]" + ")" * 35), ("exponent",)),
     "long sum": (equation("y[t] = W @ x[t]" + " + W @ x[t]" * 500), ("200 terms",)),
     "not ascii": (named("größe"), ("größe",)),
     "module path": (f'name = "../evil"\n{NARX.split(chr(10), 2)[2]}', ("../evil",)),

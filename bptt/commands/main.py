@@ -118,7 +118,7 @@ def main() -> None:
     """Derive backpropagation through time for a recurrent network, and generate NumPy code.
 
     A topology file (TOML) describes the network. Exit status: 0 done, 1 a check failed, 2 a
-    mistake in what was given.
+    mistake in what was given, 3 a bug of bptt.
 
     \b
     Examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from rich.console import Console
 from rich.status import Status
 
-from bptt.derive.errors import InternalError, UserError
+from bptt.derive.errors import UserError
 from bptt.files import write_all
 
 CHECK_FAILED, USER_ERROR, OUR_ERROR, STOPPED_BY_HAND = 1, 2, 3, 130
@@ -39,13 +40,22 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             # The reader of a pipe (head, less) has seen enough.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
+            if error.errno is None or error.filename is not None:
+                # Of a file that the user names, what reads or writes it has said what is wrong.
+                _apologise(error)
             # A full disk behind standard output, say; anything left in its buffer is lost.
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
             fail(f"the output cannot be written ({error.strerror})", USER_ERROR)
-        except InternalError as error:
-            fail(f"this is a bug of bptt, please report it: {error}", OUR_ERROR)
+        except Exception as error:
+            _apologise(error)
 
     return guarded
+
+
+def _apologise(error: Exception) -> NoReturn:
+    """Where an exception comes from, and whose fault it is."""
+    traceback.print_exception(error)
+    fail(f"this is a bug of bptt, please report it with the lines above: {error!r}", OUR_ERROR)
 
 
 def deliver(text: str, output: str | None) -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,29 @@ from bptt.files import put_in_place, temporary
 from bptt.training.data.files import load_npz
 from bptt.training.loop import Progress
 from bptt.training.methods.state import State
+from bptt.training.stored import NUMBER, matches, read_json
 
 FORMAT = 1
-_PLAIN = ("epoch", "number", "best_validation", "best_step", "waited", "total", "counted")
+# What is written of a run and of its state as JSON, with the types of the values.
+_PLAIN = {
+    **dict.fromkeys(("epoch", "number", "best_step", "waited", "counted"), int),
+    **dict.fromkeys(("best_validation", "total"), NUMBER),
+}
+_STATE = {
+    "steps": int,
+    "loss": NUMBER,
+    "gradient_norm": NUMBER,
+    "report": {str: NUMBER},
+    "done": str,
+}
+_SAVED = {
+    "identity": dict,
+    "progress": _PLAIN,
+    "history": [{str: NUMBER}],
+    "stopped": str,
+    "diverged": bool,
+    "state": _STATE,
+}
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -67,16 +86,14 @@ def unpacked(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays = load_npz(str(path))
     except UserError as error:
         raise UserError(error.found, file=str(path), remedy="start anew with --overwrite") from None
-    try:
-        text = arrays.pop("json").tobytes()
-        digest = arrays.pop("digest").tobytes().decode()
-        if digest != fingerprint({**arrays, "json": np.frombuffer(text, np.uint8)}):
-            raise ValueError
-        about = json.loads(text)
-    except (ValueError, KeyError, RecursionError):
+    text = arrays.pop("json", np.empty(0)).tobytes()
+    digest = arrays.pop("digest", np.empty(0)).tobytes()
+    whole = {**arrays, "json": np.frombuffer(text, np.uint8)}
+    about = read_json(text)
+    if about is None or digest != fingerprint(whole).encode():
         raise UserError(
             "is no checkpoint, or damaged", file=str(path), remedy="start anew with --overwrite"
-        ) from None
+        )
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise UserError(
             "is of another version", file=str(path), remedy="start anew with --overwrite"
@@ -97,13 +114,7 @@ def save(path: Path, progress: Progress, identity: Mapping[str, Any]) -> None:
         "history": [dict(row) for row in progress.history],
         "stopped": progress.stopped,
         "diverged": progress.diverged,
-        "state": {
-            "steps": state.steps,
-            "loss": state.loss,
-            "gradient_norm": state.gradient_norm,
-            "report": dict(state.report),
-            "done": state.done,
-        },
+        "state": {name: getattr(state, name) for name in _STATE} | {"report": dict(state.report)},
     }
     write_whole(path, packed(arrays, about))
 
@@ -111,46 +122,36 @@ def save(path: Path, progress: Progress, identity: Mapping[str, Any]) -> None:
 def load(path: Path) -> tuple[Progress, dict[str, Any]]:
     """A checkpoint's progress, and the identity of its run."""
     arrays, about = unpacked(path)
-    try:
-        groups: dict[str, Any] = {"memory": {}, "carried": {}}
-        for key, array in arrays.items():
-            group, _, name = key.partition("/")
-            if name:
-                groups[group][name] = array
-        state = State(vector=arrays["vector"], **{**about["state"], **groups})
-        progress = Progress(state, arrays["best"], **about["progress"])
-        progress = replace(
-            progress,
-            history=tuple(about["history"]),
-            stopped=str(about["stopped"]),
-            diverged=bool(about["diverged"]),
-        )
-        _check(progress)
-        return progress, about["identity"]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise UserError(
-            "is no checkpoint", file=str(path), remedy="start anew with --overwrite"
-        ) from None
-
-
-def _check(progress: Progress) -> None:
-    """Refuse values of other kinds than `save` writes; raises ValueError."""
-    state = progress.state
-    counts = [progress.epoch, progress.number, progress.waited, progress.counted]
-    counts += [progress.best_step, state.steps]
-    numbers = (progress.best_validation, progress.total, state.loss, state.gradient_norm)
-    rows = (*progress.history, state.report)
-    values = (*numbers, *(v for row in rows for v in row.values()))
-    right = (
-        all(type(n) is int and n >= 0 for n in counts)
-        and all(isinstance(v, int | float) for v in values)
-        and all(isinstance(n, str) for row in rows for n in row)
-        and all(v.dtype.kind == "f" and v.ndim == 1 for v in (state.vector, progress.best))
-        and all(np.isfinite(v).all() for v in (state.vector, progress.best))
-        and state.vector.shape == progress.best.shape
+    if not _is_progress(arrays, about):
+        raise UserError("is no checkpoint", file=str(path), remedy="start anew with --overwrite")
+    groups: dict[str, Any] = {"memory": {}, "carried": {}}
+    for key, array in arrays.items():
+        group, _, name = key.partition("/")
+        if group in groups:
+            groups[group][name] = array
+    known = {name: about["state"][name] for name in _STATE}
+    progress = Progress(
+        State(vector=arrays["vector"], **known, **groups),
+        arrays["best"],
+        **{name: about["progress"][name] for name in _PLAIN},
+        history=tuple(about["history"]),
+        stopped=about["stopped"],
+        diverged=about["diverged"],
     )
-    if not right:
-        raise ValueError
+    return progress, about["identity"]
+
+
+def _is_progress(arrays: Mapping[str, Any], about: Any) -> bool:
+    """Whether these are values of the kinds that `save` writes."""
+    if not matches(about, _SAVED) or not {"vector", "best"} <= arrays.keys():
+        return False
+    counts = [about["state"]["steps"], *(about["progress"][n] for n in _PLAIN if _PLAIN[n] is int)]
+    vectors = arrays["vector"], arrays["best"]
+    return (
+        all(n >= 0 for n in counts)
+        and all(v.dtype.kind == "f" and v.ndim == 1 and np.isfinite(v).all() for v in vectors)
+        and vectors[0].shape == vectors[1].shape
+    )
 
 
 def strict_json(value: Any) -> str:

@@ -67,12 +67,15 @@ class Keeper:
                 os.close(handle)
 
     def _lock(self, handle: int) -> None:
+        """Raises UserError where another run holds the lock; not all file systems have locks."""
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise UserError(
                 "another run is at work in it", file=str(self.folder), remedy="wait, or use -o"
             ) from None
+        except OSError:
+            return
 
     def begin(self, *, resume: bool, overwrite: bool) -> Progress:
         """Where to start: anew, or at the checkpoint. Raises UserError rather than lose a run."""

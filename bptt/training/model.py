@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,19 @@ from bptt.training.data.files import read_arrays, read_text
 from bptt.training.data.scale import Scale, scale_of
 from bptt.training.data.text import Vocabulary, text_names
 from bptt.training.modules import module_of
+from bptt.training.stored import matches, read_json
 from bptt.training.vector import Arrays
 
 ABOUT, PARAMETERS = "run.json", "parameters.npz"
 # What a description holds beside the facts.
 OWN = ("topology", "measured", "scales", "vocabulary", "digest", "versions")
+_WRITTEN = {
+    "topology": str,
+    "measured": [str],
+    "scales": {str: {"centre": [float], "spread": [float]}},
+    "vocabulary": (str, NoneType),
+    "digest": str,
+}
 
 
 @dataclass(frozen=True)
@@ -77,30 +85,27 @@ def load_model(folder: str | Path) -> Model:
     """A model that `save` wrote. Raises UserError for a folder that holds none."""
     folder = Path(folder)
     path = folder / ABOUT
-    if not path.exists():
+    if not os.path.exists(path):
         raise UserError(
             f"holds no trained network ({ABOUT} is not there)",
             file=str(folder),
             remedy="name the folder of a run that has ended",
         )
-    try:
-        about = json.loads(read_text(str(path)))
-        scales = {str(n): scale_of(entry) for n, entry in about["scales"].items()}
-        model = Model(
-            topology=str(about["topology"]),
-            parameters=read_arrays(str(folder / PARAMETERS)),
-            measured=tuple(map(str, about["measured"])),
-            scales=scales,
-            vocabulary=Vocabulary(str(about["vocabulary"])) if about["vocabulary"] else None,
-            facts={n: v for n, v in about.items() if n not in OWN},
-        )
-        digest = about["digest"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+    about = read_json(read_text(str(path)))
+    if not matches(about, _WRITTEN):
         raise UserError(
             "is no description of a trained network", file=str(path), remedy="train one anew"
-        ) from None
+        )
+    model = Model(
+        topology=about["topology"],
+        parameters=read_arrays(str(folder / PARAMETERS)),
+        measured=tuple(about["measured"]),
+        scales={name: scale_of(entry) for name, entry in about["scales"].items()},
+        vocabulary=Vocabulary(about["vocabulary"]) if about["vocabulary"] else None,
+        facts={n: v for n, v in about.items() if n not in OWN},
+    )
     try:
-        _check(model, digest)
+        _check(model, about["digest"])
     except UserError as error:
         raise error.located(file=str(path)) from None
     return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any
@@ -236,28 +236,33 @@ def schedule_of(options: Options, steps: int) -> Schedule:
     """
     kind, *values = options.schedule.split(":")
     left = max(steps - options.warm_up, 1)
-    try:
-        made: Schedule
-        match kind, [float(v) for v in values]:
-            case "constant", []:
-                made = Constant()
-            case "cosine", []:
-                made = Cosine(left)
-            case "cosine", [least] if 0 <= least <= 1:
-                made = Cosine(left, least)
-            case "exponential", [factor] if 0 < factor <= 1:
-                made = Exponential(factor, left)
-            case "step", [every, factor] if 1 <= every <= LARGEST and 0 < factor <= 1:
-                made = Stepwise(factor, int(every))
-            case _:
-                raise ValueError
-    except ValueError:
-        raise UserError(
-            f"{shown(options.schedule)} is no schedule",
-            place="--schedule",
-            remedy="use constant, cosine, cosine:0.1, exponential:0.01 or step:1000:0.5",
-        ) from None
+    made: Schedule
+    match kind, _numbers(values):
+        case "constant", []:
+            made = Constant()
+        case "cosine", []:
+            made = Cosine(left)
+        case "cosine", [least] if 0 <= least <= 1:
+            made = Cosine(left, least)
+        case "exponential", [factor] if 0 < factor <= 1:
+            made = Exponential(factor, left)
+        case "step", [every, factor] if 1 <= every <= LARGEST and 0 < factor <= 1:
+            made = Stepwise(factor, int(every))
+        case _:
+            raise UserError(
+                f"{shown(options.schedule)} is no schedule",
+                place="--schedule",
+                remedy="use constant, cosine, cosine:0.1, exponential:0.01 or step:1000:0.5",
+            )
     return WarmUp(options.warm_up, made) if options.warm_up else made
+
+
+def _numbers(texts: Sequence[str]) -> list[float] | None:
+    """The numbers that texts say; None where one of them says none."""
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        return None
 
 
 def _option(name: str) -> str:

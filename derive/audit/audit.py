@@ -15,12 +15,12 @@ from bptt.derive.audit.edits import terms
 from bptt.derive.audit.evaluate import Evaluator
 from bptt.derive.audit.indices import LETTERS
 from bptt.derive.audit.judge import Counterexample, Judge
-from bptt.derive.audit.matrices import ShapeError
+from bptt.derive.audit.matrices import ShapeError, Value, sum_of
 from bptt.derive.audit.repair import Repair, repair
 from bptt.derive.audit.setting import instances
 from bptt.derive.audit.verdict import Finding, Verdict, judge
 from bptt.derive.errors import UserError
-from bptt.derive.interpreter import Array
+from bptt.derive.interpreter import Array, deep_recursion
 from bptt.derive.language.syntax import Comparison, Node, Number, Reference
 from bptt.derive.notation.plain import node_text
 
@@ -78,14 +78,15 @@ class Court:
 
         What cannot be evaluated is no verdict: the result then says why.
         """
+        with deep_recursion():
+            return self._audit(claim, mend)
+
+    def _audit(self, claim: Claim, mend: bool) -> Audited:
         try:
             court = self.judge_of(claim.context)
             verdict = judge(claim, court)
         except UserError as error:
             return Audited(claim, None, error=str(error.located(place=f"claim {claim.name!r}")))
-        except RecursionError:
-            deep = UserError("nested too deeply, or defined in a circle", remedy="unfold it")
-            return Audited(claim, None, error=str(deep.located(place=f"claim {claim.name!r}")))
         if verdict.status != "fails" or not mend:
             return Audited(claim, verdict)
         condition = _forgotten(claim, verdict.main, court)
@@ -145,9 +146,11 @@ def _gap(verdict: Verdict, found: Repair | None, court: Judge) -> Gap | None:
     evaluator = Evaluator(court.context, court.truths[example.instance], reading.layout)
     try:
         before, after = (_total(nodes, evaluator, example) for nodes in (only_old, only_new))
-        before, after = np.broadcast_arrays(before, after)
-    except (ShapeError, UserError, ValueError):
+    except (ShapeError, UserError):
         return None
+    if before.shape != after.shape and 1 not in (before.size, after.size):
+        return None
+    before, after = np.broadcast_arrays(before, after)
     worst = np.unravel_index(int(np.argmax(np.abs(before - after))), before.shape)
     return Gap(only_old, only_new, float(before[worst]), float(after[worst]))
 
@@ -157,8 +160,7 @@ def _total(nodes: Sequence[Node], evaluator: Evaluator, example: Counterexample)
         name: at if isinstance(at, str) else np.full((1,) * LETTERS, at)
         for name, at in example.letters.items()
     }
-    total = np.zeros((1, 1))
+    total = Value(np.zeros((1, 1)))
     for node in nodes:
-        value = evaluator.value(node, letters, 0).array
-        total = total + np.real(value.reshape(value.shape[-2:]))
-    return np.asarray(total)
+        total = sum_of(node, total, evaluator.value(node, letters, 0))
+    return np.real(total.array.reshape(total.shape))

@@ -20,12 +20,13 @@ from bptt.derive.audit.edits import Edit, Words
 from bptt.derive.audit.setting import Instance, Setting, draw
 from bptt.derive.audit.truth import Truth
 from bptt.derive.calculus.adjoint import adjoint
+from bptt.derive.calculus.causality import is_computable
 from bptt.derive.calculus.dependence import is_gradient
 from bptt.derive.calculus.system import Equation, System
 from bptt.derive.description.build import build
 from bptt.derive.description.network import Network
-from bptt.derive.errors import InternalError, UserError, shown
-from bptt.derive.interpreter import Array
+from bptt.derive.errors import UserError, shown
+from bptt.derive.interpreter import Array, OutsideError
 from bptt.derive.notation.index import index_statement
 from bptt.derive.notation.plain import formula_text
 from bptt.derive.notation.reader import read_equations
@@ -96,9 +97,8 @@ def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
     sizes = {letter: 2 + n % 3 for n, letter in enumerate(setting.letters)}
     instance = draw(setting, sizes, steps, seed, batch=batch)
     system = instance.system
-    # Where the function need not know of values before the first step they are zero.
-    initial = {n: np.zeros_like(a) for n, a in instance.initial.items()}
-    instance = replace(instance, initial=initial, after={})
+    # The function need not know of values before the first step: those that are not given are zero.
+    instance = replace(instance, initial={}, after={})
     arrays = dict(instance.arrays)
     for quantity in (*system.masks, *system.of_role("weight")):
         arrays[quantity.name] = np.ones_like(arrays[quantity.name])
@@ -135,7 +135,7 @@ def _called(function: Function, case: _Case) -> dict[str, Array]:
     for name, value in result.items():
         try:
             found[str(name)] = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UserError(
                 f"the gradient {shown(name)} is no array of numbers", remedy="give arrays"
             ) from None
@@ -221,7 +221,10 @@ _FACTORS: dict[str, Callable[[int, int], float]] = {
 def _by_spoiling(
     cases: Sequence[_Case], given: Sequence[Gradients], wrong: Sequence[str]
 ) -> dict[str, str]:
-    """The first slip in the derived equations that gives the same wrong numbers."""
+    """The first slip in the derived equations that gives the same wrong numbers.
+
+    Every slip that leaves equations which can be computed one after another is tried.
+    """
     systems = [adjoint(case.instance.system) for case in cases]
     found: dict[str, str] = {}
     for edit, equation, others in itertools.islice(_spoilt(systems, wrong), MAX_SPOILT):
@@ -243,10 +246,11 @@ def _by_spoiling(
 
 
 def _agrees(name: str, case: _Case, gradients: Gradients, system: System) -> bool:
+    gradient = system.derivative("loss", name)
     try:
-        gradient = system.derivative("loss", name)
         values = replace(case.instance, system=system).values(of=(gradient,))
-    except (InternalError, RecursionError, ArithmeticError, ValueError, KeyError, IndexError):
+    except (ArithmeticError, OutsideError):
+        # The slip divides by zero, or reads an element that is not there.
         return False
     return _relative(gradients[name], values[gradient]) < SAME
 
@@ -267,15 +271,16 @@ def _spoilt(
         )
         for edit, tree in choices:
             text = formula_text(statement.target, tree)
-            spoilt = [_replaced(s, equation, text) for s in systems]
-            if all(s is not None for s in spoilt):
-                yield edit, equation, [s for s in spoilt if s is not None]
+            spoilt = [new for s in systems if (new := _replaced(s, equation, text)) is not None]
+            if len(spoilt) == len(systems) and all(map(is_computable, spoilt)):
+                yield edit, equation, spoilt
 
 
 def _replaced(system: System, equation: Equation, text: str) -> System | None:
     try:
         (new,) = read_equations(text, system)
-    except (UserError, InternalError, ValueError, AssertionError, IndexError):
+    except UserError:
+        # What does not fit the axes is no equation.
         return None
     equations = tuple(
         replace(new, number=e.number) if e.quantity.name == equation.quantity.name else e

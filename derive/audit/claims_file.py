@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,20 @@ from bptt.derive.audit.symbols import FUNCTIONS, Pattern, Spelling, Vocabulary, 
 from bptt.derive.audit.tex import read_latex
 from bptt.derive.audit.tex_symbols import read_mention
 from bptt.derive.audit.text import read_text
+from bptt.derive.calculus.causality import components
 from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.description.network import Network
-from bptt.derive.description.topology import load, only, read_bounded, strings_of, table_of
+from bptt.derive.description.topology import (
+    load,
+    only,
+    read_bounded,
+    strings_of,
+    table_of,
+    tables_of,
+)
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.language.parser import parse_conditions
-from bptt.derive.language.syntax import Comparison, Node, Reference
+from bptt.derive.language.syntax import MAX_HEIGHT, Comparison, Node, Reference, height
 
 _TOP = (
     *("source", "network", "draw", "states", "definitions", "sets", "symbols", "functions"),
@@ -49,15 +56,7 @@ def load_claims(path: str | Path, unread: list[UserError] | None = None) -> tupl
     path = Path(path)
     text = read_bounded(path)
     try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise UserError(
-            f"not valid TOML: {' '.join(str(error).split())[:200]}",
-            file=str(path),
-            remedy="mend the text there",
-        ) from None
-    try:
-        return read_claims(data, path.parent, unread)
+        return read_claims(tables_of(text), path.parent, unread)
     except UserError as error:
         raise error.located(file=str(path)) from None
 
@@ -176,7 +175,7 @@ class _Reading:
             first,
             _one_of(data.get("vectors", "columns"), ("columns", "rows"), "vectors") == "rows",
         )
-        _check_circles(self._context.definitions)
+        _check_nested(self._context.definitions)
 
     def _families(self) -> tuple[Reference, ...]:
         """The names with labels, other than those of sets."""
@@ -320,31 +319,33 @@ def _target(text: str) -> Reference:
     return reference
 
 
-def _check_circles(definitions: Sequence[Definition]) -> None:
-    """Refuse a definition that needs itself."""
+def _check_nested(definitions: Sequence[Definition]) -> None:
+    """Refuse a definition that needs itself, and definitions within definitions without end."""
     needs = {
-        d.target.name: {
+        d.target.name: sorted(
             other.target.name
             for n in walk(d.body)
             if isinstance(n, Reference)
             for other in definitions
             if labels_of(other.target.name, n.name) is not None
-        }
+        )
         for d in definitions
     }
-    for name in needs:
-        reached: set[str] = set()
-        stack = list(needs[name])
-        while stack:
-            top = stack.pop()
-            if top not in reached:
-                reached.add(top)
-                stack.extend(needs[top])
-        if name in reached:
+    levels = {d.target.name: height(d.body) for d in definitions}
+    for name, *others in components(needs):
+        place = f"definitions.{name}"
+        if others or name in needs[name]:
             raise UserError(
                 f"{name!r} is defined in a circle",
-                place=f"definitions.{name}",
+                place=place,
                 remedy="let a recursion be an equation of the network",
+            )
+        levels[name] += max((levels[n] for n in needs[name]), default=0)
+        if levels[name] > MAX_HEIGHT:
+            raise UserError(
+                f"nested deeper than {MAX_HEIGHT} operations, with what it mentions",
+                place=place,
+                remedy="let some of it be equations of the network",
             )
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from bptt.derive.audit.claim import Claim, Definition
 from bptt.derive.audit.edits import folded
-from bptt.derive.audit.proof import derived_equation, expanded
+from bptt.derive.audit.expansion import ExpansionError, expanded
+from bptt.derive.audit.proof import derived_equation
 from bptt.derive.audit.readings import rewritten, walk
 from bptt.derive.audit.text import limited
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.quantity import Derivative
 from bptt.derive.calculus.system import System
-from bptt.derive.errors import InternalError, UserError
 from bptt.derive.language.syntax import (
     Big,
     Binary,
@@ -37,45 +37,41 @@ BATCH = "b"
 def derived_sides(claim: Claim, sides: Sequence[Node], system: System) -> list[tuple[Node, ...]]:
     """The derived right side of `derivative = ...`, in matrix and in index notation.
 
-    Derivatives that the claim mentions are mentioned, all others put where they are read. None
-    where the claim is about something else than the derivative of a number.
+    Derivatives that the claim mentions are mentioned, all others put where they are read.
+    Empty where the claim is about something else than the derivative of a number.
     """
     try:
-        target = expanded(claim.context, system, sides[0])
-        wanted = {
-            n.arguments[1].name
-            for side in sides[1:]
-            for n in walk(expanded(claim.context, system, side))
-            if isinstance(n, Call) and n.function == "total" and _is_plain(n)
-            if isinstance(n.arguments[1], Reference)
-        }
-    except Exception:  # a definition that cannot be put in
+        target, *others = (expanded(claim.context, system, side) for side in sides)
+    except ExpansionError:
         return []
     if not (isinstance(target, Call) and target.function == "total" and _is_plain(target)):
         return []
     of, by = target.arguments
     if not isinstance(of, Reference) or not isinstance(by, Reference):
         return []
-    if of.name not in system.quantities or system.quantities[of.name].axes:
+    if of.name not in system.definitions or system.quantities[of.name].axes:
         return []
     found = []
     system_with = adjoint(system, of.name)
     name = system_with.derivative(of.name, by.name)
     if name not in system_with.definitions:
         return []
-    mentioned = {system_with.derivative(of.name, n) for n in wanted}
+    mentioned = {
+        system_with.derivative(of.name, n.arguments[1].name)
+        for side in others
+        for n in walk(side)
+        if isinstance(n, Call) and n.function == "total" and _is_plain(n)
+        if isinstance(n.arguments[1], Reference)
+    }
     for known in (mentioned, {e.quantity.name for e in system_with.derived}):
-        try:
-            equation = derived_equation(system, system_with, name, known)
-        except (InternalError, UserError):
+        equation = derived_equation(system, system_with, name, known)
+        if equation is None:
             continue
         for statement in (
             matrix_statement(equation, system_with),
             index_statement(equation, system_with.quantities),
         ):
-            made = _Translation(claim, system_with, of).sides(statement, sides[0])
-            if made is not None:
-                found.append(made)
+            found.append(_Translation(claim, system_with, of).sides(statement, sides[0]))
     return found
 
 
@@ -93,13 +89,10 @@ class _Translation:
         self._of = of
         self._first = claim.context.first
 
-    def sides(self, statement: Statement, left: Node) -> tuple[Node, ...] | None:
+    def sides(self, statement: Statement, left: Node) -> tuple[Node, ...]:
         target = self._claimed(statement.target)
         assert isinstance(target, Call | Reference)
-        try:
-            right = limited(rewritten(statement.expression, self._node))
-        except UserError:
-            return None
+        right = limited(rewritten(statement.expression, self._node))
         return (self._left(left, statement.target, target), right)
 
     def _left(self, left: Node, statement: Reference, target: Node) -> Node:

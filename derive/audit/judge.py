@@ -95,7 +95,7 @@ class Judge:
         try:
             with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
                 return self._compared(sides, where, layout)
-        except (FloatingPointError, ZeroDivisionError, OverflowError) as error:
+        except ArithmeticError as error:
             raise UserError(
                 f"a side is no number at some instance ({error})",
                 remedy="say in [draw] what is positive, or divide by nothing that is zero",

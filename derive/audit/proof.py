@@ -8,20 +8,22 @@ follows: not all that is equal has one form.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import sympy as sp
 
-from bptt.derive.audit.claim import Context, Definition
+from bptt.derive.audit.claim import Context
+from bptt.derive.audit.expansion import ExpansionError, expanded
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.bounds import Index, prune, substitute
-from bptt.derive.calculus.equality import terms_of
+from bptt.derive.calculus.causality import components
+from bptt.derive.calculus.equality import MAX_SUMS, terms_of
 from bptt.derive.calculus.inline import inlined
 from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.quantity import Axis, Quantity, index_symbol
 from bptt.derive.calculus.system import Equation, System, Term, name_of
-from bptt.derive.errors import InternalError, UserError
+from bptt.derive.errors import UserError
 from bptt.derive.language.elaboration import Elaboration, Shape
 from bptt.derive.language.place import Place, conditions_of
 from bptt.derive.language.syntax import (
@@ -33,17 +35,14 @@ from bptt.derive.language.syntax import (
     Node,
     Number,
     Reference,
-    Subscript,
     Sum,
     Transpose,
     Where,
     children,
-    with_children,
 )
 from bptt.derive.language.terms import Terms
 from bptt.derive.notation.index import MEANING
 
-MAX_NODES = 3_000
 ONE, ZERO = sp.Integer(1), sp.Integer(0)
 
 
@@ -59,32 +58,30 @@ def proves(
         return False
     try:
         return _Proof(context, system).holds(sides[0], sides[1], where)
-    except (_NoProofError, UserError, InternalError, RecursionError):
-        # Nothing is proved by what cannot be compared; the numeric judge decides.
+    except (_NoProofError, ExpansionError, UserError):
+        # Nothing is proved by what cannot be compared, or is no text of the equation language; the
+        # numeric judge decides.
         return False
 
 
 def derived_equation(
     forward: System, derived: System, name: str, mentioned: Collection[str]
-) -> Equation:
+) -> Equation | None:
     """The derived equation of an adjoint, those that are not mentioned put where they are read.
 
-    Raises InternalError where they are read in a circle.
+    None where they are read in a circle: an adjoint of a loop is to be mentioned.
     """
-    found: set[str] = set()
-
-    def visit(at: str, path: tuple[str, ...]) -> None:
-        for needed in sorted(derived.definitions[at].needs):
-            is_adjoint = needed in derived.definitions and needed not in forward.definitions
-            if not is_adjoint or needed in mentioned or needed == name:
-                continue
-            if needed in path:
-                raise InternalError(f"{needed} is read in a circle")
-            found.add(needed)
-            visit(needed, (*path, needed))
-
-    visit(name, (name,))
-    return inlined(derived, found).definitions[name]
+    adjoints = derived.definitions.keys() - forward.definitions.keys() - {*mentioned, name}
+    needs: dict[str, list[str]] = {}
+    stack = [name]
+    while stack:
+        top = stack.pop()
+        if top not in needs:
+            needs[top] = sorted(derived.definitions[top].needs & adjoints)
+            stack += needs[top]
+    if any(len(group) > 1 or group[0] in needs[group[0]] for group in components(needs)):
+        return None
+    return inlined(derived, needs.keys() - {name}).definitions[name]
 
 
 class _Proof:
@@ -169,12 +166,16 @@ class _Proof:
             all_bounds = prune((*term.bounds, *bounds), box)
             if any(b.is_Number and b < 0 for b in all_bounds):
                 continue
+            if len(term.sums) > MAX_SUMS:
+                raise _NoProofError
             kept.append(replace(term, bounds=all_bounds))
         return Equation(0, target, tuple(indices), tuple(kept))
 
     def _definition(self, name: str, derived: System, at: Sequence[sp.Expr]) -> Terms:
         """The derived terms at some indices, what the claim does not mention put in."""
         equation = derived_equation(self._system, derived, name, self._mentioned)
+        if equation is None:
+            raise _NoProofError
         mapping = {i.symbol: s for i, s in zip(equation.indices, at, strict=True)}
         pieces = []
         for term in equation.terms:
@@ -197,8 +198,8 @@ class _Proof:
         of, by = node.arguments
         if not isinstance(of, Reference) or not isinstance(by, Reference):
             raise _NoProofError
-        quantity = self._system.quantities.get(of.name)
-        if quantity is None or quantity.axes or of.subscripts:
+        equation = self._system.definitions.get(of.name)
+        if equation is None or equation.quantity.axes or of.subscripts:
             raise _NoProofError
         return of, by
 
@@ -348,61 +349,6 @@ class _Proof:
                 at = self._core.position(subscript, place.scope, by.at)
                 bounds += [at, sp.expand(axis.size - 1 - at)]
         return self._read(quantity, by, place, bounds)
-
-
-def expanded(context: Context, system: System, node: Node) -> Node:
-    """The tree with the definitions of the source put in, while it is of a size to be read."""
-    return _expanded(context, system, node, [MAX_NODES])
-
-
-def _expanded(context: Context, system: System, node: Node, left: list[int]) -> Node:
-    left[0] -= 1
-    if left[0] < 0:
-        raise _NoProofError
-    if isinstance(node, Reference):
-        found = next((d for d in context.definitions if d.target.name == node.name), None)
-        if found is None or node.name in system.quantities:
-            return node
-        return _expanded(context, system, _instantiated(found, node), left)
-    return with_children(node, [_expanded(context, system, c, left) for c in children(node)])
-
-
-def _instantiated(definition: Definition, node: Reference) -> Node:
-    """The body of a definition with the subscripts of a mention."""
-    own, given = definition.target.subscripts or (), node.subscripts or ()
-    units = given[len(own) :]
-    bound = {s.name: g for s, g in zip(own, given, strict=False) if s.name is not None}
-
-    def change(at: Node) -> Node:
-        if isinstance(at, Reference):
-            if at.subscripts is None and at.name in bound:
-                raise _NoProofError
-            if at.subscripts is None:
-                return at
-            return replace(at, subscripts=tuple(_moved(s, bound) for s in at.subscripts))
-        if isinstance(at, Big) and at.letter in bound:
-            raise _NoProofError
-        return with_children(at, [change(c) for c in children(at)])
-
-    body = change(definition.body)
-    if not units:
-        return body
-    if not isinstance(body, Call) or body.function not in ("total", "explicit"):
-        raise _NoProofError
-    by = body.arguments[1]
-    if not isinstance(by, Reference):
-        raise _NoProofError
-    by = replace(by, subscripts=(*(by.subscripts or ()), *units))
-    return replace(body, arguments=(body.arguments[0], by, *body.arguments[2:]))
-
-
-def _moved(subscript: Subscript, bound: Mapping[str, Subscript]) -> Subscript:
-    if any(n in bound for _, n in subscript.also):
-        raise _NoProofError
-    if subscript.name is None or subscript.name not in bound:
-        return subscript
-    given = bound[subscript.name]
-    return Subscript(given.name, given.offset + subscript.offset, (*given.also, *subscript.also))
 
 
 def _forward_calls(system: System) -> list[Equation]:

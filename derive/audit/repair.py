@@ -12,8 +12,9 @@ from bptt.derive.audit import pool
 from bptt.derive.audit.claim import Claim
 from bptt.derive.audit.derived import derived_sides
 from bptt.derive.audit.edits import Edit
+from bptt.derive.audit.expansion import ExpansionError, expanded
 from bptt.derive.audit.judge import Judge, Outcome
-from bptt.derive.audit.proof import expanded, proves
+from bptt.derive.audit.proof import proves
 from bptt.derive.audit.readings import Reading, walk
 from bptt.derive.errors import UserError
 from bptt.derive.language.syntax import Binary, Call, Node, Number, Reference, Transpose
@@ -200,7 +201,8 @@ class _Search:
         for side in sides:
             try:
                 texts.append(expanded(self._claim.context, system, side))
-            except Exception:  # a definition that cannot be put in is compared by its name
+            except ExpansionError:
+                # What a definition holds is then compared by its name.
                 texts.append(side)
         for first, second in itertools.permutations(texts, 2):
             own = node_text(first)

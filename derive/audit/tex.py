@@ -31,6 +31,7 @@ from bptt.derive.language.syntax import (
     Subscript,
     Transpose,
     Where,
+    check_height,
 )
 
 MAX_LENGTH = 20_000
@@ -88,7 +89,7 @@ class _Parser(SymbolReader):
 
     def sum(self) -> Node:
         self._enter()
-        at = self.at
+        start = at = self.at
         negative = False
         while sign := self.accept("+", "-"):
             negative ^= sign == "-"
@@ -104,6 +105,7 @@ class _Parser(SymbolReader):
                 raise UserError(f"more than {MAX_TERMS} terms", place=at, remedy="use fewer")
             node = Binary(operator, node, self.term(), at)
         self._depth -= 1
+        check_height(node, start)
         return node
 
     def term(self) -> Node:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from bptt.derive.errors import UserError, shown
+from bptt.derive.language.parser import MAX_DEPTH
 
-MAX_DEPTH = 40
 MAX_DIGITS = 9
 _TOKEN = re.compile(
     r"\\(?:begin|end)\{[a-z]+\*?\}|\\[A-Za-z]+\*?|\\.|\d+\.?\d*|\s+|[^\s]", re.ASCII

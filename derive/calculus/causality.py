@@ -242,6 +242,11 @@ def causal(system: System) -> System:
     return found
 
 
+def is_computable(system: System) -> bool:
+    """Whether its quantities can be computed one after another, or step by step."""
+    return _failure(system) is None
+
+
 def _failure(system: System) -> LoopError | None:
     try:
         for _ in loops(system.definitions):

@@ -206,6 +206,18 @@ class Primitive:
         object.__setattr__(self, "text", self.text or self.name)
 
 
+def at_a_number(function: Callable[[Number], Number]) -> Callable[[Number], Number]:
+    """A function of cmath; where it has no value it raises what a division by zero raises."""
+
+    def scalar(x: Number) -> Number:
+        try:
+            return function(x)
+        except ValueError:
+            raise ZeroDivisionError(f"{function.__name__}({x}) has no value") from None
+
+    return scalar
+
+
 def scalar_sigmoid(x: Number) -> Number:
     if x.real >= 0:
         return 1 / (1 + cmath.exp(-x))
@@ -358,11 +370,15 @@ def _softsign(x):
 PRIMITIVES: dict[str, Primitive] = {
     p.name: p
     for p in (
-        Primitive("exp", sp.exp, cmath.exp, np.exp, elementwise=True, latex=True, safe=1),
-        Primitive("log", sp.log, cmath.log, np.log, elementwise=True, latex=True, safe=1),
-        Primitive("sin", sp.sin, cmath.sin, np.sin, elementwise=True, latex=True),
-        Primitive("cos", sp.cos, cmath.cos, np.cos, elementwise=True, latex=True),
-        Primitive("tanh", sp.tanh, cmath.tanh, np.tanh, elementwise=True, latex=True),
+        Primitive(
+            "exp", sp.exp, at_a_number(cmath.exp), np.exp, elementwise=True, latex=True, safe=1
+        ),
+        Primitive(
+            "log", sp.log, at_a_number(cmath.log), np.log, elementwise=True, latex=True, safe=1
+        ),
+        Primitive("sin", sp.sin, at_a_number(cmath.sin), np.sin, elementwise=True, latex=True),
+        Primitive("cos", sp.cos, at_a_number(cmath.cos), np.cos, elementwise=True, latex=True),
+        Primitive("tanh", sp.tanh, at_a_number(cmath.tanh), np.tanh, elementwise=True, latex=True),
         Primitive("sigmoid", sigmoid, scalar_sigmoid, _sigmoid, elementwise=True),
         Primitive("softplus", softplus, scalar_softplus, _softplus, elementwise=True),
         Primitive(

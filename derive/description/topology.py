@@ -21,7 +21,7 @@ from bptt.derive.description.network import (
     check_name,
     check_size,
 )
-from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.errors import UserError, did_you_mean, one_line, shown
 
 MAX_BYTES, MAX_LINE = 250_000, 10_000
 MAX_LOSSES = 20
@@ -62,28 +62,29 @@ def load(path: str | Path) -> Network:
 def read_bounded(path: Path) -> str:
     """The text of a file that a stranger may have sent. Raises UserError."""
     try:
-        if path.exists() and not path.is_file():
-            what = "a folder" if path.is_dir() else "no regular file"
-            raise UserError(f"this is {what}", remedy="name a topology file")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise UserError(f"more than {MAX_BYTES} bytes", remedy="use a smaller file")
-        return _text(data)
+        return _text(_bytes(path))
     except UserError as error:
         raise error.located(file=str(path)) from None
+
+
+def _bytes(path: Path) -> bytes:
+    remedy = "name a topology file"
+    try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise UserError(f"this is {what}", remedy=remedy)
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(
-            f"cannot be read ({reason})", file=str(path), remedy="name a topology file"
-        ) from None
+        raise UserError(f"cannot be read ({error.strerror or error})", remedy=remedy) from None
     except ValueError:
-        raise UserError(
-            "is no file name", file=shown(str(path)), remedy="name a topology file"
-        ) from None
+        # A character that no path can have.
+        raise UserError("is no file name", remedy=remedy) from None
 
 
 def _text(data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise UserError(f"more than {MAX_BYTES} bytes", remedy="use a smaller file")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -106,26 +107,19 @@ def _text(data: bytes) -> str:
 
 def loads(text: str, *, default_name: str = "network") -> Network:
     """A network from TOML text. Raises UserError."""
+    return network_of(tables_of(text), default_name)
+
+
+def tables_of(text: str) -> dict[str, Any]:
+    """The tables of a TOML text. Raises UserError."""
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(
-            f"not valid TOML: {_sentence(str(error))}", remedy="mend the text there"
-        ) from None
+        return tomllib.loads(text)
     except RecursionError:
-        raise UserError(
-            "nested too deeply", remedy="a topology file is nested four levels"
-        ) from None
+        raise UserError("nested too deeply", remedy="a file is nested four levels") from None
     except ValueError as error:
-        raise UserError(
-            f"not valid TOML: {_sentence(str(error))}", remedy="mend the text"
-        ) from None
-    return network_of(data, default_name)
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 200 else text[:199] + "…"
+        # What is no TOML, and dates and numbers that Python has not.
+        found = one_line(" ".join(str(error).split()), 200)
+        raise UserError(f"not valid TOML: {found}", remedy="mend the text there") from None
 
 
 def network_of(data: dict[str, Any], default_name: str) -> Network:

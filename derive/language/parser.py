@@ -48,11 +48,12 @@ from bptt.derive.language.syntax import (
     Sum,
     Transpose,
     Where,
+    check_height,
     counted,
 )
 
 MAX_TEXT = 50_000
-MAX_DEPTH = 60
+MAX_DEPTH = 40
 MAX_NAME = 64
 MAX_OFFSET = 10_000
 MAX_EQUATIONS = 500
@@ -220,9 +221,11 @@ class _Parser:
         return counted(Statement(target, expression))
 
     def _sum(self) -> Node:
-        self._enter(self._next)
+        first = self._next
+        self._enter(first)
         node = self._chain(("+", "-"), self._term, MAX_TERMS, "sum", "terms")
         self._depth -= 1
+        check_height(node, first.at)
         return node
 
     def _term(self) -> Node:

@@ -20,6 +20,7 @@ TIME_LETTERS = ("t", "s", "r", "u")
 UNIT_LETTERS = ("i", "j", "k", "l", "m", "n")
 NUMBER = "t"  # the index that may stand for its own number
 END = "end"
+MAX_HEIGHT = 240
 BigKind = Literal["sum", "product", "rising", "falling"]
 
 
@@ -223,6 +224,25 @@ def with_children(node: Node, new: Sequence[Node]) -> Node:
             return replace(node, arguments=tuple(new))
         case Comparison():
             return replace(node, operands=tuple(new))
+
+
+def height(node: Node) -> int:
+    """The levels of a tree."""
+    levels, row = 0, [node]
+    while row:
+        levels += 1
+        row = [child for above in row for child in children(above)]
+    return levels
+
+
+def check_height(node: Node, at: str) -> None:
+    """Refuse a tree that is too high to be walked through by functions that call themselves."""
+    if height(node) > MAX_HEIGHT:
+        raise UserError(
+            f"the expression is nested deeper than {MAX_HEIGHT} operations",
+            place=at,
+            remedy="name a part of it in an equation of its own",
+        )
 
 
 def index_letter(node: Node) -> Reference | None:

@@ -85,8 +85,10 @@ def as_batch(module: ModuleType, data: Mapping[str, Any], dtype: Any) -> Batch:
                 remedy=f"the network needs {', '.join((*module.INPUTS, *module.TARGETS))}",
             )
     batch = Batch(**groups)
+    parameters = module.initial_parameters(dtype=dtype)
     try:
-        module.loss(module.initial_parameters(dtype=dtype), *vars(batch).values())
+        # What the module refuses before it computes.
+        module._prepare(parameters, batch.inputs, batch.initial, batch.targets, batch.weights)
     except ValueError as error:
         raise UserError(str(error), remedy="give arrays of that shape") from None
     return batch

@@ -24,7 +24,7 @@ MAX_COLUMNS = 10_000
 BROKEN = (
     ValueError,
     TypeError,
-    KeyError,
+    LookupError,
     AttributeError,
     EOFError,
     OverflowError,
@@ -132,6 +132,7 @@ def read_arrays(path: str) -> dict[str, Any]:
 
 def load_npz(path: str) -> dict[str, Any]:
     """The arrays of a .npz file as they are. Raises UserError for what is none, or too large."""
+    damaged = _unreadable(path, "no .npz file of plain arrays, or damaged")
     try:
         _check_size(path)
         with zipfile.ZipFile(path) as archive:
@@ -140,13 +141,13 @@ def load_npz(path: str) -> dict[str, Any]:
             raise UserError(f"holds {size >> 20} MiB", file=path, remedy="use less")
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
-        if not all(isinstance(array, np.ndarray) for array in found.values()):
-            raise TypeError
-        return found
     except OSError as error:
         raise _unreadable(path, error.strerror or "no .npz file") from None
     except BROKEN:
-        raise _unreadable(path, "no .npz file of plain arrays, or damaged") from None
+        raise damaged from None
+    if not all(isinstance(array, np.ndarray) for array in found.values()):
+        raise damaged
+    return found
 
 
 def _check_size(path: str) -> None:
