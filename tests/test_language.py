@@ -522,3 +522,19 @@ def test_conditions_of_sums_within_sums_are_their_own() -> None:
             parameters="v = 2",
         )
     )
+
+
+def test_a_delay_with_two_weights() -> None:
+    text = """
+[inputs]
+x = 2
+[layers.h]
+size = 3
+activation = "tanh"
+from = { x = { delays = [1, 1], weights = ["V", "W"] }, h = [1] }
+[loss]
+h = "mse"
+"""
+    first = build(loads(text)).equations[0]
+    assert first.needs == {"V", "W", "x", "W_h_h_1", "h", "b_h"}
+    check(text)

@@ -228,13 +228,14 @@ def _connections(table: dict[str, Any], place: str) -> tuple[Connection, ...]:
         if "at" in entry and "delays" in entry:
             raise UserError("both at and delays", place=at, remedy="keep one of the two")
         step = _string(entry, "at", at, "") or None
-        delays = _delays(entry.get("delays", [0]), at)
+        delays = _delays(entry.get("delays", [0]), at, named="weights" in entry)
         weights = _weights(entry, len(delays), at)
         found += [Connection(source, d, w, step) for d, w in zip(delays, weights, strict=True)]
     return tuple(found)
 
 
-def _delays(value: Any, place: str) -> list[int]:
+def _delays(value: Any, place: str, *, named: bool) -> list[int]:
+    """The delays of a connection; one may stand again where each has a weight of its own name."""
     if not isinstance(value, list):
         raise UserError(
             f"{shown(value)} is not a list of delays", place=place, remedy="write [0] or [1, 2]"
@@ -242,11 +243,11 @@ def _delays(value: Any, place: str) -> list[int]:
     if not value:
         raise UserError("the list of delays is empty", place=place, remedy="write [0] or [1, 2]")
     delays = [check_delay(d, place) for d in value]
-    ordered = sorted(set(delays))
+    ordered = sorted(delays if named else set(delays))
     if delays != ordered:
         repeats = len(ordered) < len(delays)
         found = "repeats a delay" if repeats else "is not in rising order"
-        remedy = f"write {shown(ordered)}" + ": one delay has one weight" * repeats
+        remedy = f"write {shown(ordered)}" + ", or name the weights: weights = ['V', 'W']" * repeats
         raise UserError(f"{shown(delays)} {found}", place=place, remedy=remedy)
     return delays
 

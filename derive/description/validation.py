@@ -144,11 +144,15 @@ def _check_layer(network: Network, layer: Layer) -> None:
                 place=f"{at}.at"[:120],
                 remedy="use 'first' or 'last'",
             )
-        if (connection.source, connection.delay, connection.at) in seen:
+        # The same delay stands again only with another weight.
+        key = (connection.source, connection.delay, connection.at, connection.weight)
+        if key in seen:
             raise UserError(
-                f"the delay {connection.delay} is given twice", place=at, remedy="give it once"
+                f"the delay {connection.delay} is given twice",
+                place=at,
+                remedy="give it once, or two weights of different names",
             )
-        seen.add((connection.source, connection.delay, connection.at))
+        seen.add(key)
         if connection.weight is not None:
             check_name(connection.weight.removesuffix(TRANSPOSED), "a weight", at)
             if layer.cell is not None:
