@@ -11,15 +11,13 @@ adds with a given weight w[t,b] >= 0 and, for means, divides by the sum of w in 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 import sympy as sp
 
 from bptt.derive.calculus.bounds import substitute
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.contraction import derivative
 from bptt.derive.calculus.logarithms import (
     multiplied_out,
     value_of,
@@ -40,56 +38,27 @@ from bptt.derive.calculus.quantity import (
 )
 from bptt.derive.calculus.reductions import LOGSUMEXP
 from bptt.derive.calculus.system import Equation, Loss, Term, add_quantity, name_of, reads
+from bptt.derive.description.formula import (
+    NOW,
+    Judged,
+    about_network,
+    in_words,
+    is_of_differences,
+)
 from bptt.derive.description.network import LossKind, LossSpec
-from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.errors import UserError
 from bptt.derive.language.elaborate import Elaborator
 from bptt.derive.language.parser import parse_expression
 from bptt.derive.language.shapes import Shapes, Sizes
 from bptt.derive.language.shorthands import SHORTHANDS, check_functions
 from bptt.derive.language.syntax import (
-    Call,
-    Node,
-    Number,
     Reference,
     Statement,
     Subscript,
-    children,
-    is_index,
     uses_index_notation,
-    with_children,
 )
 
 b = index_symbol("b")
-OUTPUT, TARGET, NOW = "y", "d", "t"
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """An output under one loss: its target, and the equation that defines it there.
-
-    Where the formula is about a value of an activation that the output is none of, that is
-    `applied`.
-    """
-
-    spec: LossSpec
-    kind: LossKind
-    output: Quantity
-    target: Quantity
-    definition: Equation
-    applied: str = ""
-
-    @property
-    def numbers(self) -> Mapping[str, float]:
-        return {**self.kind.numbers, **self.spec.numbers}
-
-    @property
-    def is_last(self) -> bool:
-        return self.spec.steps == "last"
-
-    @property
-    def steps(self) -> Axis | None:
-        """The axis of steps that the output has, if any."""
-        return next((a for a in self.output.axes if a.kind == "time"), None)
 
 
 class LossBuilder:
@@ -165,11 +134,11 @@ class LossBuilder:
             signal=signal.name,
             weight=spec.weight,
             steps=spec.steps,
-            formula=_words(judged, weights, has_units=any(i.kind == "feature" for i in over)),
+            formula=in_words(judged, weights, has_units=any(i.kind == "feature" for i in over)),
             by_class=judged.kind.classes,
             weights=weights,
             target=judged.target.name,
-            of_differences=_is_of_differences(terms, judged),
+            of_differences=is_of_differences(terms, judged),
         )
 
     def _value(self, spec: LossSpec, about: str) -> Quantity:
@@ -178,7 +147,7 @@ class LossBuilder:
         what = f"{spec.kind} loss" if known else "loss"
         return self._made(what, spec.output, "loss", (), about)
 
-    def _judged(self, spec: LossSpec) -> _Judged:
+    def _judged(self, spec: LossSpec) -> Judged:
         kind = self._kinds[spec.kind]
         output = self._quantities[spec.output]
         axes = output.axes[1:] if spec.steps == "last" else output.axes
@@ -194,14 +163,14 @@ class LossBuilder:
         definition = self._definition(spec, kind)
         is_through = not kind.activation or self._goes_through(definition, kind)
         applied = "" if is_through else kind.activation
-        return _Judged(spec, kind, output, target, definition, applied)
+        return Judged(spec, kind, output, target, definition, applied)
 
     # What is summed.
 
-    def _summands(self, judged: _Judged) -> tuple[list[Term], Equation]:
+    def _summands(self, judged: Judged) -> tuple[list[Term], Equation]:
         """The terms of one step, and the equation that they are the right side of."""
         output, steps = judged.output, judged.steps
-        node = _about(judged, parse_expression(judged.kind.formula), self._quantities)
+        node = about_network(judged, parse_expression(judged.kind.formula), self._quantities)
         statement = Statement(Reference("", (Subscript(NOW, 0),) if steps else None, ""), node)
         if uses_index_notation(statement):
             raise UserError("a loss in index notation", remedy="write it in matrix notation")
@@ -257,7 +226,7 @@ class LossBuilder:
                 quantity = replace(quantity, about=about, origin=replace(origin, of=output.name))
             self._add(replace(equation, quantity=quantity))
 
-    def _scale(self, judged: _Judged, summand: Equation) -> tuple[sp.Expr, str]:
+    def _scale(self, judged: Judged, summand: Equation) -> tuple[sp.Expr, str]:
         """The weight of a step divided by what the mean counts, and the name of the weight."""
         is_mean = judged.kind.over == "mean"
         units = [i.length for i in summand.indices if i.kind == "feature"]
@@ -278,7 +247,7 @@ class LossBuilder:
             self._add(Equation(0, total, (), (Term(at, (time, BATCH.index(b))),)))
         return at / (sp.Mul(*units) * total[()]), weight.name
 
-    def _weight(self, judged: _Judged) -> Quantity | None:
+    def _weight(self, judged: Judged) -> Quantity | None:
         """What weighs the steps: a mask, or weights that are given."""
         spec, output = judged.spec, judged.output
         if spec.mask is not None:
@@ -360,75 +329,6 @@ class LossBuilder:
         return True
 
 
-def _about(judged: _Judged, formula: Node, known: Mapping[str, Quantity]) -> Node:
-    """The formula about the network's quantities, at the step at hand, with its numbers."""
-    names = {OUTPUT: judged.output.name, TARGET: judged.target.name}
-
-    def about(node: Node) -> Node:
-        if not isinstance(node, Reference) or is_index(node):
-            return with_children(node, [about(child) for child in children(node)])
-        if node.name in judged.numbers and node.subscripts is None:
-            return Number(repr(judged.numbers[node.name]), node.at)
-        quantity = known.get(names.get(node.name, node.name))
-        if quantity is None:
-            raise UserError(
-                f"{shown(node.name)} is nothing that a loss can be about"
-                f"{did_you_mean(node.name, (*names, *judged.numbers, *known))}",
-                place=node.at,
-                remedy="y is the output, d its target",
-            )
-        axes = [a for a in quantity.axes if a.kind == "time"]
-        if axes not in ([], [judged.steps]):
-            raise UserError(
-                f"{quantity.name!r} runs along other steps than {judged.output.name!r}",
-                place=node.at,
-                remedy="judge a signal that reads it",
-            )
-        if any(s.name != NOW for s in node.subscripts or ()):
-            raise UserError(
-                "a loss is about one step, t, and those before or after it",
-                place=node.at,
-                remedy="write y, or y[t-1]",
-            )
-        subscripts = node.subscripts or ((Subscript(NOW, 0),) if axes else None)
-        read = replace(node, name=quantity.name, subscripts=subscripts)
-        if node.name == OUTPUT and judged.applied:
-            return Call(judged.applied, (read,), node.at)
-        return read
-
-    return about(formula)
-
-
-def _is_of_differences(terms: Iterable[Term], judged: _Judged) -> bool:
-    """Whether the terms stay what they are when output and target move together."""
-    names = (judged.output.name, judged.target.name)
-    return all(
-        sp.expand(sp.Add(*(derivative(t.factor, r) for r in t.reads() if name_of(r) in names))) == 0
-        for t in terms
-    )
-
-
 def _exact(value: float) -> sp.Expr:
     rational = sp.Rational(str(value)) if value == value else sp.nan
     return rational if rational.q <= 1000 else sp.Float(value)
-
-
-def _words(judged: _Judged, weights: str, *, has_units: bool) -> str:
-    """The exact formula of a loss, in plain text, with the names of its target and weights."""
-    output = judged.output.name
-    meanings = {
-        OUTPUT: f"{judged.applied}({output})" if judged.applied else output,
-        TARGET: judged.target.name,
-        **{name: f"{value:g}" for name, value in judged.numbers.items()},
-    }
-    summand = re.sub(
-        r"[A-Za-z]\w*", lambda m: meanings.get(m[0], m[0]), judged.kind.formula.replace("**", "^")
-    )
-    over = ["sequences"] if judged.is_last else ["steps", "sequences"]
-    over += ["units"] if has_units else []
-    listed = f"{', '.join(over[:-1])} and {over[-1]}" if len(over) > 1 else over[0]
-    if weights:
-        listed += f", weighted by {weights}[t,b],"
-    elif judged.is_last:
-        listed += ", at the last step,"
-    return f"{judged.kind.over} over {listed} of {' '.join(summand.split())}"
