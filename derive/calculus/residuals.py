@@ -62,6 +62,8 @@ def _squares(
         is_square = len(errors) == 1 and isinstance(errors[0], sp.Pow) and errors[0].exp == 2
         if not is_square or scale.could_extract_minus_sign() or not term.reduction.is_linear:
             raise UserError(
-                f"{of} is no sum of squares", remedy="use another method (lbfgs, adam), or mse"
+                f"{of} is no sum of squares",
+                place="loss",
+                remedy="use mse, or train with lbfgs or adam: they need no residuals",
             )
         yield of, number, replace(term, factor=sp.sqrt(scale) * errors[0].base)
