@@ -126,14 +126,25 @@ class Document:
         )
 
     @property
+    def numbers(self) -> dict[int, int]:
+        """The equations that the module computes: by its numbers those that they have here."""
+        known = (self.original or self.system).definitions
+        return {
+            known[name].number: self.system.definitions[name].number
+            for name in self.places
+            if name in known and name in self.system.definitions
+        }
+
+    @property
     def costs(self) -> tuple[Cost, ...]:
         """Multiplications and additions, and the numbers that are kept."""
         system = self.original or self.system
+        computed = "" if system is self.system else ", as the module computes them"
         signals = [q for q in system.of_role("signal") if q.axes]
         kept = sp.Add(*(sp.Mul(*(a.size for a in q.axes)) for q in signals))
         rows = (
             ("forward, products and sums", cost(system.primal.equations)),
-            ("derivatives, products and sums", cost(system.derived)),
+            (f"derivatives{computed}, products and sums", cost(system.derived)),
             ("numbers kept for the derivatives", sp.expand(kept)),
         )
         sizes = dict(self.system.sizes)
