@@ -156,7 +156,8 @@ class Document:
     @property
     def legend(self) -> str:
         """What the indices run over, in a sentence without formulas."""
-        return ". ".join(filter(None, (self.notation.about, self.remark)))
+        words = self.notation.about, self.notation.legend(self.system)
+        return ". ".join(filter(None, ("; ".join(filter(None, words)), self.remark)))
 
 
 def document(
@@ -187,10 +188,12 @@ def document(
         system = compact(system)
     base = [e for e in system.equations if e.quantity.name not in shown]
     prepared = chosen.prepared(system)
-    remark, lines = "", dict(places or {})
+    remark, lines = chosen.remark(system), dict(places or {})
     if prepared is not system and shown:
         remark = "With further derivatives the adjoint equations are those of the other notations"
     elif prepared is not system:
+        if compacted:
+            remark = "The derivatives by net inputs stay: the book's equations are made of them"
         system, base = prepared, list(prepared.equations)
         # The module computes these by the adjoint equations, which are not shown here.
         same = {HEADINGS[0], HEADINGS[1], HEADINGS[4]}
