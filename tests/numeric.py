@@ -73,6 +73,10 @@ class Example:
 
     def interpreted(self, system: System) -> Arrays:
         """The values of all quantities, by the reference interpreter."""
+        return interpret(system, **self.known(system))
+
+    def known(self, system: System) -> Arrays:
+        """What the interpreter is given."""
         arrays = {**self.parameters, **self.inputs}
         for loss in system.losses:
             arrays[loss.target] = self.rows[loss.output]
@@ -81,15 +85,14 @@ class Example:
         sides: dict[str, Arrays] = {"initial": {}, "after": {}}
         for boundary in boundary_values(system):
             sides[boundary.side][boundary.quantity] = self.initial[boundary.key]
-        return interpret(
-            system,
-            arrays,
-            steps=self.steps,
-            batch=self.batch,
-            lengths=self.lengths,
-            initial=sides["initial"],
-            after=sides["after"],
-        )
+        return {
+            "arrays": arrays,
+            "steps": self.steps,
+            "batch": self.batch,
+            "lengths": self.lengths,
+            "initial": sides["initial"],
+            "after": sides["after"],
+        }
 
 
 def derivative(

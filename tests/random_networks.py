@@ -62,18 +62,18 @@ CELLS = {
 }
 
 
-def draw(seed: int) -> Network:
-    """The network of a seed."""
+def draw(seed: int, *, layered: bool = False) -> Network:
+    """The network of a seed; a `layered` one has no cells and reads nothing that comes later."""
     rng = random.Random(seed)
     inputs = {f"x{n}": rng.randint(1, 3) for n in range(rng.randint(1, 3))}
     count = rng.randint(1, 6)
     names = [f"layer{n}" for n in range(count)]
-    directions = _directions(rng, count)
+    directions = ["forward"] * count if layered else _directions(rng, count)
     sizes = [rng.randint(1, 3) for _ in names]
     shared: dict[tuple[int, int], str] = {}
     layers = []
     for n, name in enumerate(names):
-        cell = _cell(rng)
+        cell = None if layered else _cell(rng)
         sources = _sources(rng, n, names, directions, inputs)
         if cell is not None:
             sources = [(s, d) for s, d in sources if s not in names[n:] or d > 0]
@@ -101,7 +101,7 @@ def draw(seed: int) -> Network:
         losses=losses,
         cells={c: CELLS[c] for layer in layers if (c := layer.cell) in CELLS},
     )
-    for change in (_transposed, _twin, _read_once, _second_axis, _masked):
+    for change in () if layered else (_transposed, _twin, _read_once, _second_axis, _masked):
         if rng.random() < 0.3:
             network = change(rng, network)
     shuffled = list(network.layers)

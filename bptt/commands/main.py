@@ -31,7 +31,7 @@ from bptt.derive.description.build import build, guessed_shapes
 from bptt.derive.description.topology import load
 from bptt.derive.errors import UserError
 from bptt.derive.notation.article import article, fragment
-from bptt.derive.notation.document import Document, document
+from bptt.derive.notation.document import Document, document, is_listed
 from bptt.derive.notation.listing import explained_text, listing, steps_text
 from bptt.derive.notation.markdown import markdown
 from bptt.derive.notation.notations import NOTATIONS
@@ -229,6 +229,8 @@ def show_command(
     for loss in system.losses:
         printed(f"{loss.signal} (weight {loss.weight:g}): {loss.formula}")
     screen.print("d_x is the derivative of the loss by x", highlight=False)
+    if found.remark:
+        printed(f"{found.remark}.")
     for section in found.sections:
         screen.print(f"\n[bold]{section.heading}[/bold]")
         text = listing(section.equations, system, notation=found.notation, width=width, trace=trace)
@@ -350,7 +352,9 @@ def _document(
 def _shapes(system: System, guessed: Mapping[str, str]) -> Table:
     """What every quantity is, and its shape: also which shapes are `guessed`, by which equation."""
     table = Table("name", "is", "shape", box=None, pad_edge=False, header_style="italic")
-    for quantity in system.of_role("input", "parameter", "signal", "target", "weight"):
+    derived = (e.quantity for e in system.derived if is_listed(e.quantity))
+    given = system.of_role("input", "parameter", "signal", "target", "weight")
+    for quantity in (*given, *derived):
         shape = f"({', '.join(map(str, system.shape(quantity)))})"
         if quantity.name in guessed:
             shape += f", guessed from the equation of {guessed[quantity.name]}"

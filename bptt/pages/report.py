@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -62,7 +62,6 @@ def report(document: Document, module: str, results: Iterable[Result]) -> str:
     """
     system = document.system
     results = tuple(results)
-    numbers = {e.number for section in document.sections for e in section.equations}
     return (
         page_environment()
         .get_template("report.html.jinja")
@@ -82,7 +81,8 @@ def report(document: Document, module: str, results: Iterable[Result]) -> str:
                 for r in results
             ],
             verdict=_verdict(results),
-            code=[_code(line, numbers) for line in module.splitlines()],
+            renumbered=any(a != b for a, b in document.numbers.items()),
+            code=[_code(line, document.numbers) for line in module.splitlines()],
         )
     )
 
@@ -154,12 +154,13 @@ def _verdict(results: tuple[Result, ...]) -> str:
     )
 
 
-def _code(line: str, numbers: set[int]) -> Markup:
-    """A line of code, the number of its equation a link to it."""
+def _code(line: str, numbers: Mapping[int, int]) -> Markup:
+    """A line of code, the number of its equation a link to it, whatever number it has here."""
 
     def link(match: re.Match[str]) -> str:
-        if int(match[2]) not in numbers:
+        number = numbers.get(int(match[2]))
+        if number is None:
             return match[0]
-        return f'{match[1]}(<a href="#eq-{match[2]}">{match[2]}</a>)'
+        return f'{match[1]}(<a href="#eq-{number}">{match[2]}</a>)'
 
     return Markup(NUMBERED.sub(link, str(escape(line)), count=1))

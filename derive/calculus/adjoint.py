@@ -167,7 +167,9 @@ class Adjoint:
         side = {"": "", "initial": "before the first step", "after": "after the last step"}[outside]
         by = f"the values of {name} {side}" if outside else name
         axes = axes or woven(self._axes(self._system.quantities[name]), element)
-        found = make(origin, "signal", axes, f"derivative of {self._of} by {by}", self._known)
+        held = ", values of other steps held fixed" if self._way == "static" else ""
+        about = f"derivative of {self._of} by {by}{held}"
+        found = make(origin, "signal", axes, about, self._known)
         self._made[origin] = self._known[found.name] = found
         return found
 

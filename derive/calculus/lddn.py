@@ -16,67 +16,144 @@ adjoint system: d_m is the same number in both.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import sympy as sp
 
 from bptt.derive.calculus.adjoint import Adjoint, adjoint
 from bptt.derive.calculus.canonical import canonical
-from bptt.derive.calculus.dependence import is_gradient, network_side
+from bptt.derive.calculus.dependence import dependent, is_gradient, network_side
 from bptt.derive.calculus.gauss_newton import explicit_adjoint, judged_signals
 from bptt.derive.calculus.inline import inlined
 from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, make
 from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import UserError
 
+# What a layered digital dynamic network is made of.
+LDDN = (
+    "layers, each with one net input, a sum of weights times inputs and outputs at this step or "
+    "earlier ones, and an output that is a function of it"
+)
 
-def is_layered(system: System) -> bool:
-    """Whether the network is layers of sums and activations, connected through delays.
 
-    Every signal then belongs to a layer, has steps along T alone, and is the layer's output, its
-    net input, or what its activation needs.
+@dataclass(frozen=True)
+class Link:
+    """A term of a net input: a weight times a source at a delay, or a bias, which has no source.
+
+    A `transposed` weight is one that another layer has as it is.
     """
-    forward = system.primal
-    signals = forward.of_role("signal")
-    return all(
-        q.layer and (q.name == q.layer or q.internal) and _has_one_step(q) for q in signals
-    ) and all(
-        _is_simple(term, equation, forward)
-        for equation in (forward.definitions[q.name] for q in signals)
-        for term in equation.terms
-    )
+
+    parameter: str
+    layer: str
+    source: str = ""
+    delay: int = 0
+    transposed: bool = False
+
+
+def link(term: Term, equation: Equation, system: System) -> Link | None:
+    """The link that a term is; None if it is no weight times an input or an output, and no bias."""
+    reads, layer = term.reads(), equation.quantity.layer
+    weights = [r for r in reads if system.quantity_of(r).role == "parameter"]
+    sources = [r for r in reads if _is_source(system.quantity_of(r))]
+    is_product = not (term.bounds or term.equals) and term.factor == sp.Mul(*reads)
+    if not is_product or len(weights) != 1 or len(equation.indices) != 3:
+        return None
+    step, batch, unit = (i.symbol for i in equation.indices)
+    weight = weights[0]
+    if len(reads) == 1:
+        return Link(name_of(weight), layer) if weight.indices == (unit,) else None
+    if len(reads) > 2 or not sources or len(term.sums) != 1:
+        return None
+    over, (at, *others) = term.sums[0].symbol, sources[0].indices
+    ways = {(unit, over): False, (over, unit): True}
+    if others != [batch, over] or not (step - at).is_Integer or weight.indices not in ways:
+        return None
+    back = ways[weight.indices]
+    return Link(name_of(weight), layer, name_of(sources[0]), int(step - at), back)
+
+
+def _is_source(quantity: Quantity) -> bool:
+    """Whether it is an input or the output of a layer, at every step."""
+    is_input = quantity.role == "input" and quantity.differentiable
+    is_output = quantity.role == "signal" and quantity.name == quantity.layer
+    return _has_one_step(quantity) and (is_input or is_output)
 
 
 def _has_one_step(quantity: Quantity) -> bool:
     return [a.kind for a in quantity.axes if a.kind != "feature"] == ["time", "batch"]
 
 
-def _is_simple(term: Term, equation: Equation, system: System) -> bool:
-    """Weights times signals at some delay, or a function of signals of the same step."""
+def net_inputs(system: System) -> list[str]:
+    """The signals of layers that are sums of links alone; a linear layer's output is one."""
+    primal = system.primal
+    return [
+        e.quantity.name
+        for e in primal
+        if e.quantity.layer and e.terms and all(_is_past(link(t, e, primal)) for t in e.terms)
+    ]
+
+
+def _is_past(found: Link | None) -> bool:
+    """Whether this is a link from the same step or an earlier one.
+
+    Where some layers read later steps and others earlier ones, a path can leave a step and return
+    to it: what is held fixed of the step would then lie on paths between the steps.
+    """
+    return found is not None and found.delay >= 0
+
+
+def unlayered(system: System) -> str:
+    """The first layer that an LDDN cannot have, or signal outside layers; "" if there is none.
+
+    An LDDN has layers, each with one net input, a sum of weights times inputs and outputs of layers
+    at delays from 0, and an output that is a function of the net input at the same step.
+    """
+    primal = system.primal
+    nets = net_inputs(primal)
+    layers = [primal.quantities[n].layer for n in nets]
+    # Sums of the weights of steps are the losses' own.
+    given = primal.of_role("input", "parameter", differentiable=True)
+    network = dependent(primal, [q.name for q in given])
+    for quantity in primal.of_role("signal"):
+        if quantity.name not in network:
+            continue
+        definition, layer = primal.definitions[quantity.name], quantity.layer
+        is_net = quantity.name in nets and layers.count(layer) == 1
+        is_function = layer in layers and all(
+            _is_within(term, definition, primal) for term in definition.terms
+        )
+        if not (_has_one_step(quantity) and (is_net or is_function)):
+            return layer or quantity.name
+    return ""
+
+
+def _is_within(term: Term, equation: Equation, system: System) -> bool:
+    """Whether a term needs signals of the equation's own layer and step, and nothing else."""
     step = equation.indices[0].symbol
-    has_weight = False
-    moved = False
-    for read in term.reads():
-        quantity = system.quantity_of(read)
-        has_weight |= quantity.role == "parameter"
-        if quantity.role not in ("parameter", "signal", "input") or not quantity.differentiable:
-            return False
-        if quantity.time_axis is not None:
-            offset = read.indices[0] - step
-            if not offset.is_Integer:
-                return False
-            moved |= offset != 0
-    return not term.bounds and not term.equals and (has_weight or not moved)
+    rest = term.factor.xreplace(dict.fromkeys(term.reads(), sp.Integer(1)))
+    own = (system.quantity_of(r).layer == equation.quantity.layer for r in term.reads())
+    now = (r.indices[0] == step for r in term.reads())
+    over_units = all(index.kind == "feature" for index in term.sums)
+    is_free = term.bounds or term.equals or step in rest.free_symbols
+    return not is_free and over_units and all(own) and all(now)
+
+
+def is_layered(system: System) -> bool:
+    """Whether a network is an LDDN."""
+    return not unlayered(system)
 
 
 def layered(system: System) -> System:
     """A system's primal equations with its gradients in the layered form. Raises UserError."""
     primal = system.primal
-    if not is_layered(primal):
+    odd = unlayered(primal)
+    if odd:
         raise UserError(
-            "the network is not made of layers that are connected through delays",
-            remedy="use another notation for gated cells and attention",
+            f"the network is not made of {LDDN}: {odd} is no such layer",
+            remedy="use the notation matrix or index",
         )
     network = network_side(primal)
-    kept = [n for n in primal.definitions if n in network and _has_parameter(n, primal)]
+    kept = [n for n in net_inputs(primal) if n in network]
     delayed = {n for n in network if _is_delayed(n, primal)}
     total = adjoint(primal)
     ends = [
@@ -93,11 +170,6 @@ def layered(system: System) -> System:
             found = found.extended([_net_derivative(name, ends, found, total)])
     gradients = [e for e in total.derived if is_gradient(total, e.quantity.name)]
     return found.extended(e for e in gradients if e.needs <= found.quantities.keys())
-
-
-def _has_parameter(name: str, system: System) -> bool:
-    needs = system.definitions[name].needs
-    return any(system.quantities[n].role == "parameter" for n in needs)
 
 
 def _is_delayed(name: str, system: System) -> bool:

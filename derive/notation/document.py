@@ -126,14 +126,25 @@ class Document:
         )
 
     @property
+    def numbers(self) -> dict[int, int]:
+        """The equations that the module computes: by its numbers those that they have here."""
+        known = (self.original or self.system).definitions
+        return {
+            known[name].number: self.system.definitions[name].number
+            for name in self.places
+            if name in known and name in self.system.definitions
+        }
+
+    @property
     def costs(self) -> tuple[Cost, ...]:
         """Multiplications and additions, and the numbers that are kept."""
         system = self.original or self.system
+        computed = "" if system is self.system else ", as the module computes them"
         signals = [q for q in system.of_role("signal") if q.axes]
         kept = sp.Add(*(sp.Mul(*(a.size for a in q.axes)) for q in signals))
         rows = (
             ("forward, products and sums", cost(system.primal.equations)),
-            ("derivatives, products and sums", cost(system.derived)),
+            (f"derivatives{computed}, products and sums", cost(system.derived)),
             ("numbers kept for the derivatives", sp.expand(kept)),
         )
         sizes = dict(self.system.sizes)
@@ -145,7 +156,8 @@ class Document:
     @property
     def legend(self) -> str:
         """What the indices run over, in a sentence without formulas."""
-        return ". ".join(filter(None, (self.notation.about, self.remark)))
+        words = self.notation.about, self.notation.legend(self.system)
+        return ". ".join(filter(None, ("; ".join(filter(None, words)), self.remark)))
 
 
 def document(
@@ -176,10 +188,12 @@ def document(
         system = compact(system)
     base = [e for e in system.equations if e.quantity.name not in shown]
     prepared = chosen.prepared(system)
-    remark, lines = "", dict(places or {})
+    remark, lines = chosen.remark(system), dict(places or {})
     if prepared is not system and shown:
         remark = "With further derivatives the adjoint equations are those of the other notations"
     elif prepared is not system:
+        if compacted:
+            remark = "The derivatives by net inputs stay: the book's equations are made of them"
         system, base = prepared, list(prepared.equations)
         # The module computes these by the adjoint equations, which are not shown here.
         same = {HEADINGS[0], HEADINGS[1], HEADINGS[4]}

@@ -7,44 +7,68 @@ d^m(t) its derivative by n^m(t), S^{u,m}(t) the explicit derivative of a^u(t) by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from functools import cached_property
 
-import sympy as sp
-
+from bptt.derive.calculus.lddn import LDDN, Link, link, net_inputs, unlayered
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity
-from bptt.derive.calculus.system import Equation, System, Term
+from bptt.derive.calculus.system import System, name_of
 from bptt.derive.language.syntax import Reference
-from bptt.derive.notation.boxes import Box, Fence, Fraction, Name, listed, row
+from bptt.derive.notation.boxes import Box, Fence, Fraction, listed, row
 from bptt.derive.notation.mentions import ratio
 from bptt.derive.notation.symbols import Symbol, customary
 from bptt.derive.notation.vectors import VectorTypesetter
 
 LOSS = "F"
+# What the book has for derivatives: no other quantity is written with one of these and marks.
+DERIVATIVES = ("S", "d")
+MEANINGS = {
+    "n": "a net input",
+    "a": "the output of a layer",
+    "p": "an input",
+    "LW": "the weight of an output, its delay in parentheses",
+    "IW": "the weight of an input, its delay in parentheses",
+    "b": "a bias",
+    "t": "a target",
+    LOSS: "the performance",
+}
+STATIC = (
+    "S with u and m above it is the derivative of output u by net input m of the same step, values "
+    "of other steps held fixed; u is an output that a loss judges or that is read at another step; "
+    "the derivative of the performance by such an output holds the others of its step fixed"
+)
 
 
 class LayeredTypesetter(VectorTypesetter):
     """Sets matrix statements with the book's symbols and the step as an argument."""
 
     def __init__(self, system: System) -> None:
-        self._weights = dict(_weights(system.primal))
+        self.nets = _nets(system)
+        self._weights = dict(_weights(system.primal, self.nets))
         super().__init__(system)
 
     def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
         quantity = self.quantity(name)
         match quantity.origin:
             case Derivative(of, by, "static"):
-                own = Symbol("S", (*self._layer(of), *self._layer(by)))
-                return self._timed(own, quantity, at)
+                of_net = of in self.nets and of != self.quantity(of).layer
+                end = self.symbol(of) if of_net else self.quantity(of).layer
+                return self._timed(Symbol("S", (end, self.quantity(by).layer)), quantity, at)
             case Derivative("loss", by, "held"):
-                return Fraction(*ratio(Name(LOSS), self._at(by, at)))
-            case Derivative("loss", by, "total", "", False) if self._is_net(by):
-                return self._timed(Symbol("d", self._layer(by)), quantity, at)
+                return self._by(by, at)
+            case Derivative("loss", by, "total", "", False) if by in self.nets:
+                return self._timed(Symbol("d", (self.quantity(by).layer,)), quantity, at)
             case Derivative("loss", by, "total", outside, False):
-                at = self._outside(by, outside, node, at) if outside else at
-                return Fraction(*ratio(Name(LOSS), self._at(by, at)))
+                return self._by(by, self._outside(by, outside, node, at) if outside else at)
         return super().mention(name, at, node)
 
+    def _by(self, name: str, at: Sequence[Box]) -> Box:
+        return Fraction(*ratio(self._at("loss", ()), self._at(name, at)))
+
     def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+        if name not in self.system.quantities:
+            return self.symbol(name).box()
         return self._timed(self.symbol(name), self.quantity(name), at)
 
     def _timed(self, own: Symbol, quantity: Quantity, at: Sequence[Box]) -> Box:
@@ -56,42 +80,64 @@ class LayeredTypesetter(VectorTypesetter):
         return row(box, Fence(listed(steps))) if steps else box
 
     def own_symbol(self, name: str, system: System) -> Symbol:
-        """The book's symbol, or that which the name says."""
-        if name in self._weights:
-            return self._weights[name]
-        quantity = system.quantities.get(name)
-        if quantity is None:
-            return customary(name, system)
+        """The book's symbol, or that which the name says where the book has none."""
+        found = customary(name, system)
+        is_taken = found.head in DERIVATIVES or found in self._book
+        return self.book_symbol(name) or (Symbol(name) if is_taken else found)
+
+    @cached_property
+    def _book(self) -> set[Symbol | None]:
+        return {self.book_symbol(name) for name in self.system.quantities}
+
+    def book_symbol(self, name: str) -> Symbol | None:
+        """The book's symbol, if it has one for what a quantity is."""
+        quantity = self.system.quantities.get(name)
+        if quantity is None or quantity.role == "loss":
+            found = customary(name, self.system)
+            return Symbol(LOSS, found.marks) if found.head == "L" else None
         if quantity.role == "input" and quantity.differentiable:
             return Symbol("p", (name,))
-        if quantity.role == "loss":
-            found = customary(name, system)
-            return Symbol(LOSS if found.head == "L" else found.head, found.marks)
         if quantity.role == "signal" and quantity.layer and quantity.layer == name:
             return Symbol("a", (name,))
+        if name in self.nets:
+            return Symbol("n", (quantity.layer,))
         if isinstance(quantity.origin, Made) and quantity.origin.what == "target":
             return Symbol("t", (quantity.origin.of,))
-        return customary(name, system)
+        return self._weights.get(name)
 
-    def _layer(self, name: str) -> tuple[str, ...]:
-        """The layer of a net input or of an output; other signals, and a net input that stands
-        for its layer beside the output, by their own names."""
-        quantity = self.system.quantities[name]
-        both = name != quantity.layer and self._is_end(name)
-        is_own = quantity.layer and (name == quantity.layer or is_net_input(quantity))
-        return (quantity.layer,) if is_own and not both else (name,)
 
-    def _is_end(self, name: str) -> bool:
-        """Whether the loss has a derivative by a signal with the rest of its step held."""
-        return Derivative("loss", name, "held") in self.system.by_origin
+def legend(system: System) -> str:
+    """What the book's symbols stand for in a system, as far as its equations have them."""
+    typesetter = LayeredTypesetter(system)
+    symbols = typesetter.symbols.items()
+    nets = {q.name for o, q in system.by_origin.items() if o == Made("net input", o.of)}
+    of_book = (own for name, own in symbols if name in nets or own == typesetter.book_symbol(name))
+    heads = {own.head for own in of_book}
+    origins = [o for o in system.by_origin if isinstance(o, Derivative)]
+    by_nets = [o for o in origins if o.of == "loss" and o.by in typesetter.nets]
+    words = [f"{head} is {what}" for head, what in MEANINGS.items() if head in heads]
+    if any(o.way == "total" and not o.forward and not o.outside for o in by_nets):
+        words.append("d is the total derivative of the performance by a net input")
+    if any(own.delay.startswith("-") for _, own in symbols):
+        words.append("a negative delay reads a later step")
+    if not any(o.way == "static" for o in origins):
+        return "; ".join((*words, "derivatives are total where no e marks them as explicit"))
+    if any(n == system.quantities[n].layer for n in typesetter.nets):
+        words.append("the output of a layer without activation is its net input")
+    if any(o.way == "held" for o in by_nets if o.by != system.quantities[o.by].layer):
+        words.append("a net input that a loss judges counts as an output")
+    return "; ".join((*words, STATIC))
 
-    def _is_net(self, name: str) -> bool:
-        """Whether d^m is the derivative by this signal: a net input, or a linear layer's output.
 
-        Of a linear layer both are one; the book's form tells them apart by their derivatives.
-        """
-        quantity = self.quantity(name)
-        return quantity.role == "signal" and (is_net_input(quantity) or self._is_end(name))
+def remark(system: System) -> str:
+    """What the book's form wants of a network and a system has not; "" for an LDDN."""
+    odd = unlayered(system)
+    if not odd:
+        return ""
+    return (
+        f"The matrices S of the book are for {LDDN}; {odd} is no such layer, and the "
+        "adjoint equations are those of the other notations"
+    )
 
 
 def is_net_input(quantity: Quantity) -> bool:
@@ -99,46 +145,37 @@ def is_net_input(quantity: Quantity) -> bool:
     return bool(quantity.layer) and quantity.origin == Made("net input", quantity.layer)
 
 
-def _weights(system: System) -> Iterator[tuple[str, Symbol]]:
+def _nets(system: System) -> set[str]:
+    """The net inputs of layers that have one alone; in the book's form linear outputs are some."""
+    if any(isinstance(o, Derivative) and o.way == "static" for o in system.by_origin):
+        return set(net_inputs(system))
+    found = [q for q in system.quantities.values() if is_net_input(q)]
+    layers = Counter(q.layer for q in found)
+    return {q.name for q in found if layers[q.layer] == 1}
+
+
+def _weights(system: System, nets: Container[str]) -> Iterator[tuple[str, Symbol]]:
     """Symbols of weights and biases, by what they connect; none for one that has two uses."""
-    found: dict[str, set[Symbol]] = {}
+    found: dict[str, set[Symbol | None]] = {}
     for equation in system.equations:
-        layer = equation.quantity.layer
-        is_net = equation.quantity.name == layer or is_net_input(equation.quantity)
+        name, layer = equation.quantity.name, equation.quantity.layer
+        is_net = layer and (name == layer or name in nets)
         for term in equation.terms:
-            for name in dict.fromkeys(_parameters(term, system)):
-                own = _connection(term, equation, system) if layer and is_net else None
-                found.setdefault(name, set()).add(own or customary(name, system))
+            own = _symbol(link(term, equation, system), system) if is_net else None
+            for read in term.reads():
+                if system.quantity_of(read).role == "parameter":
+                    found.setdefault(name_of(read), set()).add(own)
     for name, symbols in found.items():
-        if len(symbols) == 1:
-            yield name, next(iter(symbols))
+        own = symbols.pop()
+        if own and not symbols:
+            yield name, own
 
 
-def _parameters(term: Term, system: System) -> Iterator[str]:
-    for read in term.reads():
-        quantity = system.quantity_of(read)
-        if quantity.role == "parameter":
-            yield quantity.name
-
-
-def _connection(term: Term, equation: Equation, system: System) -> Symbol | None:
-    """LW, IW or b for a term that is a weight times a signal, or a bias."""
-    layer = equation.quantity.layer
-    quantities = [system.quantity_of(read) for read in term.reads()]
-    parameters = [q for q in quantities if q.role == "parameter"]
-    sources = [q for q in quantities if q.role in ("signal", "input") and q.differentiable]
-    if len(parameters) != 1 or len(quantities) > 2 or term.factor != sp.Mul(*term.reads()):
+def _symbol(found: Link | None, system: System) -> Symbol | None:
+    """LW, IW or b."""
+    if found is None or found.transposed:
         return None
-    if not sources:
-        return Symbol("b", (layer,)) if len(parameters[0].features) == 1 else None
-    source = sources[0]
-    if len(parameters[0].features) != 2 or source.time_axis is None:
-        return None
-    if parameters[0].features[1] != source.features[0]:
-        return None
-    (read,) = (r for r in term.reads() if system.quantity_of(r) == source)
-    delay = equation.indices[0].symbol - read.indices[0]
-    if not delay.is_Integer:
-        return None
-    head = "IW" if source.role == "input" else "LW"
-    return Symbol(head, (layer, source.layer or source.name), str(delay))
+    if not found.source:
+        return Symbol("b", (found.layer,))
+    head = "IW" if system.quantities[found.source].role == "input" else "LW"
+    return Symbol(head, (found.layer, found.source), str(found.delay))

@@ -14,7 +14,7 @@ from bptt.derive.calculus.lddn import is_layered, layered
 from bptt.derive.calculus.system import Equation, System
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.syntax import Statement
-from bptt.derive.notation.hagan import LayeredTypesetter
+from bptt.derive.notation.hagan import LayeredTypesetter, legend, remark
 from bptt.derive.notation.index import index_statement
 from bptt.derive.notation.matrix import matrix_statement
 from bptt.derive.notation.typeset import Typesetter
@@ -25,7 +25,8 @@ from bptt.derive.notation.vectors import VectorTypesetter
 class Notation:
     """A way to write equations: its name, what it is in words, and the steps of it.
 
-    `prepared` is the derivation that the notation is for, of a system that holds its own adjoint.
+    `prepared` is the derivation that the notation is for, of a system that holds its own adjoint;
+    `legend` says what its symbols stand for in a system, `remark` why a system cannot have it.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Notation:
     statement: Callable[[Equation, System], Statement]
     typesetter: Callable[[System], Typesetter]
     prepared: Callable[[System], System] = lambda system: system
+    legend: Callable[[System], str] = lambda system: ""
+    remark: Callable[[System], str] = lambda system: ""
 
 
 NOTATIONS = {
@@ -55,12 +58,12 @@ NOTATIONS = {
         ),
         Notation(
             "hagan",
-            'layered digital dynamic networks as in "Neural Network Design", chapter 14; in the '
-            "equations between the steps the derivative of F by an output holds the other outputs "
-            "of its step fixed, for S follows the links without delay",
+            'the symbols of "Neural Network Design", chapter 14',
             matrix_statement,
             LayeredTypesetter,
             lambda system: layered(system) if is_layered(system) else system,
+            legend,
+            remark,
         ),
     )
 }

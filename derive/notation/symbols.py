@@ -26,12 +26,13 @@ class Symbol:
     """A quantity's own symbol: its letter or word, what it is of, and its delay."""
 
     head: str
-    marks: tuple[str, ...] = ()
+    marks: tuple[str | Symbol, ...] = ()
     delay: str = ""
 
     def box(self, *, below: Box | None = None, bold: bool = False) -> Box:
         """W with `hidden,position` above, indices below, and the delay in parentheses behind."""
-        above = listed(Name(mark) for mark in self.marks) if self.marks else None
+        marks = [Name(mark) if isinstance(mark, str) else mark.box() for mark in self.marks]
+        above = listed(marks) if marks else None
         base: Box = Name(self.head, bold)
         if above is not None or below is not None:
             base = Script(base, below, above)
