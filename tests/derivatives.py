@@ -71,6 +71,18 @@ class Judge:
         for name, array in found.items():
             yield f"jvp {name}", relative(array, moved[name].imag / TINY, 1e-3), CLOSE
 
+    def residuals(self) -> Iterator[tuple[str, float, float]]:
+        """Their squares add up to the loss; the gradient is twice they times their derivatives."""
+        for mode in ("forward", "backward"):
+            found, jacobian = self.module.residuals_and_jacobian(*self.example.arguments, mode)
+            total = sum(float(np.sum(r * r)) for r in found.values())
+            yield f"residuals {mode}", relative(total, self.loss), CLOSE
+            largest = max(float(np.abs(g).max(initial=0)) for g in self.gradients.values())
+            for name, gradient in self.gradients.items():
+                products = (np.tensordot(r, jacobian[of][name], r.ndim) for of, r in found.items())
+                error = relative(2 * sum(products), gradient, max(1e-3 * largest, 1e-2 * self.loss))
+                yield f"residuals {mode} by {name}", error, CLOSE
+
     def jacobian(self) -> Iterator[tuple[str, float, float]]:
         example, module = self.example, self.module
         given = (example.parameters, example.inputs, example.initial)
