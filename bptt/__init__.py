@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Input,
         InternalError,
         Layer,
+        LossKind,
         LossSpec,
         Network,
         Quantity,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     )
     from bptt.derive.audit.audit import audit_file as audit
     from bptt.derive.calculus.open_loop import opened
+    from bptt.derive.calculus.residuals import residuals
     from bptt.derive.calculus.sensitivity import sensitivities
     from bptt.derive.calculus.tangent import tangent
     from bptt.derive.notation.listing import system_text as listing
@@ -48,10 +50,13 @@ __version__ = version("bptt")
 # Where each public name lives: a module, and its name there where that is another.
 _HOMES = {
     **dict.fromkeys(("adjoint", "build", "interpret", "load", "loads"), ("bptt.derive", "")),
-    **dict.fromkeys(("Cell", "Connection", "Input", "Layer", "LossSpec"), ("bptt.derive", "")),
+    **dict.fromkeys(
+        ("Cell", "Connection", "Input", "Layer", "LossKind", "LossSpec"), ("bptt.derive", "")
+    ),
     **dict.fromkeys(("Equation", "Network", "Quantity", "System", "Term"), ("bptt.derive", "")),
     **dict.fromkeys(("InternalError", "UserError"), ("bptt.derive", "")),
     "tangent": ("bptt.derive.calculus.tangent", ""),
+    "residuals": ("bptt.derive.calculus.residuals", ""),
     "sensitivities": ("bptt.derive.calculus.sensitivity", ""),
     "opened": ("bptt.derive.calculus.open_loop", ""),
     "listing": ("bptt.derive.notation.listing", "system_text"),
@@ -71,6 +76,7 @@ __all__ = [
     "Input",
     "InternalError",
     "Layer",
+    "LossKind",
     "LossSpec",
     "Model",
     "Network",
@@ -93,6 +99,7 @@ __all__ = [
     "load_model",
     "loads",
     "opened",
+    "residuals",
     "sensitivities",
     "tangent",
 ]

@@ -4,7 +4,15 @@ from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.quantity import Quantity
 from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.description.build import build
-from bptt.derive.description.network import Cell, Connection, Input, Layer, LossSpec, Network
+from bptt.derive.description.network import (
+    Cell,
+    Connection,
+    Input,
+    Layer,
+    LossKind,
+    LossSpec,
+    Network,
+)
 from bptt.derive.description.topology import load, loads
 from bptt.derive.errors import InternalError, UserError
 from bptt.derive.interpreter import interpret
@@ -17,6 +25,7 @@ __all__ = [
     "Input",
     "InternalError",
     "Layer",
+    "LossKind",
     "LossSpec",
     "Network",
     "Quantity",
