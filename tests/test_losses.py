@@ -187,3 +187,11 @@ def test_a_formula_that_is_none_is_refused(formula: str, tmp_path: Path) -> None
     assert "losses.own.formula" in result.output
     assert BAD[formula] in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_net_input_of_a_net_input() -> None:
+    """What a loss judges becomes a signal beside the one that the output's equation has."""
+    equations = "k[t] = sigmoid(-log_softmax(W @ x[t]))"
+    text = f"equations = '{equations}'\n[inputs]\nx = 2\n[signals]\nk = 3\n"
+    for seed in (1, 4):
+        judge(loads(f"{text}[loss]\nk = 'binary_cross_entropy'\n"), seed)

@@ -291,7 +291,9 @@ class LossBuilder:
             return definition
         output = definition.quantity
         about = f"net input of {output.name}"
-        made = self._made("net input", output.name, "signal", output.axes, about)
+        # Not the net input that the output's equation may have already.
+        origin = Made("net input", output.name)
+        made = make(origin, "signal", output.axes, about, self._quantities)
         net = replace(made, internal=True, layer=output.layer)
         self._quantities[net.name] = net
         read = net[[i.symbol for i in definition.indices]]
@@ -313,7 +315,11 @@ class LossBuilder:
         if not kind.activation or not isinstance(value, sp.Function):
             return False
         if kind.activation == "softmax":
-            totals = {e.quantity.name for e in self._equations if e.terms[0].reduction is LOGSUMEXP}
+            totals = {
+                e.quantity.name
+                for e in self._equations
+                if any(t.reduction is LOGSUMEXP for t in e.terms)
+            }
             is_through = isinstance(value, sp.exp) and any(
                 name_of(r) in totals for r in reads(value)
             )
