@@ -339,7 +339,8 @@ class Freezer:
         double = [e for e in bounds if len(e.free_symbols & inside) > 1]
         single = tuple(e for e in bounds if e not in double)
         is_safe = all(primitive_of(f).safe is None for f in factor.atoms(sp.Function))
-        if step is None and is_safe:
+        # Zero is nothing to a sum alone.
+        if step is None and is_safe and term.reduction.is_linear:
             implied = self._implied(factor)
             double = [e for e in double if e not in implied]
         ranges = {i.symbol: self._range(i, single, tuple(equals), step) for i in equation.indices}

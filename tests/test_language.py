@@ -538,3 +538,17 @@ h = "mse"
     first = build(loads(text)).equations[0]
     assert first.needs == {"V", "W", "x", "W_h_h_1", "h", "b_h"}
     check(text)
+
+
+def test_a_reduction_keeps_its_condition_where_its_summands_are_zero() -> None:
+    """Zero adds nothing to a sum, but something to a logarithm of a sum of exponentials."""
+    check(
+        toml(
+            "q[s,u,i] = tanh(softmax(0.5 + z[u] + v @ x[s], s <= u) + W[i,k]*q[u,u-1,k])\n"
+            "z[t] = w @ x[t]\ny[t,i] = x[t,i] + sum(q[s,t,i], s <= t)",
+            signals="q = 2",
+            parameters="v = 2\nw = 2",
+        )
+        .replace("v @ x[s]", "v[j]*x[s,j]")
+        .replace("w @ x[t]", "w @ x[t]")
+    )
