@@ -45,14 +45,7 @@ def words_of(
     ]
     labels += [n.letter for s in sides for n in walk(s) if isinstance(n, syntax.Big) and n.members]
     steps = {n: axes[0] for n, axes in context.axes.items()}
-    units = [
-        s.name
-        for side in sides
-        for n in walk(side)
-        if isinstance(n, syntax.Reference)
-        for position, s in enumerate(n.subscripts or ())
-        if s.name is not None and position >= steps.get(n.name, 1)
-    ]
+    units = [letter for letter, is_step in _letters(sides, steps) if not is_step]
     return Words(
         steps,
         alike,
@@ -105,15 +98,16 @@ def _activations(instance: Instance) -> dict[str, tuple[str, str]]:
 
 def _steps(sides: Sequence[syntax.Node], steps: Mapping[str, int]) -> list[str]:
     """The letters that stand on steps."""
-    found = [
-        s.name
-        for side in sides
-        for n in walk(side)
-        if isinstance(n, syntax.Reference)
-        for position, s in enumerate(n.subscripts or ())
-        if s.name is not None and s.name != "T" and position < steps.get(n.name, 1)
-    ]
+    found = (letter for letter, is_step in _letters(sides, steps) if is_step and letter != "T")
     return list(dict.fromkeys(found))
+
+
+def _letters(sides: Sequence[syntax.Node], steps: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
+    """The letters of subscripts, each with whether it stands on a step there."""
+    for node in (n for side in sides for n in walk(side) if isinstance(n, syntax.Reference)):
+        for position, subscript in enumerate(node.subscripts or ()):
+            if subscript.name is not None:
+                yield subscript.name, position < steps.get(node.name, 1)
 
 
 def mentions(

@@ -238,11 +238,7 @@ class _Proof:
         raise _NoProofError
 
     def axis(
-        self,
-        letter: str,
-        node: syntax.Sum | syntax.Big,
-        _conditions: tuple[syntax.Comparison, ...],
-        _place: Place,
+        self, letter: str, node: syntax.Summed, _conditions: syntax.Conditions, _place: Place
     ) -> Axis:
         """The axis that a letter stands on first."""
         stack: list[syntax.Node] = [node.operand]

@@ -11,6 +11,7 @@ atom       = number | symbol | "(" sum ")" | \\frac | \\nabla | \\partial | \\su
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bptt.derive.audit.symbols import Mention, Spelling, Vocabulary
@@ -161,9 +162,7 @@ class _Parser(SymbolReader):
             return self._big()
         if text == r"\sqrt":
             self.take()
-            self.expect("{")
-            inner = self.sum()
-            self.expect("}")
+            inner = self._braced(self.sum)
             return syntax.Call("sqrt", (inner,), at)
         if text == BEGIN:
             return self._cases()
@@ -202,10 +201,8 @@ class _Parser(SymbolReader):
         return syntax.Binary("/", above, below, at)
 
     def _group(self) -> syntax.Node:
-        if self.accept("{"):
-            inner = self.sum()
-            self.expect("}")
-            return inner
+        if self.next == "{":
+            return self._braced(self.sum)
         at, text = self.at, self.take()
         if text.isdigit():
             # \frac12 is one half.
@@ -288,11 +285,14 @@ class _Parser(SymbolReader):
 
     def _scripted_group(self) -> syntax.Node:
         if self.next == "{":
-            self.take()
-            inner = self.chain()
-            self.expect("}")
-            return inner
+            return self._braced(self.chain)
         return self._quantity(self.symbol())
+
+    def _braced(self, read: Callable[[], syntax.Node]) -> syntax.Node:
+        self.expect("{")
+        inner = read()
+        self.expect("}")
+        return inner
 
     # Sums and products.
 
@@ -329,10 +329,7 @@ class _Parser(SymbolReader):
 
     def _limit(self) -> syntax.Node:
         if self.next == "{":
-            self.take()
-            inner = self.sum()
-            self.expect("}")
-            return inner
+            return self._braced(self.sum)
         return self.factor_of_limit()
 
     def factor_of_limit(self) -> syntax.Node:

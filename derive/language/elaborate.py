@@ -176,11 +176,7 @@ class Elaborator:
         return self._functions[node.function](self, node, place)
 
     def axis(
-        self,
-        letter: str,
-        _node: syntax.Sum | syntax.Big,
-        _conditions: tuple[syntax.Comparison, ...],
-        _place: Place,
+        self, letter: str, _node: syntax.Summed, _conditions: syntax.Conditions, _place: Place
     ) -> Axis:
         return self.axes[index_symbol(letter)]
 

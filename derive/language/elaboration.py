@@ -45,11 +45,7 @@ class Reading(Protocol):
         """What a function of some arguments stands for."""
 
     def axis(
-        self,
-        letter: str,
-        node: syntax.Sum | syntax.Big,
-        conditions: tuple[syntax.Comparison, ...],
-        place: Place,
+        self, letter: str, node: syntax.Summed, conditions: syntax.Conditions, place: Place
     ) -> Axis:
         """What a letter in front of a sum runs over, as `conditions` behind it may say."""
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bptt.derive.calculus.reductions import BIG
 from bptt.derive.errors import UserError, shown
@@ -42,6 +43,7 @@ MAX_EQUATIONS = 500
 MAX_FACTORS = 12
 MAX_TERMS = 200
 MAX_LENGTHS = 8
+Piece = TypeVar("Piece")
 COMPARISONS = ("<", "<=", ">", ">=")
 _BIG = re.compile(rf"({'|'.join(BIG)}|prod|rising|falling)_([A-Za-z]\d*)", re.ASCII)
 _KINDS: dict[str, syntax.BigKind] = {
@@ -224,27 +226,26 @@ class _Parser:
 
     def equality(self) -> tuple[syntax.Node, ...]:
         """Two or more expressions with equals signs between them, and nothing behind."""
-        while self._next.kind == "newline":
-            self._take()
-        sides = [self._sum()]
-        while self._accept("="):
-            sides.append(self._sum())
-        while self._next.kind == "newline":
-            self._take()
-        if self._next.kind != "end":
-            raise self._unexpected("an operator, = or the end was expected")
-        return tuple(sides)
+        return self._alone(self._sum, "=", "an operator, = or the end was expected")
 
     def conditions(self) -> tuple[syntax.Comparison, ...]:
         """Conditions with commas between them, and nothing behind."""
-        found = [self._condition()]
-        while self._accept(","):
-            found.append(self._condition())
+        return self._alone(self._condition, ",", "a comma or the end was expected")
+
+    def _alone(self, part: Callable[[], Piece], mark: str, remedy: str) -> tuple[Piece, ...]:
+        """All of a text: parts with marks between them."""
+        self._skip_lines()
+        found = [part()]
+        while self._accept(mark):
+            found.append(part())
+        self._skip_lines()
+        if self._next.kind != "end":
+            raise self._unexpected(remedy)
+        return tuple(found)
+
+    def _skip_lines(self) -> None:
         while self._next.kind == "newline":
             self._take()
-        if self._next.kind != "end":
-            raise self._unexpected("a comma or the end was expected")
-        return tuple(found)
 
     def _condition(self) -> syntax.Comparison:
         if self._claim and self._tokens[self._position + 1].text == "in":

@@ -203,11 +203,7 @@ class _Reader:
         return shape(node, self._quantities)
 
     def axis(
-        self,
-        letter: str,
-        node: syntax.Sum | syntax.Big,
-        conditions: tuple[syntax.Comparison, ...],
-        place: Place,
+        self, letter: str, node: syntax.Summed, conditions: syntax.Conditions, place: Place
     ) -> Axis:
         """The axis that the letter stands on alone; else how far the conditions let it run."""
         if letter == "b":
