@@ -30,7 +30,7 @@ from bptt.codegen.templating import environment
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.dependence import is_gradient, network_side
 from bptt.derive.calculus.primitives import PRIMITIVES
-from bptt.derive.calculus.quantity import Derivative, Made, Quantity, Role, unused
+from bptt.derive.calculus.quantity import Derivative, Made, Quantity, Role
 from bptt.derive.calculus.reductions import REDUCTIONS
 from bptt.derive.calculus.residuals import is_sum_of_squares
 from bptt.derive.calculus.system import System, name_of
@@ -92,11 +92,8 @@ def source_of(extended: Extended) -> str:
     functions = [_function(f, shared) for f in program(shared, parts, results)]
     if "online" in extended.values:
         functions.append(_function(extended.values["online"], extended.system))
-    first_step = unused("first_step", shared.quantities)
-    counts = any(re.search(rf"\b{first_step}\b", line) for f in functions for line in f.lines)
-    extra_texts = extra_functions(
-        extended, size_names(system), first_step=first_step if counts else ""
-    )
+    first_step = next((f.first_step for f in functions if f.first_step), "")
+    extra_texts = extra_functions(extended, size_names(system), first_step=first_step)
     body = "\n".join((*(line for f in functions for line in f.lines), *extra_texts))
     boundaries = boundary_values(system)
     chunked = bool({"truncated", "checkpoints"} & set(extended.names))
@@ -247,11 +244,12 @@ def _test_steps(system: System) -> str:
 
 @dataclass(frozen=True)
 class FunctionText:
-    """A function as the template lays it out."""
+    """A function as the template lays it out; the name of the first step's number, if it has it."""
 
     name: str
     about: str
     lines: tuple[str, ...]
+    first_step: str
 
 
 def _function(made: Function, system: System) -> FunctionText:
@@ -261,15 +259,22 @@ def _function(made: Function, system: System) -> FunctionText:
     if lines and made.statements:
         lines.append("")
     body = render(made.statements)
-    first_step = unused("first_step", system.quantities)
-    if any(re.search(rf"\b{first_step}\b", line) for line in body):
-        lines.insert(0, f'    {first_step} = arrays.get("first step", 0)')
+    counts = _mentions(made.first_step, body)
+    if counts:
+        lines.insert(0, f'    {made.first_step} = arrays.get("first step", 0)')
     for symbol in system.free:
-        if any(re.search(rf"\b{symbol}\b", line) for line in body):
+        if _mentions(symbol.name, body):
             lines.insert(0, f'    {symbol} = arrays["{symbol}"]')
     lines += body
     lines += [f'    arrays["{n}"] = {n}' for n in made.gives if n not in made.takes]
-    return FunctionText(made.part.name, made.part.about, tuple(lines or ["    return"]))
+    lines = lines or ["    return"]
+    first_step = made.first_step if counts else ""
+    return FunctionText(made.part.name, made.part.about, tuple(lines), first_step)
+
+
+def _mentions(name: str, lines: Iterable[str]) -> bool:
+    """Whether a variable occurs in some lines."""
+    return any(re.search(rf"\b{name}\b", line) for line in lines)
 
 
 def _description(system: System) -> str:

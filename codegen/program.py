@@ -25,7 +25,8 @@ class Function:
     """A function of the module: what it takes from earlier ones, does, and hands on.
 
     `allocates` are arrays with rows outside the steps that it has to make before it fills them;
-    those of signals exist already, with their given values.
+    those of signals exist already, with their given values. `first_step` is the variable with the
+    number of the first step, which some statements may mention.
     """
 
     part: Part
@@ -33,6 +34,7 @@ class Function:
     allocates: tuple[str, ...]
     statements: tuple[Statement, ...]
     gives: tuple[str, ...]
+    first_step: str
 
 
 def program(
@@ -73,6 +75,7 @@ def program(
                 allocates=tuple(n for n in part.quantities if n in padded - signals),
                 statements=lowering.statements(stages[position]),
                 gives=tuple(n for n in part.quantities if n in later | results),
+                first_step=lowering.first_step,
             )
         )
     return tuple(functions)

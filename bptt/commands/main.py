@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,15 @@ EXPLAIN = click.option(
     help="Derive the loss's derivative by this quantity step by step (all: by every one). May be "
     "repeated.",
 )
+
+
+def written(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that writes equations, with the options that say which and how."""
+    for option in (OPEN, WITH, EXPLAIN, COMPACT, NOTATION):
+        command = option(command)
+    return command
+
+
 OUTPUT = click.option(
     "-o", "--output", type=click.Path(), help="File to write; else standard output."
 )
@@ -189,12 +198,8 @@ def check_command(file: str, module: str | None, extras: str, measured: tuple[st
 
 @main.command("show")
 @FILE
-@NOTATION
-@COMPACT
-@EXPLAIN
+@written
 @click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
-@WITH
-@OPEN
 @reports_errors
 def show_command(
     file: str, trace: bool, extras: str, measured: tuple[str, ...], **options: Any
@@ -240,12 +245,8 @@ def show_command(
 @main.command("latex")
 @FILE
 @OUTPUT
-@NOTATION
-@COMPACT
-@EXPLAIN
+@written
 @click.option("--fragment", "bare", is_flag=True, help="The equations alone, for \\input.")
-@WITH
-@OPEN
 @reports_errors
 def latex_command(
     file: str,
@@ -284,11 +285,7 @@ def latex_command(
 @main.command("report")
 @FILE
 @OUTPUT
-@NOTATION
-@COMPACT
-@EXPLAIN
-@WITH
-@OPEN
+@written
 @reports_errors
 def report_command(
     file: str, output: str | None, extras: str, measured: tuple[str, ...], **options: Any
@@ -315,11 +312,7 @@ def report_command(
 @main.command("markdown")
 @FILE
 @OUTPUT
-@NOTATION
-@COMPACT
-@EXPLAIN
-@WITH
-@OPEN
+@written
 @reports_errors
 def markdown_command(
     file: str, output: str | None, extras: str, measured: tuple[str, ...], **options: Any

@@ -73,10 +73,6 @@ def _split(context: Any, parameter: Any, value: str) -> tuple[float, ...]:
     default="auto",
     help=f"auto (lm for few parameters and squared errors, else adam), {', '.join(METHODS)}.",
 )
-@click.option("--epochs", type=int, default=0, help="Passes over the data [by method].")
-@click.option("--minutes", type=float, default=0.0, help="End after the report that follows.")
-@click.option("--patience", type=int, default=0, help="Reports without better validation [0: no].")
-@click.option("--every", type=int, default=0, help="Steps between reports [an epoch].")
 @click.option("--rate", type=float, default=0.0, help="Learning rate [by method].")
 @click.option("--momentum", type=float, default=0.9, help="Of momentum and nesterov.")
 @click.option(
@@ -88,6 +84,10 @@ def _split(context: Any, parameter: Any, value: str) -> tuple[float, ...]:
 @click.option("--clip", type=float, default=0.0, help="Limit of the gradient's norm.")
 @click.option("--clip-value", type=float, default=0.0, help="Limit of each element.")
 @click.option("--decay", type=float, default=0.0, help="Weight decay.")
+@click.option("--epochs", type=int, default=0, help="Passes over the data [by method].")
+@click.option("--minutes", type=float, default=0.0, help="End after the report that follows.")
+@click.option("--patience", type=int, default=0, help="Reports without better validation [0: no].")
+@click.option("--every", type=int, default=0, help="Steps between reports [an epoch].")
 @click.option(
     "--initial",
     default="uniform",

@@ -13,21 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from bptt.derive.audit.readings import walk
 from bptt.derive.calculus.primitives import PRIMITIVES
-from bptt.derive.language.syntax import (
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Reference,
-    Subscript,
-    Transpose,
-    Where,
-    children,
-    with_children,
-)
+from bptt.derive.language import syntax
 from bptt.derive.notation.plain import node_text
 
 SHIFT = "a step or an index is shifted"
@@ -60,8 +46,8 @@ class Edit:
     """One change: what kind of slip it is, what stood there, and what stands there now."""
 
     kind: str
-    old: Node
-    new: Node
+    old: syntax.Node
+    new: syntax.Node
 
 
 @dataclass(frozen=True)
@@ -82,40 +68,40 @@ class Words:
     sets: tuple[str, ...] = ()
 
 
-def edits(node: Node, words: Words) -> Iterator[tuple[Edit, Node]]:
+def edits(node: syntax.Node, words: Words) -> Iterator[tuple[Edit, syntax.Node]]:
     """Every edit of a tree, with the whole tree as it then is."""
     for new, kind in _local(node, words):
         yield Edit(kind, node, new), new
-    below = list(children(node))
+    below = list(syntax.children(node))
     for position, child in enumerate(below):
-        if isinstance(child, Comparison) or (isinstance(node, Big) and position):
+        if isinstance(child, syntax.Comparison) or (isinstance(node, syntax.Big) and position):
             # Limits are shifted where they stand.
             continue
         for edit, changed in edits(child, words):
-            if isinstance(node, Transpose) and isinstance(changed, Transpose):
+            if isinstance(node, syntax.Transpose) and isinstance(changed, syntax.Transpose):
                 # A transpose taken off is an edit of its own.
                 continue
             below[position] = changed
-            yield edit, with_children(node, below)
+            yield edit, syntax.with_children(node, below)
             below[position] = child
 
 
-def _local(node: Node, words: Words) -> Iterator[tuple[Node, str]]:
+def _local(node: syntax.Node, words: Words) -> Iterator[tuple[syntax.Node, str]]:
     match node:
-        case Reference():
+        case syntax.Reference():
             yield from _mention(node, words)
-        case Negative(operand):
+        case syntax.Negative(operand):
             yield operand, SIGN
-        case Transpose(operand):
+        case syntax.Transpose(operand):
             yield operand, TRANSPOSE
             return
-        case Binary(operator):
+        case syntax.Binary(operator):
             yield from _BINARY[operator](node)
-        case Call():
+        case syntax.Call():
             yield from _call(node)
-        case Big():
+        case syntax.Big():
             yield from _big(node, words)
-        case Where(operand, conditions):
+        case syntax.Where(operand, conditions):
             for position, condition in enumerate(conditions):
                 for new in _comparison(condition):
                     changed = (*conditions[:position], new, *conditions[position + 1 :])
@@ -123,24 +109,24 @@ def _local(node: Node, words: Words) -> Iterator[tuple[Node, str]]:
             yield operand, LIMIT
         case _:
             return
-    if isinstance(node, Binary) and node.operator == "@":
-        yield Binary("@", _turned(node.right), _turned(node.left), ""), TRANSPOSE
-    elif isinstance(node, Reference | Call) or _is_sum(node):
-        yield Transpose(node, ""), TRANSPOSE
-    if _is_sum(node) or (isinstance(node, Reference) and not node.subscripts):
-        yield Call("inv", (node,), ""), INVERSE
+    if isinstance(node, syntax.Binary) and node.operator == "@":
+        yield syntax.Binary("@", _turned(node.right), _turned(node.left), ""), TRANSPOSE
+    elif isinstance(node, syntax.Reference | syntax.Call) or _is_sum(node):
+        yield syntax.Transpose(node, ""), TRANSPOSE
+    if _is_sum(node) or (isinstance(node, syntax.Reference) and not node.subscripts):
+        yield syntax.Call("inv", (node,), ""), INVERSE
 
 
-def _turned(node: Node) -> Node:
+def _turned(node: syntax.Node) -> syntax.Node:
     """The transpose of a factor."""
-    return node.operand if isinstance(node, Transpose) else Transpose(node, "")
+    return node.operand if isinstance(node, syntax.Transpose) else syntax.Transpose(node, "")
 
 
-def _is_sum(node: Node) -> bool:
-    return isinstance(node, Binary) and node.operator in "+-"
+def _is_sum(node: syntax.Node) -> bool:
+    return isinstance(node, syntax.Binary) and node.operator in "+-"
 
 
-def _mention(node: Reference, words: Words) -> Iterator[tuple[Node, str]]:
+def _mention(node: syntax.Reference, words: Words) -> Iterator[tuple[syntax.Node, str]]:
     subscripts = node.subscripts or ()
     for position, subscript in enumerate(subscripts):
         is_step = position < words.steps.get(node.name, 1)
@@ -180,10 +166,10 @@ def _mention(node: Reference, words: Words) -> Iterator[tuple[Node, str]]:
     if node.name in words.before:
         function, argument = words.before[node.name]
         yield replace(node, name=argument), ACTIVATION
-        yield Call(function, (node,), node.at), ACTIVATION
+        yield syntax.Call(function, (node,), node.at), ACTIVATION
 
 
-def _labels_turned(node: Reference) -> Iterator[tuple[Node, str]]:
+def _labels_turned(node: syntax.Reference) -> Iterator[tuple[syntax.Node, str]]:
     parts = node.name.split("_")
     holes = [n for n, p in enumerate(parts) if p.startswith("{")]
     for first, second in itertools.pairwise(holes):
@@ -192,46 +178,46 @@ def _labels_turned(node: Reference) -> Iterator[tuple[Node, str]]:
         yield replace(node, name="_".join(turned)), TRANSPOSE
 
 
-def _at(node: Reference, position: int, subscript: Subscript) -> Reference:
+def _at(node: syntax.Reference, position: int, subscript: syntax.Subscript) -> syntax.Reference:
     subscripts = list(node.subscripts or ())
     subscripts[position] = subscript
     return replace(node, subscripts=tuple(subscripts))
 
 
-def _added(node: Binary) -> Iterator[tuple[Node, str]]:
+def _added(node: syntax.Binary) -> Iterator[tuple[syntax.Node, str]]:
     left, right = node.left, node.right
     yield replace(node, operator="-" if node.operator == "+" else "+"), SIGN
     yield left, DROPPED_TERM
-    yield (right if node.operator == "+" else Negative(right, node.at)), DROPPED_TERM
+    yield (right if node.operator == "+" else syntax.Negative(right, node.at)), DROPPED_TERM
     for is_left, operand in ((True, left), (False, right)):
         yield from _pulled(node, is_left)
-        if isinstance(operand, Binary) and operand.operator == "**":
+        if isinstance(operand, syntax.Binary) and operand.operator == "**":
             # (a - b)^2 for a - b^2.
             yield replace(operand, left=_with_operand(node, is_left, operand.left)), PARENTHESES
-    yield Negative(node, ""), SIGN
+    yield syntax.Negative(node, ""), SIGN
 
 
-def _chain(node: Node) -> list[tuple[str, Node]]:
+def _chain(node: syntax.Node) -> list[tuple[str, syntax.Node]]:
     """The factors of a product from the left, each with the operator in front of it."""
-    found: list[tuple[str, Node]] = []
-    while isinstance(node, Binary) and node.operator in ("@", "*"):
+    found: list[tuple[str, syntax.Node]] = []
+    while isinstance(node, syntax.Binary) and node.operator in ("@", "*"):
         found.insert(0, (node.operator, node.right))
         node = node.left
     return [("", node), *found]
 
 
-def _joined(factors: Sequence[tuple[str, Node]]) -> Node:
+def _joined(factors: Sequence[tuple[str, syntax.Node]]) -> syntax.Node:
     found = factors[0][1]
     for operator, factor in factors[1:]:
-        found = Binary(operator, found, factor, "")
+        found = syntax.Binary(operator, found, factor, "")
     return found
 
 
-def _with_operand(node: Binary, is_left: bool, new: Node) -> Binary:
+def _with_operand(node: syntax.Binary, is_left: bool, new: syntax.Node) -> syntax.Binary:
     return replace(node, left=new) if is_left else replace(node, right=new)
 
 
-def _pulled(node: Binary, is_left: bool) -> Iterator[tuple[Node, str]]:
+def _pulled(node: syntax.Binary, is_left: bool) -> Iterator[tuple[syntax.Node, str]]:
     """`a + b*c*d` as `(a + b)*c*d`, and `b*c*d + a` as `b*(c*d + a)`: first or last factors out."""
     factors = _chain(node.left if is_left else node.right)
     for cut in range(1, len(factors)):
@@ -239,75 +225,79 @@ def _pulled(node: Binary, is_left: bool) -> Iterator[tuple[Node, str]]:
         inner = _with_operand(node, is_left, _joined(ahead))
         yield _joined([("", inner), *behind]), PARENTHESES
         inner = _with_operand(node, is_left, _joined(behind))
-        yield Binary(behind[0][0], _joined(ahead), inner, ""), PARENTHESES
+        yield syntax.Binary(behind[0][0], _joined(ahead), inner, ""), PARENTHESES
 
 
-def _multiplied(node: Binary) -> Iterator[tuple[Node, str]]:
+def _multiplied(node: syntax.Binary) -> Iterator[tuple[syntax.Node, str]]:
     left, right, operator = node.left, node.right, node.operator
     yield left, DROPPED_FACTOR
     yield right, DROPPED_FACTOR
     yield replace(node, operator="/"), INVERSE
     if operator == "@":
         yield replace(node, left=right, right=left), ORDER
-        if isinstance(left, Binary) and left.operator == "@":
+        if isinstance(left, syntax.Binary) and left.operator == "@":
             # a b c as a c b.
             inner = replace(left, right=right)
             yield replace(node, left=inner, right=left.right), ORDER
         yield replace(node, operator="*"), DIAGONAL
     else:
         yield replace(node, operator="@"), DIAGONAL
-        if isinstance(left, Binary) and left.operator == "*":
+        if isinstance(left, syntax.Binary) and left.operator == "*":
             # The last but one of several factors.
             yield replace(node, left=left.left), DROPPED_FACTOR
-    if operator == "*" and isinstance(right, Binary) and right.operator == "@":
+    if operator == "*" and isinstance(right, syntax.Binary) and right.operator == "@":
         # a * (B c) as B (a * c).
-        yield replace(right, right=Binary("*", left, right.right, "")), PARENTHESES
-    if operator == "@" and isinstance(right, Binary) and right.operator == "*":
-        yield Binary("*", right.left, replace(node, right=right.right), ""), PARENTHESES
+        yield replace(right, right=syntax.Binary("*", left, right.right, "")), PARENTHESES
+    if operator == "@" and isinstance(right, syntax.Binary) and right.operator == "*":
+        yield syntax.Binary("*", right.left, replace(node, right=right.right), ""), PARENTHESES
     # (a + b)*c as a + b*c, and a*(b + c) as a*b + c.
     if _is_sum(left):
-        assert isinstance(left, Binary)
+        assert isinstance(left, syntax.Binary)
         yield replace(left, right=replace(node, left=left.right)), PARENTHESES
         yield replace(left, left=replace(node, left=left.left)), PARENTHESES
     if _is_sum(right):
-        assert isinstance(right, Binary)
+        assert isinstance(right, syntax.Binary)
         yield replace(right, left=replace(node, right=right.left)), PARENTHESES
         yield replace(right, right=replace(node, right=right.right)), PARENTHESES
 
 
-def _divided(node: Binary) -> Iterator[tuple[Node, str]]:
+def _divided(node: syntax.Binary) -> Iterator[tuple[syntax.Node, str]]:
     yield node.left, DROPPED_FACTOR
     yield replace(node, operator="*"), INVERSE
     yield replace(node, operator="@"), INVERSE
 
 
-def _raised(node: Binary) -> Iterator[tuple[Node, str]]:
+def _raised(node: syntax.Binary) -> Iterator[tuple[syntax.Node, str]]:
     yield node.left, INVERSE
     if _is_sum(node.left):
         # a - b^2 for (a - b)^2.
-        assert isinstance(node.left, Binary)
+        assert isinstance(node.left, syntax.Binary)
         yield replace(node.left, right=replace(node, left=node.left.right)), PARENTHESES
     for by in ("+", "-"):
-        exponent = Binary(by, node.right, Number("1", ""), "")
+        exponent = syntax.Binary(by, node.right, syntax.Number("1", ""), "")
         yield replace(node, right=folded(exponent)), INVERSE
 
 
-def folded(node: Node) -> Node:
+def folded(node: syntax.Node) -> syntax.Node:
     """`2 + 1` as 3, `i + 1 - 1` as i."""
-    if not isinstance(node, Binary) or node.operator not in "+-":
+    if not isinstance(node, syntax.Binary) or node.operator not in "+-":
         return node
     left, right = node.left, node.right
-    if not isinstance(right, Number) or not right.text.isdigit():
+    if not isinstance(right, syntax.Number) or not right.text.isdigit():
         return node
     step = int(right.text) if node.operator == "+" else -int(right.text)
-    if isinstance(left, Number) and left.text.isdigit() and int(left.text) + step >= 0:
-        return Number(str(int(left.text) + step), left.at)
-    if isinstance(left, Binary) and left.operator in "+-" and isinstance(left.right, Number):
+    if isinstance(left, syntax.Number) and left.text.isdigit() and int(left.text) + step >= 0:
+        return syntax.Number(str(int(left.text) + step), left.at)
+    if (
+        isinstance(left, syntax.Binary)
+        and left.operator in "+-"
+        and isinstance(left.right, syntax.Number)
+    ):
         old = int(left.right.text) if left.operator == "+" else -int(left.right.text)
         total = old + step
         if total == 0:
             return left.left
-        number = Number(str(abs(total)), left.right.at)
+        number = syntax.Number(str(abs(total)), left.right.at)
         return replace(left, operator="+" if total > 0 else "-", right=number)
     return node
 
@@ -322,7 +312,7 @@ _BINARY = {
 }
 
 
-def _call(node: Call) -> Iterator[tuple[Node, str]]:
+def _call(node: syntax.Call) -> Iterator[tuple[syntax.Node, str]]:
     name, arguments = node.function, node.arguments
     if name in ("total", "explicit") and len(arguments) == 2:
         yield replace(node, function="explicit" if name == "total" else "total"), EXPLICIT
@@ -333,7 +323,7 @@ def _call(node: Call) -> Iterator[tuple[Node, str]]:
     if name == "dot":
         # A vector of ones in the place of one of the two.
         for argument in arguments:
-            yield Call("sum", (argument,), node.at), IDENTITY
+            yield syntax.Call("sum", (argument,), node.at), IDENTITY
         return
     if name == "inv":
         yield arguments[0], INVERSE
@@ -348,13 +338,13 @@ def _call(node: Call) -> Iterator[tuple[Node, str]]:
         yield arguments[0], ACTIVATION
 
 
-def _big(node: Big, words: Words) -> Iterator[tuple[Node, str]]:
+def _big(node: syntax.Big, words: Words) -> Iterator[tuple[syntax.Node, str]]:
     for end in ("low", "high"):
         limit = getattr(node, end)
         if limit is None:
             continue
         for by in ("+", "-"):
-            moved = folded(Binary(by, limit, Number("1", ""), ""))
+            moved = folded(syntax.Binary(by, limit, syntax.Number("1", ""), ""))
             yield (replace(node, low=moved) if end == "low" else replace(node, high=moved)), LIMIT
     if node.members:
         stem, hole, rest = node.members.partition("{")
@@ -369,12 +359,14 @@ def _big(node: Big, words: Words) -> Iterator[tuple[Node, str]]:
     yield replace(node, kind="sum"), SUM_PRODUCT
 
 
-def _comparison(node: Comparison) -> Iterator[Comparison]:
+def _comparison(node: syntax.Comparison) -> Iterator[syntax.Comparison]:
     opposite = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
     for position, operator in enumerate(node.operators):
         if operator in opposite:
             for sign in ("+", "-"):
-                moved = folded(Binary(sign, node.operands[position + 1], Number("1", ""), ""))
+                moved = folded(
+                    syntax.Binary(sign, node.operands[position + 1], syntax.Number("1", ""), "")
+                )
                 operands = (*node.operands[: position + 1], moved, *node.operands[position + 2 :])
                 yield replace(node, operands=operands)
             operators = (
@@ -385,42 +377,42 @@ def _comparison(node: Comparison) -> Iterator[Comparison]:
             yield replace(node, operators=operators)
 
 
-def constants(node: Node, sizes: Sequence[str] = ()) -> Iterator[tuple[Edit, Node]]:
+def constants(node: syntax.Node, sizes: Sequence[str] = ()) -> Iterator[tuple[Edit, syntax.Node]]:
     """Every term of a tree with a constant factor: 2, 1/2, -1, 1/T, T, or by a size."""
     for term, rebuilt in terms(node):
         for size in sizes:
-            new = Binary("/", term, Reference(size, None, ""), "")
+            new = syntax.Binary("/", term, syntax.Reference(size, None, ""), "")
             yield Edit(CONSTANT, term, new), rebuilt(new)
         for factor in (
-            Number("2", ""),
-            Binary("/", Number("1", ""), Number("2", ""), ""),
-            Binary("/", Number("1", ""), Reference("T", None, ""), ""),
-            Reference("T", None, ""),
+            syntax.Number("2", ""),
+            syntax.Binary("/", syntax.Number("1", ""), syntax.Number("2", ""), ""),
+            syntax.Binary("/", syntax.Number("1", ""), syntax.Reference("T", None, ""), ""),
+            syntax.Reference("T", None, ""),
         ):
-            changed = Binary("*", factor, term, "")
+            changed = syntax.Binary("*", factor, term, "")
             yield Edit(CONSTANT, term, changed), rebuilt(changed)
-        opposite = Negative(term, "")
+        opposite = syntax.Negative(term, "")
         yield Edit(SIGN, term, opposite), rebuilt(opposite)
 
 
-def doubled(node: Node) -> Iterator[tuple[Edit, Node]]:
+def doubled(node: syntax.Node) -> Iterator[tuple[Edit, syntax.Node]]:
     """Every product with its first or its last factor written twice."""
     for at, rebuilt in places(node):
-        if isinstance(at, Binary) and at.operator in ("*", "@"):
+        if isinstance(at, syntax.Binary) and at.operator in ("*", "@"):
             for new in (
-                Binary(at.operator, at.left, at, ""),
-                Binary(at.operator, at, at.right, ""),
+                syntax.Binary(at.operator, at.left, at, ""),
+                syntax.Binary(at.operator, at, at.right, ""),
             ):
                 yield Edit(DROPPED_FACTOR, at, new), rebuilt(new)
 
 
-def _lost(whole: Node, part: Node) -> Node | None:
+def _lost(whole: syntax.Node, part: syntax.Node) -> syntax.Node | None:
     """What a sum or a product has beside one of its operands."""
-    if not isinstance(whole, Binary):
+    if not isinstance(whole, syntax.Binary):
         return None
     if part == whole.left:
         return whole.right
-    is_right = part == whole.right or part == Negative(whole.right, whole.at)
+    is_right = part == whole.right or part == syntax.Negative(whole.right, whole.at)
     return whole.left if is_right else None
 
 
@@ -429,13 +421,13 @@ def usualness(edit: Edit) -> tuple[float, int]:
     rank = float(KINDS.index(edit.kind))
     if edit.kind == SIGN and _is_sum(edit.old):
         return rank, 0
-    if edit.kind == TRANSPOSE and isinstance(edit.old, Binary):
+    if edit.kind == TRANSPOSE and isinstance(edit.old, syntax.Binary):
         # Of a product rather the factors stand in another order.
         rank = KINDS.index(ORDER) + 0.5
     return rank, size([edit.old])
 
 
-def described(edit: Edit, shown: Callable[[Node], str] = node_text) -> str:
+def described(edit: Edit, shown: Callable[[syntax.Node], str] = node_text) -> str:
     """An edit that mends, in words: `a term is too much: W.T @ d[t]`; `shown` writes formulas."""
     if edit.kind in (DROPPED_TERM, DROPPED_FACTOR):
         lost = _lost(edit.old, edit.new)
@@ -460,53 +452,55 @@ def misread(edit: Edit) -> str:
 class Rebuilt:
     """Puts another node at one place of a tree."""
 
-    def __init__(self, root: Node, path: tuple[int, ...]) -> None:
+    def __init__(self, root: syntax.Node, path: tuple[int, ...]) -> None:
         self._root = root
         self._path = path
 
-    def __call__(self, new: Node) -> Node:
+    def __call__(self, new: syntax.Node) -> syntax.Node:
         return _put(self._root, self._path, new)
 
 
-def _put(node: Node, path: Sequence[int], new: Node) -> Node:
+def _put(node: syntax.Node, path: Sequence[int], new: syntax.Node) -> syntax.Node:
     if not path:
         return new
-    below = list(children(node))
+    below = list(syntax.children(node))
     below[path[0]] = _put(below[path[0]], path[1:], new)
-    return with_children(node, below)
+    return syntax.with_children(node, below)
 
 
-def places(node: Node) -> Iterator[tuple[Node, Rebuilt]]:
+def places(node: syntax.Node) -> Iterator[tuple[syntax.Node, Rebuilt]]:
     """Every node of a tree that has a value, with what puts another in its place."""
     return ((at, Rebuilt(node, path)) for at, path in _paths(node, ()))
 
 
-def _paths(node: Node, path: tuple[int, ...]) -> Iterator[tuple[Node, tuple[int, ...]]]:
-    if isinstance(node, Comparison):
+def _paths(
+    node: syntax.Node, path: tuple[int, ...]
+) -> Iterator[tuple[syntax.Node, tuple[int, ...]]]:
+    if isinstance(node, syntax.Comparison):
         return
     yield node, path
-    if isinstance(node, Call) and node.function in ("total", "explicit"):
+    if isinstance(node, syntax.Call) and node.function in ("total", "explicit"):
         return
-    below = children(node)
-    if isinstance(node, Big):
+    below = syntax.children(node)
+    if isinstance(node, syntax.Big):
         below = below[:1]
-    if isinstance(node, Binary) and node.operator == "**":
+    if isinstance(node, syntax.Binary) and node.operator == "**":
         below = below[:1]
     for position, child in enumerate(below):
         yield from _paths(child, (*path, position))
 
 
-def terms(node: Node) -> Iterator[tuple[Node, Rebuilt]]:
+def terms(node: syntax.Node) -> Iterator[tuple[syntax.Node, Rebuilt]]:
     """The outermost terms of a tree: what stands between + and -."""
-    stack: list[tuple[Node, tuple[int, ...]]] = [(node, ())]
+    stack: list[tuple[syntax.Node, tuple[int, ...]]] = [(node, ())]
     while stack:
         at, path = stack.pop()
         if _is_sum(at):
-            stack += [(c, (*path, n)) for n, c in enumerate(children(at))]
+            stack += [(c, (*path, n)) for n, c in enumerate(syntax.children(at))]
         else:
             yield at, Rebuilt(node, path)
 
 
-def size(nodes: Iterable[Node]) -> int:
+def size(nodes: Iterable[syntax.Node]) -> int:
     """How many nodes trees have: of two repairs the smaller is the better."""
     return sum(len(walk(n)) for n in nodes)

@@ -32,59 +32,46 @@ from bptt.derive.audit.matrices import (
 from bptt.derive.audit.mentions import Mentions
 from bptt.derive.errors import UserError
 from bptt.derive.interpreter import Array
-from bptt.derive.language.syntax import (
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Part,
-    Reference,
-    Sum,
-    Transpose,
-    Where,
-)
+from bptt.derive.language import syntax
 from bptt.derive.notation.plain import node_text
 
 
 class Evaluator(Mentions):
     """Evaluates expressions at one instance, in one reading of what the source leaves open."""
 
-    def value(self, node: Node, letters: Letters, depth: int) -> Value:
+    def value(self, node: syntax.Node, letters: Letters, depth: int) -> Value:
         """The value of a node; `depth` axes are taken by letters."""
         self.visits += 1
         if self.visits > self.most:
             raise UserError("the claim takes too long to evaluate", remedy="use smaller sums")
         match node:
-            case Number(text):
+            case syntax.Number(text):
                 return self._constant(float(text))
-            case Reference():
+            case syntax.Reference():
                 return self._reference(node, letters, depth)
-            case Negative(operand):
+            case syntax.Negative(operand):
                 inner = self.value(operand, letters, depth)
                 return Value(-inner.array, inner.identity)
-            case Transpose(operand):
+            case syntax.Transpose(operand):
                 inner = self.value(operand, letters, depth)
                 return Value(np.swapaxes(inner.array, -1, -2), inner.identity)
-            case Part(operand, start, stop):
+            case syntax.Part(operand, start, stop):
                 return self._part(node, self.value(operand, letters, depth), start, stop)
-            case Where(operand, conditions):
+            case syntax.Where(operand, conditions):
                 inner = self.value(operand, letters, depth)
                 kept = self.holds(conditions, letters)
                 return Value(np.where(kept[..., None, None], inner.array, 0), inner.identity)
-            case Big():
+            case syntax.Big():
                 return self._big(node, letters, depth)
-            case Binary(operator, left, right):
+            case syntax.Binary(operator, left, right):
                 if operator == "**":
                     return self._power(node, letters, depth)
                 first = self.value(left, letters, depth)
                 second = self.value(right, letters, depth)
                 return OPERATIONS[operator](node, first, second)
-            case Call():
+            case syntax.Call():
                 return self._call(node, letters, depth)
-            case Comparison() | Sum():
+            case syntax.Comparison() | syntax.Sum():
                 raise UserError(
                     "a condition stands where a value should", place=node.at, remedy="put it in [ ]"
                 )
@@ -94,14 +81,14 @@ class Evaluator(Mentions):
         return Value(np.full((1,) * (LETTERS + 2), number))
 
     @staticmethod
-    def _part(node: Part, inner: Value, start: int, stop: int | None) -> Value:
+    def _part(node: syntax.Part, inner: Value, start: int, stop: int | None) -> Value:
         axis = -2 if inner.shape[0] > 1 or inner.shape == (1, 1) else -1
         stop = start + 1 if stop is None else stop
         if stop > inner.shape[axis]:
             raise ShapeError(f"{node_text(node)} leaves a shape of {times(inner.shape)}")
         return Value(np.take(inner.array, range(start, stop), axis=axis))
 
-    def _big(self, node: Big, letters: Letters, depth: int) -> Value:
+    def _big(self, node: syntax.Big, letters: Letters, depth: int) -> Value:
         if node.members:
             return self._over_labels(node, letters, depth)
         if depth >= LETTERS:
@@ -122,7 +109,7 @@ class Evaluator(Mentions):
         total = np.where(kept[..., None, None], inner.array, 0).sum(axis=depth, keepdims=True)
         return Value(total, inner.identity)
 
-    def limits(self, node: Big, letters: Letters) -> tuple[Array, Array]:
+    def limits(self, node: syntax.Big, letters: Letters) -> tuple[Array, Array]:
         """From where to where a letter runs."""
         axis = None
         if node.low is None or node.high is None:
@@ -142,7 +129,7 @@ class Evaluator(Mentions):
                 ends.append(np.full((1,) * LETTERS, axis[default]))
         return ends[0], ends[1]
 
-    def _over_labels(self, node: Big, letters: Letters, depth: int) -> Value:
+    def _over_labels(self, node: syntax.Big, letters: Letters, depth: int) -> Value:
         if node.kind != "sum":
             raise UserError("a product over labels", place=node.at, remedy="give it limits")
         total = self._constant(0.0)
@@ -153,7 +140,9 @@ class Evaluator(Mentions):
             is_first = False
         return total
 
-    def _product(self, node: Big, letters: Letters, depth: int, low: Array, high: Array) -> Value:
+    def _product(
+        self, node: syntax.Big, letters: Letters, depth: int, low: Array, high: Array
+    ) -> Value:
         """Factors in order; where a letter has no room between its limits, the identity."""
         if int(high.max()) - int(low.min()) > MAX_STEPS:
             raise UserError("too many factors", place=node.at, remedy=f"at most {MAX_STEPS}")
@@ -171,7 +160,7 @@ class Evaluator(Mentions):
             found = factor if found is None else matmul(node, pair[0] or factor, pair[1] or factor)
         return found or Value(np.ones((1,) * (LETTERS + 2)), identity=True)
 
-    def _power(self, node: Binary, letters: Letters, depth: int) -> Value:
+    def _power(self, node: syntax.Binary, letters: Letters, depth: int) -> Value:
         base = self.value(node.left, letters, depth)
         rows, columns = base.shape
         is_matrix = rows == columns and rows > 1
@@ -193,11 +182,11 @@ class Evaluator(Mentions):
             found = np.where((exponents == exponent)[..., None, None], raised, found)
         return Value(found)
 
-    def _call(self, node: Call, letters: Letters, depth: int) -> Value:
+    def _call(self, node: syntax.Call, letters: Letters, depth: int) -> Value:
         if node.function == "argmin":
             return self._argmin(node, letters, depth)
         size = node.arguments[0] if node.function == "ones" else None
-        if isinstance(size, Reference) and size.name in self._truth.instance.sizes:
+        if isinstance(size, syntax.Reference) and size.name in self._truth.instance.sizes:
             # Of a size: a vector of as many ones.
             column = np.ones((1,) * LETTERS + (self._truth.instance.sizes[size.name], 1))
             return Value(np.swapaxes(column, -1, -2) if self._context.rows else column)

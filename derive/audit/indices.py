@@ -20,16 +20,7 @@ from bptt.derive.audit.setting import lengths_of
 from bptt.derive.audit.truth import Truth
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.interpreter import Array
-from bptt.derive.language.syntax import (
-    Binary,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Reference,
-    Subscript,
-    children,
-)
+from bptt.derive.language import syntax
 from bptt.derive.notation.plain import node_text
 
 LETTERS = 12
@@ -74,14 +65,14 @@ def is_along_axis(numbers: Array) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def letters_in(node: Node) -> tuple[str, ...]:
+def letters_in(node: syntax.Node) -> tuple[str, ...]:
     """The letters in the subscripts and the holes of a mention or a derivative."""
     found: list[str] = []
     stack = [node]
     while stack:
         top = stack.pop()
-        stack.extend(children(top))
-        if isinstance(top, Reference):
+        stack.extend(syntax.children(top))
+        if isinstance(top, syntax.Reference):
             found += [f for _, f, _, _ in string.Formatter().parse(top.name) if f]
             for s in top.subscripts or ():
                 found += [n for n in (s.name, *(n for _, n in s.also)) if n]
@@ -129,11 +120,11 @@ class Indices:
         self.visits = 0
         self.most = MAX_VISITS
 
-    def value(self, node: Node, letters: Letters, depth: int) -> Value:
+    def value(self, node: syntax.Node, letters: Letters, depth: int) -> Value:
         """The value of a node; `depth` axes are taken by letters."""
         raise NotImplementedError
 
-    def holds(self, conditions: tuple[Comparison, ...], letters: Letters) -> Array:
+    def holds(self, conditions: tuple[syntax.Comparison, ...], letters: Letters) -> Array:
         """Where all conditions hold; an array over the letters."""
         found = np.ones((1,) * LETTERS, dtype=bool)
         for condition in conditions:
@@ -142,21 +133,21 @@ class Indices:
                 found = found & _COMPARE[operator](left, right)
         return found
 
-    def number(self, node: Node, letters: Letters) -> Array:
+    def number(self, node: syntax.Node, letters: Letters) -> Array:
         """The whole number of an index expression, over the letters."""
         match node:
-            case Number(text) if text.isdigit() and len(text) <= MAX_DIGITS:
+            case syntax.Number(text) if text.isdigit() and len(text) <= MAX_DIGITS:
                 return np.full((1,) * LETTERS, int(text))
-            case Negative(operand):
+            case syntax.Negative(operand):
                 return -self.number(operand, letters)
-            case Binary(operator, left, right) if operator in "+-*@":
+            case syntax.Binary(operator, left, right) if operator in "+-*@":
                 first, second = self.number(left, letters), self.number(right, letters)
                 if operator in "*@" and abs(first).max() * abs(second).max() < MAX_NUMBER:
                     return first * second
                 if operator in "*@":
                     raise UserError("a number too great", remedy=f"at most {MAX_NUMBER}")
                 return first + second if operator == "+" else first - second
-            case Reference(name, None):
+            case syntax.Reference(name, None):
                 found = self._index(name, letters)
                 if found is not None:
                     return found
@@ -166,7 +157,7 @@ class Indices:
             remedy="use indices, lengths and numbers",
         )
 
-    def step(self, subscript: Subscript, letters: Letters, at: str) -> Array:
+    def step(self, subscript: syntax.Subscript, letters: Letters, at: str) -> Array:
         """The number of a subscript."""
         found = np.full((1,) * LETTERS, subscript.offset)
         names = [(1, subscript.name)] if subscript.name else []
@@ -249,16 +240,16 @@ class Indices:
             )
         return self._context.sets[concrete]
 
-    def check(self, node: Node) -> None:
+    def check(self, node: syntax.Node) -> None:
         """Refuse mentions with more or fewer subscripts than axes."""
         stack = [node]
         while stack:
             top = stack.pop()
-            stack.extend(children(top))
-            if isinstance(top, Reference) and top.name in self._system.quantities:
+            stack.extend(syntax.children(top))
+            if isinstance(top, syntax.Reference) and top.name in self._system.quantities:
                 self._check_subscripts(top.name, top)
 
-    def _check_subscripts(self, name: str, node: Reference) -> tuple[int, tuple[int, ...]]:
+    def _check_subscripts(self, name: str, node: syntax.Reference) -> tuple[int, tuple[int, ...]]:
         steps, shape = self._truth.instance.shapes[name]
         count = len(node.subscripts or ())
         if count not in (steps, len(shape)):
@@ -270,15 +261,15 @@ class Indices:
             )
         return steps, shape
 
-    def letter_kinds(self, nodes: Sequence[Node]) -> tuple[set[str], set[str]]:
+    def letter_kinds(self, nodes: Sequence[syntax.Node]) -> tuple[set[str], set[str]]:
         """The letters that stand on steps, and those that stand on units, of quantities."""
         steps: set[str] = set()
         units: set[str] = set()
         stack = list(nodes)
         while stack:
             top = stack.pop()
-            stack.extend(children(top))
-            if not isinstance(top, Reference) or not top.subscripts:
+            stack.extend(syntax.children(top))
+            if not isinstance(top, syntax.Reference) or not top.subscripts:
                 continue
             name = top.name if top.name in self._system.quantities else self._any_of(top.name)
             count = self._truth.instance.shapes.get(name, (99, ()))[0]
@@ -287,15 +278,15 @@ class Indices:
                     (steps if position < count else units).add(subscript.name)
         return steps, units
 
-    def range_of(self, letter: str, node: Node, letters: Letters) -> tuple[int, int] | None:
+    def range_of(self, letter: str, node: syntax.Node, letters: Letters) -> tuple[int, int] | None:
         """The first and the last number of a letter, by the axis that it stands on."""
         stack = [node]
         first = self._context.first
         offset: tuple[int, int] | None = None
         while stack:
             top = stack.pop(0)
-            stack.extend(children(top))
-            if not isinstance(top, Reference) or not top.subscripts:
+            stack.extend(syntax.children(top))
+            if not isinstance(top, syntax.Reference) or not top.subscripts:
                 continue
             for subscript, size in zip(top.subscripts, self._extents(top, letters), strict=False):
                 if subscript.name == letter and size is not None:
@@ -304,7 +295,7 @@ class Indices:
                     offset = first, first + size - 1
         return offset
 
-    def _extents(self, node: Reference, letters: Letters) -> list[int | None]:
+    def _extents(self, node: syntax.Reference, letters: Letters) -> list[int | None]:
         """The length of the axis that each subscript of a mention stands on."""
         self.visits += 1
         if self.visits > self.most:

@@ -11,23 +11,16 @@ from bptt.derive.audit.edits import Words
 from bptt.derive.audit.readings import walk
 from bptt.derive.audit.setting import Instance
 from bptt.derive.calculus.system import name_of
-from bptt.derive.language.syntax import (
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Node,
-    Number,
-    Reference,
-    Subscript,
-    Transpose,
-)
+from bptt.derive.language import syntax
 
 MAX_TERMS = 4_000
 
 
 def words_of(
-    context: Context, instance: Instance, sides: Sequence[Node], where: Sequence[Comparison]
+    context: Context,
+    instance: Instance,
+    sides: Sequence[syntax.Node],
+    where: Sequence[syntax.Comparison],
 ) -> Words:
     """The names, labels and letters that edits of a claim may use."""
     system = instance.system
@@ -48,18 +41,11 @@ def words_of(
     labels = [
         c.operands[0].name
         for c in where
-        if c.operators == ("in",) and isinstance(c.operands[0], Reference)
+        if c.operators == ("in",) and isinstance(c.operands[0], syntax.Reference)
     ]
-    labels += [n.letter for s in sides for n in walk(s) if isinstance(n, Big) and n.members]
+    labels += [n.letter for s in sides for n in walk(s) if isinstance(n, syntax.Big) and n.members]
     steps = {n: axes[0] for n, axes in context.axes.items()}
-    units = [
-        s.name
-        for side in sides
-        for n in walk(side)
-        if isinstance(n, Reference)
-        for position, s in enumerate(n.subscripts or ())
-        if s.name is not None and position >= steps.get(n.name, 1)
-    ]
+    units = [letter for letter, is_step in _letters(sides, steps) if not is_step]
     return Words(
         steps,
         alike,
@@ -71,9 +57,9 @@ def words_of(
     )
 
 
-def _delays(sides: Sequence[Node]) -> tuple[str, ...]:
+def _delays(sides: Sequence[syntax.Node]) -> tuple[str, ...]:
     """The letters that the claim adds to steps, or takes off."""
-    mentioned = [n for side in sides for n in walk(side) if isinstance(n, Reference)]
+    mentioned = [n for side in sides for n in walk(side) if isinstance(n, syntax.Reference)]
     subscripts = [s for n in mentioned for s in n.subscripts or ()]
     holes = [hole for n in mentioned for hole in re.findall(r"\{(\w+)\}", n.name)]
     found = [name for s in subscripts for _, name in s.also]
@@ -81,13 +67,13 @@ def _delays(sides: Sequence[Node]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*found, *(h for h in holes if h == "d"))))
 
 
-def _families(context: Context, sides: Sequence[Node]) -> tuple[str, ...]:
+def _families(context: Context, sides: Sequence[syntax.Node]) -> tuple[str, ...]:
     """The sets with as many labels as those that the claim sums over."""
     stems = {
         n.members.partition("{")[0]: n.members.count("{")
         for side in sides
         for n in walk(side)
-        if isinstance(n, Big) and "{" in n.members
+        if isinstance(n, syntax.Big) and "{" in n.members
     }
     found = []
     for name in context.sets:
@@ -110,54 +96,55 @@ def _activations(instance: Instance) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _steps(sides: Sequence[Node], steps: Mapping[str, int]) -> list[str]:
+def _steps(sides: Sequence[syntax.Node], steps: Mapping[str, int]) -> list[str]:
     """The letters that stand on steps."""
-    found = [
-        s.name
-        for side in sides
-        for n in walk(side)
-        if isinstance(n, Reference)
-        for position, s in enumerate(n.subscripts or ())
-        if s.name is not None and s.name != "T" and position < steps.get(n.name, 1)
-    ]
+    found = (letter for letter, is_step in _letters(sides, steps) if is_step and letter != "T")
     return list(dict.fromkeys(found))
 
 
+def _letters(sides: Sequence[syntax.Node], steps: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
+    """The letters of subscripts, each with whether it stands on a step there."""
+    for node in (n for side in sides for n in walk(side) if isinstance(n, syntax.Reference)):
+        for position, subscript in enumerate(node.subscripts or ()):
+            if subscript.name is not None:
+                yield subscript.name, position < steps.get(node.name, 1)
+
+
 def mentions(
-    context: Context, instance: Instance, sides: Sequence[Node], words: Words
-) -> tuple[list[Node], list[Node]]:
+    context: Context, instance: Instance, sides: Sequence[syntax.Node], words: Words
+) -> tuple[list[syntax.Node], list[syntax.Node]]:
     """Parameters, and signals at steps nearby."""
     letters = _steps(sides, words.steps)
-    fixed: list[Node] = []
-    moving: list[Node] = []
+    fixed: list[syntax.Node] = []
+    moving: list[syntax.Node] = []
     for quantity in instance.system.quantities.values():
         if quantity.internal or quantity.role == "loss":
             continue
         steps = context.axes[quantity.name][0]
         if steps == 0:
             is_fixed = quantity.role == "parameter"
-            (fixed if is_fixed else moving).append(Reference(quantity.name, None, ""))
+            (fixed if is_fixed else moving).append(syntax.Reference(quantity.name, None, ""))
         elif steps == 1:
             for letter in letters:
                 for offset in (0, -1, 1):
-                    subscript = (Subscript(letter, offset),)
-                    moving.append(Reference(quantity.name, subscript, ""))
+                    subscript = (syntax.Subscript(letter, offset),)
+                    moving.append(syntax.Reference(quantity.name, subscript, ""))
         # In index notation elements: w[k,l], z[t,j].
-        units = [Subscript(n, 0) for n in words.letters if n not in letters]
+        units = [syntax.Subscript(n, 0) for n in words.letters if n not in letters]
         count = context.axes[quantity.name][1]
         for at in itertools.permutations(units, count) if count else ():
             if steps == 0:
-                fixed.append(Reference(quantity.name, at, ""))
+                fixed.append(syntax.Reference(quantity.name, at, ""))
             elif steps == 1:
-                ends = [(Subscript(letter, 0), *at) for letter in letters]
-                moving += [Reference(quantity.name, end, "") for end in ends]
+                ends = [(syntax.Subscript(letter, 0), *at) for letter in letters]
+                moving += [syntax.Reference(quantity.name, end, "") for end in ends]
     return fixed, moving
 
 
-def derivatives(context: Context, sides: Sequence[Node], words: Words) -> list[Node]:
+def derivatives(context: Context, sides: Sequence[syntax.Node], words: Words) -> list[syntax.Node]:
     """Derivatives that the claim could mention: those of the definitions, and of its own kind."""
     letters = _steps(sides, words.steps)
-    found: list[Node] = []
+    found: list[syntax.Node] = []
     for definition in context.definitions:
         own = definition.target.subscripts or ()
         if "{" in definition.target.name or len(own) > 1:
@@ -166,15 +153,16 @@ def derivatives(context: Context, sides: Sequence[Node], words: Words) -> list[N
             found.append(definition.target)
         for letter in letters if own else ():
             found += [
-                Reference(definition.target.name, (Subscript(letter, o),), "") for o in (0, 1, -1)
+                syntax.Reference(definition.target.name, (syntax.Subscript(letter, o),), "")
+                for o in (0, 1, -1)
             ]
     losses = {
         n.arguments[0]
         for side in sides
         for n in walk(side)
-        if isinstance(n, Call)
+        if isinstance(n, syntax.Call)
         and n.function == "total"
-        and isinstance(n.arguments[0], Reference)
+        and isinstance(n.arguments[0], syntax.Reference)
         and not n.arguments[0].subscripts
     }
     names = [n for n, (steps, units) in context.axes.items() if steps == 1 and n in words.alike]
@@ -184,34 +172,40 @@ def derivatives(context: Context, sides: Sequence[Node], words: Words) -> list[N
         for name in names:
             for letter in letters:
                 found += [
-                    Call("total", (loss, Reference(name, (Subscript(letter, o),), "")), "")
+                    syntax.Call(
+                        "total",
+                        (loss, syntax.Reference(name, (syntax.Subscript(letter, o),), "")),
+                        "",
+                    )
                     for o in (0, 1, -1)
                 ]
     return found
 
 
-def _is_jacobian(node: Node) -> bool:
+def _is_jacobian(node: syntax.Node) -> bool:
     """Whether this is the derivative of something with steps."""
-    is_call = isinstance(node, Call) and node.function in ("total", "explicit")
-    of = node.arguments[0] if is_call and isinstance(node, Call) else None
-    return isinstance(of, Reference) and bool(of.subscripts)
+    is_call = isinstance(node, syntax.Call) and node.function in ("total", "explicit")
+    of = node.arguments[0] if is_call and isinstance(node, syntax.Call) else None
+    return isinstance(of, syntax.Reference) and bool(of.subscripts)
 
 
-def _jacobians(names: Sequence[str], letters: Sequence[str]) -> Iterator[Node]:
+def _jacobians(names: Sequence[str], letters: Sequence[str]) -> Iterator[syntax.Node]:
     """How a signal depends on itself, between any two steps that the claim speaks of."""
-    steps = [Subscript(letter, offset) for letter in (*letters, "T") for offset in (0, -1, 1)]
+    steps = [
+        syntax.Subscript(letter, offset) for letter in (*letters, "T") for offset in (0, -1, 1)
+    ]
     for name in names:
         for later, earlier in itertools.permutations(steps, 2):
-            ends = (Reference(name, (s,), "") for s in (later, earlier))
-            yield Call("total", tuple(ends), "")
+            ends = (syntax.Reference(name, (s,), "") for s in (later, earlier))
+            yield syntax.Call("total", tuple(ends), "")
 
 
-def families(context: Context, sides: Sequence[Node], words: Words) -> Iterator[Node]:
+def families(context: Context, sides: Sequence[syntax.Node], words: Words) -> Iterator[syntax.Node]:
     """Mentions of families, with the labels, steps and indices that the claim speaks of."""
     letters = _steps(sides, words.steps)
-    steps = [Subscript(t, 0) for t in letters]
+    steps = [syntax.Subscript(t, 0) for t in letters]
     moved = itertools.product(letters, words.delays, (-1, 1))
-    steps += [Subscript(t, 0, ((sign, d),)) for t, d, sign in moved]
+    steps += [syntax.Subscript(t, 0, ((sign, d),)) for t, d, sign in moved]
     units = [n for n in words.letters if n not in letters]
     for template in context.families:
         holes = re.findall(r"\{(\w+)\}", template.name)
@@ -228,95 +222,106 @@ def families(context: Context, sides: Sequence[Node], words: Words) -> Iterator[
                 name = name.replace(f"{{{hole}}}", f"{{={label}}}")
             name = name.replace("{=", "{")
             if template.subscripts is None:
-                yield Reference(name, None, "")
+                yield syntax.Reference(name, None, "")
                 continue
             for step in steps:
                 for at in itertools.permutations(units, len(template.subscripts) - 1):
-                    subscripts = (step, *(Subscript(n, 0) for n in at))
-                    yield Reference(name, subscripts, "")
+                    subscripts = (step, *(syntax.Subscript(n, 0) for n in at))
+                    yield syntax.Reference(name, subscripts, "")
 
 
-def factors(fixed: Iterable[Node], moving: Iterable[Node], ahead: Iterable[Node]) -> Iterator[Node]:
+def factors(
+    fixed: Iterable[syntax.Node], moving: Iterable[syntax.Node], ahead: Iterable[syntax.Node]
+) -> Iterator[syntax.Node]:
     """Factors that may be missing."""
-    one, two = Number("1", ""), Number("2", "")
+    one, two = syntax.Number("1", ""), syntax.Number("2", "")
     for node in fixed:
         yield node
-        yield Transpose(node, "")
-        yield Binary("/", one, node, "")
-        yield Binary("/", one, Binary("*", two, node, ""), "")
+        yield syntax.Transpose(node, "")
+        yield syntax.Binary("/", one, node, "")
+        yield syntax.Binary("/", one, syntax.Binary("*", two, node, ""), "")
     for node in moving:
-        square = Binary("**", node, Number("2", ""), "")
-        rest = Binary("-", one, node, "")
-        yield from (node, rest, Binary("-", one, square, ""), Binary("*", node, rest, ""))
-        yield Transpose(node, "")
-        for inner in (node, Binary("-", one, square, ""), Binary("*", node, rest, "")):
-            yield Call("diag", (inner,), "")
-        tanh = Binary("**", Call("tanh", (node,), ""), Number("2", ""), "")
-        yield Binary("-", one, tanh, "")
-        yield Call("tanh", (node,), "")
-        yield Call("exp", (node,), "")
+        square = syntax.Binary("**", node, syntax.Number("2", ""), "")
+        rest = syntax.Binary("-", one, node, "")
+        yield from (
+            node,
+            rest,
+            syntax.Binary("-", one, square, ""),
+            syntax.Binary("*", node, rest, ""),
+        )
+        yield syntax.Transpose(node, "")
+        for inner in (
+            node,
+            syntax.Binary("-", one, square, ""),
+            syntax.Binary("*", node, rest, ""),
+        ):
+            yield syntax.Call("diag", (inner,), "")
+        tanh = syntax.Binary("**", syntax.Call("tanh", (node,), ""), syntax.Number("2", ""), "")
+        yield syntax.Binary("-", one, tanh, "")
+        yield syntax.Call("tanh", (node,), "")
+        yield syntax.Call("exp", (node,), "")
     for node in ahead:
         yield node
-        yield Transpose(node, "")
-    yield Reference("I", None, "")
+        yield syntax.Transpose(node, "")
+    yield syntax.Reference("I", None, "")
 
 
 def missing_terms(
-    fixed: Sequence[Node], moving: Sequence[Node], ahead: Sequence[Node]
-) -> Iterator[Node]:
+    fixed: Sequence[syntax.Node], moving: Sequence[syntax.Node], ahead: Sequence[syntax.Node]
+) -> Iterator[syntax.Node]:
     """Terms that may be missing: a derivative through a weight, and through an activation."""
-    one = Number("1", "")
+    one = syntax.Number("1", "")
     for delta in ahead:
         yield delta
-        if isinstance(delta, Reference) and delta.subscripts is None:
+        if isinstance(delta, syntax.Reference) and delta.subscripts is None:
             yield from _of_numbers(delta, fixed)
         for weight in fixed:
-            yield Binary("*", weight, delta, "")
-            for side in (weight, Transpose(weight, "")):
-                yield Binary("@", side, delta, "")
-                yield Binary("@", delta, side, "")
+            yield syntax.Binary("*", weight, delta, "")
+            for side in (weight, syntax.Transpose(weight, "")):
+                yield syntax.Binary("@", side, delta, "")
+                yield syntax.Binary("@", delta, side, "")
         for signal in moving:
-            yield Binary("*", delta, signal, "")
-            yield Binary("@", delta, Transpose(signal, ""), "")
+            yield syntax.Binary("*", delta, signal, "")
+            yield syntax.Binary("@", delta, syntax.Transpose(signal, ""), "")
     yield from _through_jacobians(ahead)
     for delta in ahead:
         for signal in moving:
-            square = Binary("**", signal, Number("2", ""), "")
-            slope = Binary("-", one, square, "")
-            logistic = Binary("*", signal, Binary("-", one, signal, ""), "")
+            square = syntax.Binary("**", signal, syntax.Number("2", ""), "")
+            slope = syntax.Binary("-", one, square, "")
+            logistic = syntax.Binary("*", signal, syntax.Binary("-", one, signal, ""), "")
             for inner in (slope, logistic):
-                product = Binary("*", inner, delta, "")
+                product = syntax.Binary("*", inner, delta, "")
                 yield product
                 for weight in fixed:
-                    yield Binary("@", Transpose(weight, ""), product, "")
+                    yield syntax.Binary("@", syntax.Transpose(weight, ""), product, "")
             for other in moving:
-                yield Binary("*", Binary("*", delta, signal, ""), other, "")
+                yield syntax.Binary("*", syntax.Binary("*", delta, signal, ""), other, "")
     for weight in fixed:
         yield weight
     for signal in moving:
-        yield from (signal, Call("diag", (signal,), ""))
-        yield Binary("@", signal, Transpose(signal, ""), "")
+        yield from (signal, syntax.Call("diag", (signal,), ""))
+        yield syntax.Binary("@", signal, syntax.Transpose(signal, ""), "")
         for weight in fixed:
-            yield Binary("@", weight, signal, "")
+            yield syntax.Binary("@", weight, signal, "")
 
 
-def _through_jacobians(ahead: Sequence[Node]) -> Iterator[Node]:
+def _through_jacobians(ahead: Sequence[syntax.Node]) -> Iterator[syntax.Node]:
     """`total(x[s], x[t]).T @ total(L, x[s])`."""
-    calls = [n for n in ahead if isinstance(n, Call)]
+    calls = [n for n in ahead if isinstance(n, syntax.Call)]
     for jacobian in calls:
         of = jacobian.arguments[0]
         for gradient in calls:
-            if isinstance(of, Reference) and of.subscripts and gradient.arguments[1] == of:
-                yield Binary("@", Transpose(jacobian, ""), gradient, "")
+            if isinstance(of, syntax.Reference) and of.subscripts and gradient.arguments[1] == of:
+                yield syntax.Binary("@", syntax.Transpose(jacobian, ""), gradient, "")
 
 
-def _of_numbers(defined: Node, fixed: Sequence[Node]) -> Iterator[Node]:
+def _of_numbers(defined: syntax.Node, fixed: Sequence[syntax.Node]) -> Iterator[syntax.Node]:
     """A number or a matrix that the source defines, by or times a parameter."""
-    two = Number("2", "")
-    inverse = Call("trace", (Call("inv", (defined,), ""),), "")
+    two = syntax.Number("2", "")
+    inverse = syntax.Call("trace", (syntax.Call("inv", (defined,), ""),), "")
     for parameter in fixed:
-        twice = Binary("*", two, parameter, "")
+        twice = syntax.Binary("*", two, parameter, "")
         for factor in (parameter, twice):
-            yield Binary("/", defined, factor, "")
-            yield Binary("*", factor, defined, "")
-            yield Binary("*", factor, inverse, "")
+            yield syntax.Binary("/", defined, factor, "")
+            yield syntax.Binary("*", factor, defined, "")
+            yield syntax.Binary("*", factor, inverse, "")

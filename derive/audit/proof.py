@@ -24,22 +24,9 @@ from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.quantity import Axis, Quantity, index_symbol
 from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import UserError
+from bptt.derive.language import syntax
 from bptt.derive.language.elaboration import Elaboration, Shape
 from bptt.derive.language.place import Place, conditions_of
-from bptt.derive.language.syntax import (
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Reference,
-    Sum,
-    Transpose,
-    Where,
-    children,
-)
 from bptt.derive.language.terms import Terms
 from bptt.derive.notation.index import MEANING
 
@@ -51,7 +38,10 @@ class _NoProofError(Exception):
 
 
 def proves(
-    context: Context, sides: Sequence[Node], where: Sequence[Comparison], system: System
+    context: Context,
+    sides: Sequence[syntax.Node],
+    where: Sequence[syntax.Comparison],
+    system: System,
 ) -> bool:
     """Whether the derived equations prove a claim `derivative = expression`."""
     if len(sides) != 2 or context.rows:
@@ -98,10 +88,12 @@ class _Proof:
         self._forward = _forward_calls(system)
         self._core = Elaboration(self, first=context.first)
 
-    def holds(self, left: Node, right: Node, where: Sequence[Comparison]) -> bool:
+    def holds(
+        self, left: syntax.Node, right: syntax.Node, where: Sequence[syntax.Comparison]
+    ) -> bool:
         left = expanded(self._context, self._system, left)
         right = expanded(self._context, self._system, right)
-        if not isinstance(left, Call):
+        if not isinstance(left, syntax.Call):
             raise _NoProofError
         of, by = self._derivative(left)
         self._of = of.name
@@ -128,7 +120,7 @@ class _Proof:
         return bool(forms[0] == forms[1])
 
     def _left(
-        self, quantity: Quantity, by: Reference
+        self, quantity: Quantity, by: syntax.Reference
     ) -> tuple[dict[str, sp.Expr], list[Index], list[sp.Expr]]:
         """The letters of the left side, their indices, and where the derivative is read."""
         subscripts = by.subscripts or ()
@@ -192,11 +184,11 @@ class _Proof:
             )
         return pieces
 
-    def _derivative(self, node: Call) -> tuple[Reference, Reference]:
+    def _derivative(self, node: syntax.Call) -> tuple[syntax.Reference, syntax.Reference]:
         if node.function != "total" or len(node.arguments) != 2:
             raise _NoProofError
         of, by = node.arguments
-        if not isinstance(of, Reference) or not isinstance(by, Reference):
+        if not isinstance(of, syntax.Reference) or not isinstance(by, syntax.Reference):
             raise _NoProofError
         equation = self._system.definitions.get(of.name)
         if equation is None or equation.quantity.axes or of.subscripts:
@@ -205,18 +197,23 @@ class _Proof:
 
     # What the elaboration of expressions asks for.
 
-    def shape(self, node: Node) -> Shape:
+    def shape(self, node: syntax.Node) -> Shape:
         """Rows and columns; none of a number. Raises _NoProofError where shapes do not fit."""
         match node:
-            case Number():
+            case syntax.Number():
                 return ()
-            case Reference():
+            case syntax.Reference():
                 return self._shape_of(self._quantity(node), node)
-            case Negative(operand) | Where(operand) | Binary("**", operand) | Big(operand=operand):
+            case (
+                syntax.Negative(operand)
+                | syntax.Where(operand)
+                | syntax.Binary("**", operand)
+                | syntax.Big(operand=operand)
+            ):
                 return self.shape(operand)
-            case Transpose(operand):
+            case syntax.Transpose(operand):
                 return self.shape(operand)[::-1]
-            case Binary(operator, left, right):
+            case syntax.Binary(operator, left, right):
                 first, second = self.shape(left), self.shape(right)
                 if not first or not second:
                     return first or second
@@ -224,48 +221,48 @@ class _Proof:
                     return _matrix(first[0], second[1])
                 if operator != "@" and first == second:
                     return first
-            case Call("total"):
+            case syntax.Call("total"):
                 by = self._derivative(node)[1]
                 return self._shape_of(self._quantity(by), by)
-            case Call("dot" | "outer"):
+            case syntax.Call("dot" | "outer"):
                 return self.shape(self._as_product(node))
-            case Call("sum", (operand,)):
+            case syntax.Call("sum", (operand,)):
                 self.shape(operand)
                 return ()
-            case Call("diag", (operand,)):
+            case syntax.Call("diag", (operand,)):
                 inner = self.shape(operand)
                 if inner and inner[1] == 1:
                     return inner[0], inner[0]
-            case Call(_, (operand,)):
+            case syntax.Call(_, (operand,)):
                 return self.shape(operand)
         raise _NoProofError
 
     def axis(
-        self, letter: str, node: Sum | Big, _conditions: tuple[Comparison, ...], _place: Place
+        self, letter: str, node: syntax.Summed, _conditions: syntax.Conditions, _place: Place
     ) -> Axis:
         """The axis that a letter stands on first."""
-        stack: list[Node] = [node.operand]
+        stack: list[syntax.Node] = [node.operand]
         while stack:
             top = stack.pop(0)
-            stack.extend(children(top))
-            if isinstance(top, Reference) and top.name in self._system.quantities:
+            stack.extend(syntax.children(top))
+            if isinstance(top, syntax.Reference) and top.name in self._system.quantities:
                 axes = self._system.quantities[top.name].axes
                 for subscript, axis in zip(top.subscripts or (), axes, strict=False):
                     if subscript.name == letter:
                         return axis
         raise _NoProofError
 
-    def read(self, node: Reference, place: Place) -> Terms:
+    def read(self, node: syntax.Reference, place: Place) -> Terms:
         return self._read(self._quantity(node), node, place)
 
-    def _quantity(self, node: Reference) -> Quantity:
+    def _quantity(self, node: syntax.Reference) -> Quantity:
         found = self._system.quantities.get(node.name)
         if found is None:
             raise _NoProofError
         return found
 
     @staticmethod
-    def _shape_of(quantity: Quantity, node: Reference) -> Shape:
+    def _shape_of(quantity: Quantity, node: syntax.Reference) -> Shape:
         """The shape of a mention with its steps alone, or with all its subscripts."""
         given, axes = len(node.subscripts or ()), quantity.axes
         if given == len(axes):
@@ -278,7 +275,11 @@ class _Proof:
         return _matrix(*(*units, ONE)[:2])
 
     def _read(
-        self, quantity: Quantity, node: Reference, place: Place, bounds: Iterable[sp.Expr] = ()
+        self,
+        quantity: Quantity,
+        node: syntax.Reference,
+        place: Place,
+        bounds: Iterable[sp.Expr] = (),
     ) -> Terms:
         """A quantity at the steps of a mention."""
         self._shape_of(quantity, node)
@@ -288,7 +289,7 @@ class _Proof:
         at = (*given, *place.at, ZERO, ZERO)[: len(quantity.axes)]
         return [Term(quantity[at], bounds=tuple(bounds))]
 
-    def call(self, node: Call, place: Place) -> Terms:
+    def call(self, node: syntax.Call, place: Place) -> Terms:
         match node.function:
             case "total":
                 return self._adjoint(node, place)
@@ -308,17 +309,17 @@ class _Proof:
             factor = factor.diff(x)
         return [Term(self._known(factor.xreplace({x: self._core.value(node.arguments[0], place)})))]
 
-    def _as_product(self, node: Call) -> Node:
+    def _as_product(self, node: syntax.Call) -> syntax.Node:
         """dot(a, b) and outer(a, b) as products of matrices."""
         if len(node.arguments) != 2:
             raise _NoProofError
         left, right = node.arguments
         if node.function == "outer":
-            return Binary("@", left, Transpose(right, node.at), node.at)
+            return syntax.Binary("@", left, syntax.Transpose(right, node.at), node.at)
         shapes = self.shape(left), self.shape(right)
         if shapes[0] == shapes[1] and shapes[0] and shapes[0][1] == 1:
-            left = Transpose(left, node.at)
-        return Binary("@", left, right, node.at)
+            left = syntax.Transpose(left, node.at)
+        return syntax.Binary("@", left, right, node.at)
 
     def _known(self, factor: sp.Expr) -> sp.Expr:
         """The factor with values that the network computes in the place of their functions."""
@@ -335,7 +336,7 @@ class _Proof:
                 factor = factor.xreplace({call: equation.lhs.xreplace(mapping)})
         return factor
 
-    def _adjoint(self, node: Call, place: Place) -> Terms:
+    def _adjoint(self, node: syntax.Call, place: Place) -> Terms:
         of, by = self._derivative(node)
         assert self._derived is not None
         quantity = self._derived.quantities.get(self._derived.derivative(of.name, by.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bptt.derive.audit import edits as slips
@@ -96,7 +96,7 @@ class _Search:
             return found
         ones.sort(key=lambda c: c.distance)
         for base in ones[:WITH_FACTORS]:
-            found = self._with_factor(base, BUDGET // 10)
+            found = self._inserted(base, self._with_factors, BUDGET // 10)
             if found is not None:
                 return found
         for base in ones:
@@ -213,21 +213,18 @@ class _Search:
     # What may be missing.
 
     def _insertions(self, start: _Candidate) -> Repair | None:
-        found = self._with_factor(start, BUDGET // 4)
-        if found is not None:
-            return found
-        last = self._spent() + BUDGET // 2
-        for position, side in self._open_sides(start):
-            for edit, changed in self._with_terms(side):
-                found = self._try(start, position, edit, changed)
-                if found is not None or self._spent() > last:
-                    return found
-        return None
+        found = self._inserted(start, self._with_factors, BUDGET // 4)
+        return found or self._inserted(start, self._with_terms, BUDGET // 2)
 
-    def _with_factor(self, base: _Candidate, most: int) -> Repair | None:
+    def _inserted(
+        self,
+        base: _Candidate,
+        changes: Callable[[Node], Iterator[tuple[Edit, Node]]],
+        most: int,
+    ) -> Repair | None:
         last = self._spent() + most
         for position, side in self._open_sides(base):
-            for edit, changed in self._with_factors(side):
+            for edit, changed in changes(side):
                 found = self._try(base, position, edit, changed)
                 if found is not None or self._spent() > last:
                     return found

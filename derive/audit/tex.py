@@ -11,6 +11,7 @@ atom       = number | symbol | "(" sum ")" | \\frac | \\nabla | \\partial | \\su
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bptt.derive.audit.symbols import Mention, Spelling, Vocabulary
@@ -18,21 +19,7 @@ from bptt.derive.audit.tex_symbols import SymbolReader
 from bptt.derive.audit.tex_tokens import BEGIN, CLOSING, END, Token
 from bptt.derive.audit.text import limited
 from bptt.derive.errors import UserError, shown
-from bptt.derive.language.syntax import (
-    Big,
-    BigKind,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Reference,
-    Subscript,
-    Transpose,
-    Where,
-    check_height,
-)
+from bptt.derive.language import syntax
 
 MAX_LENGTH = 20_000
 MAX_FACTORS = 40
@@ -59,7 +46,7 @@ _CLOSERS = (")", "]", r"\}", r"\rangle", "}", "|", r"\|", r"\rVert", ",", ";", "
 class Read:
     """An equality, and how the source spells the quantities that it mentions."""
 
-    sides: tuple[Node, ...]
+    sides: tuple[syntax.Node, ...]
     spellings: dict[str, Spelling]
 
 
@@ -73,7 +60,7 @@ def read_latex(text: str, vocabulary: Vocabulary) -> Read:
 
 
 class _Parser(SymbolReader):
-    def equality(self) -> tuple[Node, ...]:
+    def equality(self) -> tuple[syntax.Node, ...]:
         sides = [self.sum()]
         while self.accept("=", r"\equiv") or self._accept_colon():
             sides.append(self.sum())
@@ -87,7 +74,7 @@ class _Parser(SymbolReader):
             return True
         return False
 
-    def sum(self) -> Node:
+    def sum(self) -> syntax.Node:
         self._enter()
         start = at = self.at
         negative = False
@@ -95,7 +82,7 @@ class _Parser(SymbolReader):
             negative ^= sign == "-"
         node = self.term()
         if negative:
-            node = Negative(node, at)
+            node = syntax.Negative(node, at)
         count = 0
         while self.next in ("+", "-"):
             at = self.at
@@ -103,12 +90,12 @@ class _Parser(SymbolReader):
             count += 1
             if count > MAX_TERMS:
                 raise UserError(f"more than {MAX_TERMS} terms", place=at, remedy="use fewer")
-            node = Binary(operator, node, self.term(), at)
+            node = syntax.Binary(operator, node, self.term(), at)
         self._depth -= 1
-        check_height(node, start)
+        syntax.check_height(node, start)
         return node
 
-    def term(self) -> Node:
+    def term(self) -> syntax.Node:
         node = self.chain()
         count = 0
         while self.next in _OPERATORS:
@@ -118,14 +105,14 @@ class _Parser(SymbolReader):
             if count > MAX_FACTORS:
                 raise UserError(f"more than {MAX_FACTORS} factors", place=at, remedy="use fewer")
             if operator == "⊗":
-                node = Call("kron", (node, right), at)
+                node = syntax.Call("kron", (node, right), at)
             elif operator == "·":
-                node = Call("dot", (node, right), at)
+                node = syntax.Call("dot", (node, right), at)
             else:
-                node = Binary(operator, node, right, at)
+                node = syntax.Binary(operator, node, right, at)
         return node
 
-    def chain(self) -> Node:
+    def chain(self) -> syntax.Node:
         node = self.factor()
         count = 0
         while self._starts_factor():
@@ -135,7 +122,7 @@ class _Parser(SymbolReader):
                     f"more than {MAX_FACTORS} factors", place=self.at, remedy="use fewer"
                 )
             at = self.at
-            node = Binary("@", node, self.factor(), at)
+            node = syntax.Binary("@", node, self.factor(), at)
         return node
 
     def _starts_factor(self) -> bool:
@@ -144,22 +131,22 @@ class _Parser(SymbolReader):
             return False
         return text not in (*_CLOSERS, "&", r"\\", END)
 
-    def factor(self) -> Node:
+    def factor(self) -> syntax.Node:
         self._enter()
         node = self._atom()
         self._depth -= 1
         return node
 
-    def _atom(self) -> Node:
+    def _atom(self) -> syntax.Node:
         text, at = self.next, self.at
         if text is None:
             raise self.refuse("a factor was expected")
         if text in ("-", "+"):
             sign = self.take()
             inner = self.factor()
-            return Negative(inner, at) if sign == "-" else inner
+            return syntax.Negative(inner, at) if sign == "-" else inner
         if text[0].isdigit():
-            return self._scripted(Number(self.take(), at))
+            return self._scripted(syntax.Number(self.take(), at))
         if text in ("(", "[", r"\{", "{"):
             self.take()
             inner = self.sum()
@@ -175,17 +162,15 @@ class _Parser(SymbolReader):
             return self._big()
         if text == r"\sqrt":
             self.take()
-            self.expect("{")
-            inner = self.sum()
-            self.expect("}")
-            return Call("sqrt", (inner,), at)
+            inner = self._braced(self.sum)
+            return syntax.Call("sqrt", (inner,), at)
         if text == BEGIN:
             return self._cases()
         if text == "|" or text in (r"\|", r"\Vert", r"\lVert"):
             return self._norm()
         return self._named()
 
-    def _norm(self) -> Node:
+    def _norm(self) -> syntax.Node:
         at, sign = self.at, self.take()
         closing = {r"\lVert": r"\rVert"}.get(sign, sign)
         inner = self.sum()
@@ -194,7 +179,7 @@ class _Parser(SymbolReader):
             # The Euclidean norm may say that it is.
             self.take()
             self._two()
-        return self._scripted(Call("abs" if sign == "|" else "norm", (inner,), at))
+        return self._scripted(syntax.Call("abs" if sign == "|" else "norm", (inner,), at))
 
     def _two(self) -> None:
         in_braces = self.accept("{") is not None
@@ -203,7 +188,7 @@ class _Parser(SymbolReader):
         if in_braces:
             self.expect("}")
 
-    def _fraction(self) -> Node:
+    def _fraction(self) -> syntax.Node:
         at = self.at
         self.take()
         start = self._position
@@ -213,25 +198,23 @@ class _Parser(SymbolReader):
         self._position = start
         above = self._group()
         below = self._group()
-        return Binary("/", above, below, at)
+        return syntax.Binary("/", above, below, at)
 
-    def _group(self) -> Node:
-        if self.accept("{"):
-            inner = self.sum()
-            self.expect("}")
-            return inner
+    def _group(self) -> syntax.Node:
+        if self.next == "{":
+            return self._braced(self.sum)
         at, text = self.at, self.take()
         if text.isdigit():
             # \frac12 is one half.
             if len(text) > 1:
                 self._tokens.insert(self._position, Token(text[1:], 0))
-            return Number(text[0], at)
+            return syntax.Number(text[0], at)
         self._position -= 1
         return self.factor()
 
     # Derivatives.
 
-    def _derivative_fraction(self, at: str) -> Node | None:
+    def _derivative_fraction(self, at: str) -> syntax.Node | None:
         if not (self.next == "{" and self._is_d(1)):
             return None
         self.take()
@@ -247,7 +230,7 @@ class _Parser(SymbolReader):
         by = self.chain()
         self.expect("}")
         kind = kind if kind != "derivative" else other
-        return Call(kind, (of, by), at)
+        return syntax.Call(kind, (of, by), at)
 
     def _is_d(self, ahead: int) -> bool:
         text = self._peek(ahead)
@@ -280,7 +263,7 @@ class _Parser(SymbolReader):
             return "explicit"
         return "derivative"
 
-    def _flat_derivative(self) -> Node:
+    def _flat_derivative(self) -> syntax.Node:
         at = self.at
         kind = self._d()
         of = self.factor()
@@ -289,31 +272,34 @@ class _Parser(SymbolReader):
             raise self.refuse("a derivative is written \\partial y / \\partial x")
         other = self._d()
         by = self.factor()
-        return Call(kind if kind != "derivative" else other, (of, by), at)
+        return syntax.Call(kind if kind != "derivative" else other, (of, by), at)
 
-    def _gradient(self) -> Node:
+    def _gradient(self) -> syntax.Node:
         at = self.at
         self.take()
         if not self.accept("_"):
             raise self.refuse("say by what: \\nabla_{W} L")
         by = self._scripted_group()
         of = self.factor()
-        return self._scripted(Call("total", (of, by), at))
+        return self._scripted(syntax.Call("total", (of, by), at))
 
-    def _scripted_group(self) -> Node:
+    def _scripted_group(self) -> syntax.Node:
         if self.next == "{":
-            self.take()
-            inner = self.chain()
-            self.expect("}")
-            return inner
+            return self._braced(self.chain)
         return self._quantity(self.symbol())
+
+    def _braced(self, read: Callable[[], syntax.Node]) -> syntax.Node:
+        self.expect("{")
+        inner = read()
+        self.expect("}")
+        return inner
 
     # Sums and products.
 
-    def _big(self) -> Node:
+    def _big(self) -> syntax.Node:
         at = self.at
-        kind: BigKind = "sum" if self.take() == r"\sum" else "product"
-        low: list[Comparison] = []
+        kind: syntax.BigKind = "sum" if self.take() == r"\sum" else "product"
+        low: list[syntax.Comparison] = []
         letter, start, high = "", None, None
         while self.next in ("_", "^"):
             if self.take() == "^":
@@ -328,28 +314,29 @@ class _Parser(SymbolReader):
         if not letter:
             raise self.refuse("say over what: \\sum_{t}")
         operand = self.term()
-        node = Big(kind, letter, start, high, "", operand, at)
+        node = syntax.Big(kind, letter, start, high, "", operand, at)
         if not low:
             return node
-        found = limited(Where(node, tuple(low), at))
-        if isinstance(found, Big) and kind == "product" and low[0].operators[0].startswith(">"):
+        found = limited(syntax.Where(node, tuple(low), at))
+        if (
+            isinstance(found, syntax.Big)
+            and kind == "product"
+            and low[0].operators[0].startswith(">")
+        ):
             # t >= i > k counts down, and so do the factors.
             return replace(found, kind="falling")
         return found
 
-    def _limit(self) -> Node:
+    def _limit(self) -> syntax.Node:
         if self.next == "{":
-            self.take()
-            inner = self.sum()
-            self.expect("}")
-            return inner
+            return self._braced(self.sum)
         return self.factor_of_limit()
 
-    def factor_of_limit(self) -> Node:
+    def factor_of_limit(self) -> syntax.Node:
         at, text = self.at, self.next or ""
         if text[:1].isdigit():
-            return Number(self.take(), at)
-        return Reference(self._letter(), None, at)
+            return syntax.Number(self.take(), at)
+        return syntax.Reference(self._letter(), None, at)
 
     def _letter(self) -> str:
         text = self.take()
@@ -359,34 +346,34 @@ class _Parser(SymbolReader):
             raise self.refuse("an index was expected")
         return self._vocabulary.renamed.get(name, name)
 
-    def _below(self) -> tuple[str, Node | None, list[Comparison]]:
+    def _below(self) -> tuple[str, syntax.Node | None, list[syntax.Comparison]]:
         """What stands below a sign of summation: `t = 1`, `t`, `l \\in U`, `t \\ge i > k`."""
         at = self.at
         first = self.sum()
         if self.accept(r"\in"):
-            if not isinstance(first, Reference):
+            if not isinstance(first, syntax.Reference):
                 raise self.refuse("a set is given for a letter: l \\in U")
             members = self._set_name()
             return (
                 first.name,
                 None,
-                [Comparison((first, Reference(members, None, at)), ("in",), at)],
+                [syntax.Comparison((first, syntax.Reference(members, None, at)), ("in",), at)],
             )
         operands, operators = [first], []
         while self.next in _RELATIONS:
             operators.append(_RELATIONS[self.take()])
             operands.append(self.sum())
-        if operators == ["="] and isinstance(first, Reference):
+        if operators == ["="] and isinstance(first, syntax.Reference):
             return first.name, operands[1], []
         if not operators:
-            if not isinstance(first, Reference):
+            if not isinstance(first, syntax.Reference):
                 raise self.refuse("say over what: \\sum_{t=1}^{T}")
             return first.name, None, []
         middle = operands[1] if len(operands) == 3 else operands[0]
-        if not isinstance(middle, Reference):
+        if not isinstance(middle, syntax.Reference):
             raise self.refuse("the index stands in the middle: t \\ge i > k")
         pairs = [
-            Comparison((a, b), (o,), at)
+            syntax.Comparison((a, b), (o,), at)
             for a, b, o in zip(operands, operands[1:], operators, strict=False)
         ]
         return middle.name, None, pairs
@@ -403,11 +390,11 @@ class _Parser(SymbolReader):
             (mention.base, *(f"{{{e.word}}}" if len(e.word) == 1 else e.word for e in holes))
         )
 
-    def _cases(self) -> Node:
+    def _cases(self) -> syntax.Node:
         """Each case where its condition holds; `otherwise` where no other does."""
         at = self.at
         self.take()
-        rows: list[tuple[Node, tuple[Comparison, ...] | None]] = []
+        rows: list[tuple[syntax.Node, tuple[syntax.Comparison, ...] | None]] = []
         while self.next not in (END, None):
             value = self.sum()
             self.accept(",")
@@ -417,7 +404,7 @@ class _Parser(SymbolReader):
                 break
         if self.accept(END) is None:
             raise self.refuse("a case is written: value & condition \\\\")
-        total: Node | None = None
+        total: syntax.Node | None = None
         known = [c for _, conditions in rows for c in conditions or ()]
         for value, conditions in rows:
             if conditions is None:
@@ -426,13 +413,13 @@ class _Parser(SymbolReader):
                     raise UserError(
                         "otherwise stands behind more than one case", place=at, remedy="say when"
                     )
-            piece = Where(value, conditions, at)
-            total = piece if total is None else Binary("+", total, piece, at)
+            piece = syntax.Where(value, conditions, at)
+            total = piece if total is None else syntax.Binary("+", total, piece, at)
         if total is None:
             raise UserError("no cases", place=at, remedy="write value & condition")
         return total
 
-    def _case_condition(self) -> tuple[Comparison, ...] | None:
+    def _case_condition(self) -> tuple[syntax.Comparison, ...] | None:
         at = self.at
         if self.next in (r"\text", r"\mathrm", r"\textrm"):
             self.take()
@@ -454,11 +441,11 @@ class _Parser(SymbolReader):
         self.accept(".", ",")
         if not operators:
             raise UserError("a case without a condition", place=at, remedy="write t < T")
-        return (Comparison(tuple(operands), tuple(operators), at),)
+        return (syntax.Comparison(tuple(operands), tuple(operators), at),)
 
     # Quantities, functions and what stands above them.
 
-    def _named(self) -> Node:
+    def _named(self) -> syntax.Node:
         """A quantity, a letter, or a function with its argument."""
         at, start = self.at, self._position
         base, _ = self._base()
@@ -471,8 +458,8 @@ class _Parser(SymbolReader):
         mention = self.symbol()
         return self._scripted(self._quantity(mention))
 
-    def _application(self, function: str, at: str) -> Node | None:
-        power: Node | None = None
+    def _application(self, function: str, at: str) -> syntax.Node | None:
+        power: syntax.Node | None = None
         while self.next in ("'", "^", "_"):
             if self.accept("'"):
                 function += "'"
@@ -485,7 +472,7 @@ class _Parser(SymbolReader):
                 return None
             self.take()
             power = self._limit()
-            if isinstance(power, Negative):
+            if isinstance(power, syntax.Negative):
                 raise UserError(
                     "a negative power stands at a function: its inverse, or one by its value?",
                     place=at,
@@ -497,16 +484,16 @@ class _Parser(SymbolReader):
             while self.accept(","):
                 arguments.append(self.sum())
             self.expect(closing)
-            node: Node = Call(function, tuple(arguments), at)
+            node: syntax.Node = syntax.Call(function, tuple(arguments), at)
             if power is None:
                 return self._scripted(node)
         elif self._starts_factor():
-            node = Call(function, (self.factor(),), at)
+            node = syntax.Call(function, (self.factor(),), at)
         else:
             return None
-        return node if power is None else Binary("**", node, power, at)
+        return node if power is None else syntax.Binary("**", node, power, at)
 
-    def _quantity(self, mention: Mention) -> Node:
+    def _quantity(self, mention: Mention) -> syntax.Node:
         if mention.base in ("mathbf", "mathrm"):
             raise self.refuse("a style without a symbol")
         found = self._vocabulary.meaning(mention)
@@ -516,7 +503,7 @@ class _Parser(SymbolReader):
             return reference
         base = self._vocabulary.renamed.get(mention.base, mention.base)
         if mention.counts == (0, 0, 0):
-            return Reference(base, None, mention.at)
+            return syntax.Reference(base, None, mention.at)
         if mention.above:
             # What stands above may be a power: (W)^{t-j}.
             bare = replace(mention, above=())
@@ -524,16 +511,20 @@ class _Parser(SymbolReader):
             if inner is not None and len(mention.above) == 1 and mention.above[0].subscript:
                 self.spellings.setdefault(inner[0].name, inner[1])
                 exponent = _from_subscript(mention.above[0].subscript, mention.at)
-                return Binary("**", inner[0], exponent, mention.at)
+                return syntax.Binary("**", inner[0], exponent, mention.at)
         below = [e for entry in mention.below for e in entry.letters]
         if base == "delta" and len(below) == 2 and mention.counts[::2] == (0, 0):
-            first, second = (_from_subscript(e.subscript or Subscript(None, 0), "") for e in below)
-            return Where(
-                Number("1", mention.at), (Comparison((first, second), ("=",), mention.at),), ""
+            first, second = (
+                _from_subscript(e.subscript or syntax.Subscript(None, 0), "") for e in below
+            )
+            return syntax.Where(
+                syntax.Number("1", mention.at),
+                (syntax.Comparison((first, second), ("=",), mention.at),),
+                "",
             )
         raise self._vocabulary.unknown(mention)
 
-    def _scripted(self, node: Node) -> Node:
+    def _scripted(self, node: syntax.Node) -> syntax.Node:
         """A node with transposes, inverses, powers and primes behind it."""
         while self.next in ("^", "'"):
             at = self.at
@@ -548,37 +539,41 @@ class _Parser(SymbolReader):
             return self._element(node)
         return node
 
-    def _element(self, node: Node) -> Node:
+    def _element(self, node: syntax.Node) -> syntax.Node:
         """An element of a derivative: `(\\nabla_{o} L)_i`."""
-        if not isinstance(node, Call) or node.function not in ("total", "explicit", "derivative"):
+        if not isinstance(node, syntax.Call) or node.function not in (
+            "total",
+            "explicit",
+            "derivative",
+        ):
             raise self.refuse("a subscript stands behind what has none")
         self.take()
         entries = self._entries()
         of, by = node.arguments[:2]
-        if entries is None or not isinstance(by, Reference):
+        if entries is None or not isinstance(by, syntax.Reference):
             raise self.refuse("an element is given by indices")
         subscripts = tuple(e.subscript for x in entries for e in x.letters if e.subscript)
         by = replace(by, subscripts=(*(by.subscripts or ()), *subscripts))
         return self._scripted(replace(node, arguments=(of, by, *node.arguments[2:])))
 
-    def _raised(self, node: Node, at: str) -> Node:
+    def _raised(self, node: syntax.Node, at: str) -> syntax.Node:
         in_braces = self.accept("{") is not None
         text = self.next
-        is_power = isinstance(node, Number) and text == "T"
+        is_power = isinstance(node, syntax.Number) and text == "T"
         if text in _TRANSPOSES and not is_power and self._is_transpose(in_braces):
             if in_braces:
                 self.expect("}")
-            return Transpose(node, at)
+            return syntax.Transpose(node, at)
         exponent = self.sum() if in_braces else self.factor_of_limit()
         if in_braces:
             self.expect("}")
-        if exponent == Negative(Number("1", getattr(exponent, "at", "")), "") or (
-            isinstance(exponent, Negative)
-            and isinstance(exponent.operand, Number)
+        if exponent == syntax.Negative(syntax.Number("1", getattr(exponent, "at", "")), "") or (
+            isinstance(exponent, syntax.Negative)
+            and isinstance(exponent.operand, syntax.Number)
             and exponent.operand.text == "1"
         ):
-            return Call("inv", (node,), at)
-        return Binary("**", node, exponent, at)
+            return syntax.Call("inv", (node,), at)
+        return syntax.Binary("**", node, exponent, at)
 
     def _is_transpose(self, in_braces: bool) -> bool:
         start = self._position
@@ -592,7 +587,7 @@ class _Parser(SymbolReader):
         return False
 
 
-def _negated(condition: Comparison) -> Comparison:
+def _negated(condition: syntax.Comparison) -> syntax.Comparison:
     opposite = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "=": "!=", "!=": "="}
     if len(condition.operators) != 1:
         raise UserError(
@@ -601,17 +596,19 @@ def _negated(condition: Comparison) -> Comparison:
     return replace(condition, operators=(opposite[condition.operators[0]],))
 
 
-def _from_subscript(subscript: Subscript, at: str) -> Node:
-    node: Node | None = Reference(subscript.name, None, at) if subscript.name else None
+def _from_subscript(subscript: syntax.Subscript, at: str) -> syntax.Node:
+    node: syntax.Node | None = (
+        syntax.Reference(subscript.name, None, at) if subscript.name else None
+    )
     for sign, name in subscript.also:
-        other = Reference(name, None, at)
+        other = syntax.Reference(name, None, at)
         if node is None:
-            node = other if sign > 0 else Negative(other, at)
+            node = other if sign > 0 else syntax.Negative(other, at)
         else:
-            node = Binary("+" if sign > 0 else "-", node, other, at)
+            node = syntax.Binary("+" if sign > 0 else "-", node, other, at)
     if subscript.offset or node is None:
-        number = Number(str(abs(subscript.offset)), at)
+        number = syntax.Number(str(abs(subscript.offset)), at)
         if node is None:
-            return number if subscript.offset >= 0 else Negative(number, at)
-        node = Binary("+" if subscript.offset > 0 else "-", node, number, at)
+            return number if subscript.offset >= 0 else syntax.Negative(number, at)
+        node = syntax.Binary("+" if subscript.offset > 0 else "-", node, number, at)
     return node

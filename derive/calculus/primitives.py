@@ -1,8 +1,8 @@
 """The primitive functions: the only place where a derivative is stated rather than derived.
 
 exp, log, sin, cos, tanh and sqrt are SymPy's own. The others are declared here, each with its
-derivative in `fdiff`. Where a derivative is a function of the value, it is written with `self`
-(sigmoid' = s (1 - s)), so that a forward quantity can take the place of `self`.
+derivative. Where that is a function of the value, it is written with the function as it is applied
+(sigmoid' = f (1 - f)), so that a forward quantity can take its place.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -21,143 +21,49 @@ import sympy as sp
 Number = complex
 
 
-class sigmoid(sp.Function):  # type: ignore[misc]
-    """1 / (1 + exp(-x)); derivative s (1 - s)."""
+def declared(name: str, slope: Callable[[sp.Function], sp.Expr], arguments: int = 1) -> Any:
+    """A function that SymPy has not, and its derivative by the first argument.
 
-    nargs = (1,)
+    `slope` makes the derivative of the function as it is applied.
+    """
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return self * (1 - self)
+    def fdiff(self: sp.Function, argindex: int = 1) -> sp.Expr:
+        if argindex != 1:
+            raise sp.ArgumentIndexError(self, argindex)
+        return slope(self)
 
-
-class softplus(sp.Function):  # type: ignore[misc]
-    """log(1 + exp(x)); derivative sigmoid(x)."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sigmoid(self.args[0])
+    about = {"nargs": (arguments,), "fdiff": fdiff, "__module__": __name__}
+    return type(name, (sp.Function,), about)
 
 
-class step(sp.Function):  # type: ignore[misc]
-    """1 where x > 0, else 0; derivative 0."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
+def flat(_f: sp.Function) -> sp.Expr:
+    """The derivative of what is constant piece by piece."""
+    return sp.Integer(0)
 
 
-class relu(sp.Function):  # type: ignore[misc]
-    """max(x, 0); derivative step(relu(x)), which is step(x)."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return step(self)
-
-
-class leaky_relu(sp.Function):  # type: ignore[misc]
-    """x where x > 0, else 0.01 x; derivative 0.01 + 0.99 step(leaky_relu(x))."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Rational(1, 100) + sp.Rational(99, 100) * step(self)
-
-
-class elu(sp.Function):  # type: ignore[misc]
-    """x where x > 0, else exp(x) - 1; derivative 1 + min(elu(x), 0)."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return 1 + negative_part(self)
-
-
-class negative_part(sp.Function):  # type: ignore[misc]
-    """min(x, 0); derivative 1 - step(x)."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return 1 - step(self.args[0])
-
-
-class absolute(sp.Function):  # type: ignore[misc]
-    """|x|; derivative sign(x)."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return signum(self.args[0])
-
-
-class signum(sp.Function):  # type: ignore[misc]
-    """-1, 0 or 1, the sign of x; derivative 0."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
-
-
-class softsign(sp.Function):  # type: ignore[misc]
-    """x / (1 + |x|); derivative (1 - |s|)^2."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return (1 - absolute(self)) ** 2
-
-
-class is_zero(sp.Function):  # type: ignore[misc]
-    """1 where x = 0, else 0; derivative 0."""
-
-    nargs = (1,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
-
-
-class huber(sp.Function):  # type: ignore[misc]
-    """e^2/2 where |e| <= delta, else delta (|e| - delta/2); derivative clip(e, delta)."""
-
-    nargs = (2,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        if argindex == 1:
-            return clip(*self.args)
-        raise sp.ArgumentIndexError(self, argindex)
-
-
-class clip(sp.Function):  # type: ignore[misc]
-    """e limited to [-delta, delta]; derivative within(e, delta)."""
-
-    nargs = (2,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        if argindex == 1:
-            return within(*self.args)
-        raise sp.ArgumentIndexError(self, argindex)
-
-
-class within(sp.Function):  # type: ignore[misc]
-    """1 where |e| < delta, else 0; derivative 0."""
-
-    nargs = (2,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
-
-
-class every(sp.Function):  # type: ignore[misc]
-    """1 where the step n is a multiple of the period k, else 0; steps have no derivative."""
-
-    nargs = (2,)
-
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.Integer(0)
+# 1 / (1 + exp(-x)), and log(1 + exp(x)).
+sigmoid = declared("sigmoid", lambda f: f * (1 - f))
+softplus = declared("softplus", lambda f: sigmoid(f.args[0]))
+# 1 where x > 0, else 0; -1, 0 or 1, the sign of x; 1 where x = 0, else 0.
+step = declared("step", flat)
+signum = declared("signum", flat)
+is_zero = declared("is_zero", flat)
+# max(x, 0), of which a step is that of x; x where x > 0, else 0.01 x; min(x, 0).
+relu = declared("relu", step)
+leaky_relu = declared("leaky_relu", lambda f: sp.Rational(1, 100) + sp.Rational(99, 100) * step(f))
+negative_part = declared("negative_part", lambda f: 1 - step(f.args[0]))
+# x where x > 0, else exp(x) - 1.
+elu = declared("elu", lambda f: 1 + negative_part(f))
+# |x|, and x / (1 + |x|).
+absolute = declared("absolute", lambda f: signum(f.args[0]))
+softsign = declared("softsign", lambda f: (1 - absolute(f)) ** 2)
+# 1 where |e| < delta, else 0; e limited to [-delta, delta]; e²/2 where |e| <= delta, else
+# delta (|e| - delta/2).
+within = declared("within", flat, 2)
+clip = declared("clip", lambda f: within(*f.args), 2)
+huber = declared("huber", lambda f: clip(*f.args), 2)
+# 1 where the step n is a multiple of the period k, else 0.
+every = declared("every", flat, 2)
 
 
 @dataclass(frozen=True)
@@ -172,7 +78,6 @@ class Primitive:
     argument, a function that may overflow there, or has no value, is given `safe` in its place.
     """
 
-    name: str
     symbolic: type[sp.Function]
     scalar: Callable[..., Number]
     array: Callable[..., Any]
@@ -181,6 +86,11 @@ class Primitive:
     elementwise: bool = False
     latex: bool = False
     safe: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the project calls it."""
+        return self.symbolic.__name__
 
     @property
     def source(self) -> str:
@@ -370,51 +280,28 @@ def _softsign(x):
 PRIMITIVES: dict[str, Primitive] = {
     p.name: p
     for p in (
+        Primitive(sp.exp, at_a_number(cmath.exp), np.exp, elementwise=True, latex=True, safe=1),
+        Primitive(sp.log, at_a_number(cmath.log), np.log, elementwise=True, latex=True, safe=1),
+        Primitive(sp.sin, at_a_number(cmath.sin), np.sin, elementwise=True, latex=True),
+        Primitive(sp.cos, at_a_number(cmath.cos), np.cos, elementwise=True, latex=True),
+        Primitive(sp.tanh, at_a_number(cmath.tanh), np.tanh, elementwise=True, latex=True),
+        Primitive(sigmoid, scalar_sigmoid, _sigmoid, elementwise=True),
+        Primitive(softplus, scalar_softplus, _softplus, elementwise=True),
+        Primitive(softsign, scalar_softsign, _softsign, analytic=False, elementwise=True),
+        Primitive(relu, scalar_relu, _relu, analytic=False, elementwise=True),
+        Primitive(leaky_relu, scalar_leaky_relu, _leaky_relu, analytic=False, elementwise=True),
+        Primitive(elu, scalar_elu, _elu, analytic=False, elementwise=True),
         Primitive(
-            "exp", sp.exp, at_a_number(cmath.exp), np.exp, elementwise=True, latex=True, safe=1
+            absolute, scalar_absolute, _absolute, analytic=False, text="abs", elementwise=True
         ),
-        Primitive(
-            "log", sp.log, at_a_number(cmath.log), np.log, elementwise=True, latex=True, safe=1
-        ),
-        Primitive("sin", sp.sin, at_a_number(cmath.sin), np.sin, elementwise=True, latex=True),
-        Primitive("cos", sp.cos, at_a_number(cmath.cos), np.cos, elementwise=True, latex=True),
-        Primitive("tanh", sp.tanh, at_a_number(cmath.tanh), np.tanh, elementwise=True, latex=True),
-        Primitive("sigmoid", sigmoid, scalar_sigmoid, _sigmoid, elementwise=True),
-        Primitive("softplus", softplus, scalar_softplus, _softplus, elementwise=True),
-        Primitive(
-            "softsign", softsign, scalar_softsign, _softsign, analytic=False, elementwise=True
-        ),
-        Primitive("relu", relu, scalar_relu, _relu, analytic=False, elementwise=True),
-        Primitive(
-            "leaky_relu",
-            leaky_relu,
-            scalar_leaky_relu,
-            _leaky_relu,
-            analytic=False,
-            elementwise=True,
-        ),
-        Primitive("elu", elu, scalar_elu, _elu, analytic=False, elementwise=True),
-        Primitive(
-            "absolute",
-            absolute,
-            scalar_absolute,
-            _absolute,
-            analytic=False,
-            text="abs",
-            elementwise=True,
-        ),
-        Primitive("step", step, lambda x: float(x.real > 0), _step, analytic=False),
-        Primitive(
-            "negative_part", negative_part, scalar_negative_part, _negative_part, analytic=False
-        ),
-        Primitive("signum", signum, scalar_signum, _signum, analytic=False, text="sign"),
-        Primitive("is_zero", is_zero, lambda x: float(x.real == 0), _is_zero, analytic=False),
-        Primitive("huber", huber, scalar_huber, _huber, analytic=False),
-        Primitive("clip", clip, scalar_clip, _clip, analytic=False),
-        Primitive(
-            "within", within, lambda e, d: float(abs(e.real) < d.real), _within, analytic=False
-        ),
-        Primitive("every", every, lambda n, k: float(round(n.real) % round(k.real) == 0), _every),
+        Primitive(step, lambda x: float(x.real > 0), _step, analytic=False),
+        Primitive(negative_part, scalar_negative_part, _negative_part, analytic=False),
+        Primitive(signum, scalar_signum, _signum, analytic=False, text="sign"),
+        Primitive(is_zero, lambda x: float(x.real == 0), _is_zero, analytic=False),
+        Primitive(huber, scalar_huber, _huber, analytic=False),
+        Primitive(clip, scalar_clip, _clip, analytic=False),
+        Primitive(within, lambda e, d: float(abs(e.real) < d.real), _within, analytic=False),
+        Primitive(every, lambda n, k: float(round(n.real) % round(k.real) == 0), _every),
     )
 }
 # The functions of one argument that a user may write, by the names that they are written by.

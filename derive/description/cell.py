@@ -17,31 +17,8 @@ from importlib.resources import files
 from bptt.derive.calculus.quantity import Local
 from bptt.derive.description.network import Cell, Connection, Layer
 from bptt.derive.errors import UserError
+from bptt.derive.language import syntax
 from bptt.derive.language.parser import parse
-from bptt.derive.language.syntax import (
-    END,
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Part,
-    Reference,
-    Statement,
-    Subscript,
-    Sum,
-    Transpose,
-    Where,
-    addends,
-    factors,
-    index_letter,
-    is_index,
-    references,
-    step_apart,
-    uses_index_notation,
-)
 
 INPUT = "x"
 TRANSPOSED = ".T"
@@ -82,7 +59,7 @@ class LayerEquations:
     """
 
     layer: Layer
-    statements: tuple[Statement, ...]
+    statements: tuple[syntax.Statement, ...]
     sizes: dict[str, int | None]
     local: dict[str, str]
     made: tuple[tuple[str, Local], ...] = ()
@@ -108,7 +85,7 @@ class _Instance:
         self,
         layer: Layer,
         cell: Cell,
-        statements: tuple[Statement, ...],
+        statements: tuple[syntax.Statement, ...],
         still: frozenset[str],
         shared: Layer | None,
     ) -> None:
@@ -124,9 +101,9 @@ class _Instance:
         self._check()
         statements = []
         for statement in self._statements:
-            self._index_notation = uses_index_notation(statement)
+            self._index_notation = syntax.uses_index_notation(statement)
             expression = self._expand(self._without_bias(statement.expression))
-            statements.append(Statement(self._renamed(statement.target), expression))
+            statements.append(syntax.Statement(self._renamed(statement.target), expression))
         sizes = {
             self._name(signal): self._cell.signals.get(
                 signal, self._layer.inner if signal in self._cell.inner else None
@@ -147,13 +124,13 @@ class _Instance:
         if INPUT in self._signals:
             raise UserError("an equation defines x, the cell's input", remedy="rename it")
         for statement in self._statements:
-            if step_apart(statement) is not None:
+            if syntax.step_apart(statement) is not None:
                 raise UserError(
                     f"a cell defines one step of {statement.target.name!r}",
                     place=statement.target.at,
                     remedy="give its initial values, or write the network as equations",
                 )
-            for reference in references(statement.expression):
+            for reference in syntax.references(statement.expression):
                 name, at = reference.name, reference.at
                 carries_time = name in self._signals or name == INPUT
                 has_time = bool(reference.subscripts and reference.subscripts[0].is_step)
@@ -176,7 +153,7 @@ class _Instance:
                     remedy="name a signal of the cell",
                 )
         unknown = set(cell.bias) - {
-            r.name for s in self._statements for r in references(s.expression)
+            r.name for s in self._statements for r in syntax.references(s.expression)
         }
         if unknown and self._layer.cell:
             raise UserError(
@@ -194,69 +171,71 @@ class _Instance:
         self._names[name] = local
         return name
 
-    def _renamed(self, reference: Reference) -> Reference:
+    def _renamed(self, reference: syntax.Reference) -> syntax.Reference:
         subscripts = reference.subscripts
         if subscripts and subscripts[0].is_step:
             first = subscripts[0]
             moved = replace(first, offset=self._sign * first.offset)
-            if first.name == END and self._sign < 0:
-                moved = Subscript(None, -first.offset)
+            if first.name == syntax.END and self._sign < 0:
+                moved = syntax.Subscript(None, -first.offset)
             subscripts = (moved, *subscripts[1:])
             if self._layer.name in self._still:
                 subscripts = subscripts[1:] or None
         return replace(reference, name=self._name(reference.name), subscripts=subscripts)
 
-    def _without_bias(self, node: Node) -> Node:
+    def _without_bias(self, node: syntax.Node) -> syntax.Node:
         if self._layer.bias or not self._cell.bias:
             return node
-        if isinstance(node, Call):
+        if isinstance(node, syntax.Call):
             return replace(node, arguments=tuple(map(self._without_bias, node.arguments)))
-        if isinstance(node, Binary) and node.operator in "+-":
+        if isinstance(node, syntax.Binary) and node.operator in "+-":
             kept = [
                 (sign, self._without_bias(n))
-                for sign, n in addends(node)
-                if not (isinstance(n, Reference) and n.name in self._cell.bias)
+                for sign, n in syntax.addends(node)
+                if not (isinstance(n, syntax.Reference) and n.name in self._cell.bias)
             ]
             return _sum(kept, node.at)
-        if isinstance(node, Binary):
+        if isinstance(node, syntax.Binary):
             return replace(
                 node, left=self._without_bias(node.left), right=self._without_bias(node.right)
             )
-        if isinstance(node, Negative | Transpose | Part):
+        if isinstance(node, syntax.Negative | syntax.Transpose | syntax.Part):
             return replace(node, operand=self._without_bias(node.operand))
         return node
 
-    def _expand(self, node: Node) -> Node:
+    def _expand(self, node: syntax.Node) -> syntax.Node:
         """The node in the network's names, with one copy of each addend in x per connection."""
         if self._reads_input(node):
             return self._per_connection(node)
         match node:
-            case Number():
+            case syntax.Number():
                 return node
-            case Reference():
-                return node if is_index(node) else self._renamed(node)
-            case Negative(operand) | Transpose(operand) | Part(operand):
+            case syntax.Reference():
+                return node if syntax.is_index(node) else self._renamed(node)
+            case syntax.Negative(operand) | syntax.Transpose(operand) | syntax.Part(operand):
                 return replace(node, operand=self._expand(operand))
-            case Comparison() | Sum() | Big() | Where():
+            case syntax.Comparison() | syntax.Sum() | syntax.Big() | syntax.Where():
                 return node
-            case Binary(operator, left, right):
-                return Binary(operator, self._expand(left), self._expand(right), node.at)
-            case Call(_, arguments):
-                letter = index_letter(node)
+            case syntax.Binary(operator, left, right):
+                return syntax.Binary(operator, self._expand(left), self._expand(right), node.at)
+            case syntax.Call(_, arguments):
+                letter = syntax.index_letter(node)
                 kept = tuple(a if a is letter else self._expand(a) for a in arguments)
                 return replace(node, arguments=kept)
 
-    def _reads_input(self, node: Node) -> bool:
+    def _reads_input(self, node: syntax.Node) -> bool:
         """Whether x is a factor of this node itself, not of something deeper in it."""
-        if isinstance(node, Reference):
+        if isinstance(node, syntax.Reference):
             return node.name == INPUT
-        if isinstance(node, Binary) and node.operator == "@":
-            return isinstance(node.right, Reference) and node.right.name == INPUT
-        if self._index_notation and isinstance(node, Binary) and node.operator in "*/":
-            return any(isinstance(n, Reference) and n.name == INPUT for _, n in factors(node))
+        if isinstance(node, syntax.Binary) and node.operator == "@":
+            return isinstance(node.right, syntax.Reference) and node.right.name == INPUT
+        if self._index_notation and isinstance(node, syntax.Binary) and node.operator in "*/":
+            return any(
+                isinstance(n, syntax.Reference) and n.name == INPUT for _, n in syntax.factors(node)
+            )
         return False
 
-    def _per_connection(self, node: Node) -> Node:
+    def _per_connection(self, node: syntax.Node) -> syntax.Node:
         shared = self._weights_of(node)
         connections = self._layer.connections
         if not shared and len(connections) != 1:
@@ -272,34 +251,36 @@ class _Instance:
         ]
         return _sum(copies, node.at)
 
-    def _weights_of(self, node: Node) -> set[str]:
+    def _weights_of(self, node: syntax.Node) -> set[str]:
         """The parameters that multiply x: they get a copy for each connection."""
-        if isinstance(node, Binary) and node.operator == "@":
-            return {r.name for r in references(node.left)} - self._signals
+        if isinstance(node, syntax.Binary) and node.operator == "@":
+            return {r.name for r in syntax.references(node.left)} - self._signals
         letters = {s.name for s in self._input_of(node).subscripts or () if not s.is_step}
         return {
             r.name
-            for r in references(node)
+            for r in syntax.references(node)
             if r.name not in self._signals | {INPUT}
             and letters & {s.name for s in r.subscripts or ()}
         }
 
     @staticmethod
-    def _input_of(node: Node) -> Reference:
-        return next(r for r in references(node) if r.name == INPUT)
+    def _input_of(node: syntax.Node) -> syntax.Reference:
+        return next(r for r in syntax.references(node) if r.name == INPUT)
 
-    def _copy(self, node: Node, connection: Connection, shared: set[str], number: int) -> Node:
+    def _copy(
+        self, node: syntax.Node, connection: Connection, shared: set[str], number: int
+    ) -> syntax.Node:
         letters = {
             s.name for s in self._input_of(node).subscripts or () if s.name and not s.is_step
         }
         keeps_letters = not self._index_notation or len(self._layer.connections) == 1
 
-        def letter(subscript: Subscript) -> Subscript:
+        def letter(subscript: syntax.Subscript) -> syntax.Subscript:
             if keeps_letters or subscript.name not in letters - self._outer_letters:
                 return subscript
-            return Subscript(f"{subscript.name}_{number}", subscript.offset)
+            return syntax.Subscript(f"{subscript.name}_{number}", subscript.offset)
 
-        def rename(reference: Reference) -> Node:
+        def rename(reference: syntax.Reference) -> syntax.Node:
             subscripts = reference.subscripts
             if reference.name == INPUT:
                 assert subscripts is not None
@@ -313,7 +294,7 @@ class _Instance:
                 name = name.removesuffix(TRANSPOSED)
                 if lettered is not None:
                     return replace(reference, name=name, subscripts=lettered[::-1])
-                return Transpose(replace(reference, name=name), reference.at)
+                return syntax.Transpose(replace(reference, name=name), reference.at)
             return self._renamed(replace(reference, subscripts=lettered))
 
         return _map_references(node, rename)
@@ -322,15 +303,17 @@ class _Instance:
     def _outer_letters(self) -> set[str]:
         return {s.name for st in self._statements for s in st.target.subscripts or () if s.name}
 
-    def _step(self, written: Subscript, connection: Connection) -> tuple[Subscript, ...]:
+    def _step(
+        self, written: syntax.Subscript, connection: Connection
+    ) -> tuple[syntax.Subscript, ...]:
         """The step of a source that a connection reads where the cell reads x at `written`."""
         if connection.source in self._still:
             return ()
         if connection.at == "first":
-            return (Subscript(None, 0),)
+            return (syntax.Subscript(None, 0),)
         if connection.at == "last":
-            return (Subscript(END, 0),)
-        return (Subscript("t", self._sign * (written.offset - connection.delay)),)
+            return (syntax.Subscript(syntax.END, 0),)
+        return (syntax.Subscript("t", self._sign * (written.offset - connection.delay)),)
 
     def _weight_name(self, local: str, connection: Connection, number: int) -> str:
         if connection.weight is not None:
@@ -345,31 +328,33 @@ class _Instance:
         return name
 
 
-def _sum(terms: list[tuple[int, Node]], at: str) -> Node:
+def _sum(terms: list[tuple[int, syntax.Node]], at: str) -> syntax.Node:
     if not terms:
-        return Number("0", at)
+        return syntax.Number("0", at)
     sign, node = terms[0]
-    node = node if sign == 1 else Negative(node, at)
+    node = node if sign == 1 else syntax.Negative(node, at)
     for sign, operand in terms[1:]:
-        node = Binary("+" if sign == 1 else "-", node, operand, at)
+        node = syntax.Binary("+" if sign == 1 else "-", node, operand, at)
     return node
 
 
-def _map_references(node: Node, change: Callable[[Reference], Node]) -> Node:
+def _map_references(
+    node: syntax.Node, change: Callable[[syntax.Reference], syntax.Node]
+) -> syntax.Node:
     match node:
-        case Number():
+        case syntax.Number():
             return node
-        case Reference():
+        case syntax.Reference():
             return change(node)
-        case Negative(operand) | Transpose(operand) | Part(operand):
+        case syntax.Negative(operand) | syntax.Transpose(operand) | syntax.Part(operand):
             return replace(node, operand=_map_references(operand, change))
-        case Comparison() | Sum() | Big() | Where():
+        case syntax.Comparison() | syntax.Sum() | syntax.Big() | syntax.Where():
             return node
-        case Binary(operator, left, right):
-            return Binary(
+        case syntax.Binary(operator, left, right):
+            return syntax.Binary(
                 operator, _map_references(left, change), _map_references(right, change), node.at
             )
-        case Call(_, arguments):
-            letter = index_letter(node)
+        case syntax.Call(_, arguments):
+            letter = syntax.index_letter(node)
             kept = tuple(a if a is letter else _map_references(a, change) for a in arguments)
             return replace(node, arguments=kept)

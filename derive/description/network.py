@@ -223,35 +223,30 @@ def check_name(name: str, what: str, place: str) -> None:
         )
 
 
-def _short(place: str) -> str:
-    return place if len(place) <= 120 else place[:119] + "…"
-
-
 def check_size(size: object, place: str) -> int:
     """A number of units: a whole number from 1 to MAX_SIZE."""
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise UserError(
-            f"{shown(size)} is not a size", place=_short(place), remedy="use a whole number"
-        )
-    if not 1 <= size <= MAX_SIZE:
-        raise UserError(
-            f"the size {shown(size)} is out of range",
-            place=_short(place),
-            remedy=f"use 1 to {MAX_SIZE}",
-        )
-    return size
+    return _whole(size, "size", 1, MAX_SIZE, place)
 
 
 def check_delay(delay: object, place: str) -> int:
     """A delay in steps: a whole number from 0 to MAX_DELAY."""
-    if isinstance(delay, bool) or not isinstance(delay, int):
+    return _whole(delay, "delay", 0, MAX_DELAY, place)
+
+
+def _short(place: str) -> str:
+    return place if len(place) <= 120 else place[:119] + "…"
+
+
+def _whole(number: object, what: str, least: int, most: int, place: str) -> int:
+    place = _short(place)
+    if isinstance(number, bool) or not isinstance(number, int):
         raise UserError(
-            f"{shown(delay)} is not a delay", place=_short(place), remedy="use whole numbers"
+            f"{shown(number)} is not a {what}", place=place, remedy="use a whole number"
         )
-    if not 0 <= delay <= MAX_DELAY:
+    if not least <= number <= most:
         raise UserError(
-            f"the delay {shown(delay)} is out of range",
-            place=_short(place),
-            remedy=f"use 0 to {MAX_DELAY}",
+            f"the {what} {shown(number)} is out of range",
+            place=place,
+            remedy=f"use {least} to {most}",
         )
-    return delay
+    return number

@@ -7,20 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bptt.derive.description import network
 from bptt.derive.description.kinds import shipped_losses
-from bptt.derive.description.network import (
-    ACTIVATIONS,
-    Cell,
-    Connection,
-    Input,
-    Layer,
-    LossKind,
-    LossSpec,
-    Network,
-    check_delay,
-    check_name,
-    check_size,
-)
 from bptt.derive.errors import UserError, did_you_mean, one_line, shown
 
 MAX_BYTES, MAX_LINE = 250_000, 10_000
@@ -49,7 +37,7 @@ _KIND = ("formula", "over", "activation", "classes", "numbers", "about")
 _CELL = ("equations", "output", "bias", "signals", "about", "inner")
 
 
-def load(path: str | Path) -> Network:
+def load(path: str | Path) -> network.Network:
     """Read a topology file. Raises UserError, which names the file and the place."""
     path = Path(path)
     text = read_bounded(path)
@@ -105,7 +93,7 @@ def _text(data: bytes) -> str:
     return text
 
 
-def loads(text: str, *, default_name: str = "network") -> Network:
+def loads(text: str, *, default_name: str = "network") -> network.Network:
     """A network from TOML text. Raises UserError."""
     return network_of(tables_of(text), default_name)
 
@@ -122,7 +110,7 @@ def tables_of(text: str) -> dict[str, Any]:
         raise UserError(f"not valid TOML: {found}", remedy="mend the text there") from None
 
 
-def network_of(data: dict[str, Any], default_name: str) -> Network:
+def network_of(data: dict[str, Any], default_name: str) -> network.Network:
     """A network from the tables of a topology file. Raises UserError."""
     only(data, _TOP, "")
     for table in ("inputs", "signals", "parameters", "loss"):
@@ -144,7 +132,7 @@ def network_of(data: dict[str, Any], default_name: str) -> Network:
         for n, v in table_of(data, "losses", "").items()
     }
     known = {**shipped_losses(), **kinds}
-    return Network(
+    return network.Network(
         name=_string(data, "name", "", default_name),
         inputs={n: _input(v, f"inputs.{_key(n)}") for n, v in inputs.items()},
         layers=tuple(_layer(n, _as_table(v, f"layers.{_key(n)}")) for n, v in layers.items()),
@@ -159,9 +147,9 @@ def network_of(data: dict[str, Any], default_name: str) -> Network:
     )
 
 
-def _input(value: Any, place: str) -> int | Input:
+def _input(value: Any, place: str) -> int | network.Input:
     if not isinstance(value, dict):
-        return check_size(value, place)
+        return network.check_size(value, place)
     only(value, _INPUT, place)
     mask = _flag(value, "mask", place, False)
     time = value.get("time", "T")
@@ -174,7 +162,7 @@ def _input(value: Any, place: str) -> int | Input:
             remedy='write "S", or ["T", "S"]',
         )
     size = value.get("size", [] if mask else [1])
-    return Input(
+    return network.Input(
         size=_shape(size, f"{place}.size"),
         time=tuple(time),
         batch=_flag(value, "batch", place, True),
@@ -183,12 +171,12 @@ def _input(value: Any, place: str) -> int | Input:
 
 
 def _width(value: Any, place: str) -> int | tuple[int, ...]:
-    return _shape(value, place) if isinstance(value, list) else check_size(value, place)
+    return _shape(value, place) if isinstance(value, list) else network.check_size(value, place)
 
 
-def _layer(name: str, table: dict[str, Any]) -> Layer:
+def _layer(name: str, table: dict[str, Any]) -> network.Layer:
     place = f"layers.{_key(name)}"
-    check_name(name, "a layer", place)
+    network.check_name(name, "a layer", place)
     only(table, _LAYER, place)
     if "size" not in table:
         raise UserError("the layer has no size", place=place, remedy="add size = 10")
@@ -201,25 +189,25 @@ def _layer(name: str, table: dict[str, Any]) -> Layer:
         raise UserError(
             "the layer has no activation",
             place=place,
-            remedy=f"add activation = one of {', '.join(ACTIVATIONS)}; or a cell",
+            remedy=f"add activation = one of {', '.join(network.ACTIVATIONS)}; or a cell",
         )
     direction = _string(table, "direction", place, "forward")
-    return Layer(
+    return network.Layer(
         name=name,
-        size=check_size(table["size"], f"{place}.size"),
+        size=network.check_size(table["size"], f"{place}.size"),
         connections=_connections(table_of(table, "from", place), f"{place}.from"),
         activation=_string(table, "activation", place, "tanh"),
         cell=cell or None,
         bias=_flag(table, "bias", place, True),
         direction=direction,  # type: ignore[arg-type]
-        inner=check_size(table["inner"], f"{place}.inner") if "inner" in table else None,
+        inner=network.check_size(table["inner"], f"{place}.inner") if "inner" in table else None,
         mask=_string(table, "mask", place, "") or None,
         masked=_string(table, "masked", place, "hold"),  # type: ignore[arg-type]
         shares=_string(table, "shares", place, "") or None,
     )
 
 
-def _connections(table: dict[str, Any], place: str) -> tuple[Connection, ...]:
+def _connections(table: dict[str, Any], place: str) -> tuple[network.Connection, ...]:
     found = []
     for source, value in table.items():
         at = f"{place}.{_key(source)}"
@@ -230,7 +218,9 @@ def _connections(table: dict[str, Any], place: str) -> tuple[Connection, ...]:
         step = _string(entry, "at", at, "") or None
         delays = _delays(entry.get("delays", [0]), at, named="weights" in entry)
         weights = _weights(entry, len(delays), at)
-        found += [Connection(source, d, w, step) for d, w in zip(delays, weights, strict=True)]
+        found += [
+            network.Connection(source, d, w, step) for d, w in zip(delays, weights, strict=True)
+        ]
     return tuple(found)
 
 
@@ -242,7 +232,7 @@ def _delays(value: Any, place: str, *, named: bool) -> list[int]:
         )
     if not value:
         raise UserError("the list of delays is empty", place=place, remedy="write [0] or [1, 2]")
-    delays = [check_delay(d, place) for d in value]
+    delays = [network.check_delay(d, place) for d in value]
     ordered = sorted(delays if named else set(delays))
     if delays != ordered:
         repeats = len(ordered) < len(delays)
@@ -267,17 +257,19 @@ def _weights(entry: dict[str, Any], count: int, place: str) -> list[str | None]:
     return list(weights)
 
 
-def _losses(output: str, value: Any, kinds: Mapping[str, LossKind]) -> list[LossSpec]:
+def _losses(
+    output: str, value: Any, kinds: Mapping[str, network.LossKind]
+) -> list[network.LossSpec]:
     """The loss of an output, or the losses in a list."""
     if isinstance(value, list) and 0 < len(value) <= MAX_LOSSES:
         return [_loss(output, entry, kinds) for entry in value]
     return [_loss(output, value, kinds)]
 
 
-def _loss(output: str, value: Any, kinds: Mapping[str, LossKind]) -> LossSpec:
+def _loss(output: str, value: Any, kinds: Mapping[str, network.LossKind]) -> network.LossSpec:
     place = f"loss.{_key(output)}"
     if isinstance(value, str):
-        return LossSpec(output, value)
+        return network.LossSpec(output, value)
     if not isinstance(value, dict):
         raise UserError(f"{shown(value)} is not a loss", place=place, remedy='write "mse"')
     if "kind" not in value:
@@ -286,7 +278,7 @@ def _loss(output: str, value: Any, kinds: Mapping[str, LossKind]) -> LossSpec:
     numbers = kinds[kind].numbers if kind in kinds else ()
     if kind in kinds:
         only(value, (*_LOSS, *numbers), place)
-    return LossSpec(
+    return network.LossSpec(
         output=output,
         kind=kind,
         weight=_number(value, "weight", place, 1.0),
@@ -296,13 +288,13 @@ def _loss(output: str, value: Any, kinds: Mapping[str, LossKind]) -> LossSpec:
     )
 
 
-def _kind(name: str, table: dict[str, Any]) -> LossKind:
+def _kind(name: str, table: dict[str, Any]) -> network.LossKind:
     place = f"losses.{_key(name)}"
     only(table, _KIND, place)
     if "formula" not in table:
         raise UserError("the loss has no formula", place=place, remedy='add formula = "(y - d)**2"')
     numbers = table_of(table, "numbers", place)
-    return LossKind(
+    return network.LossKind(
         name=name,
         formula=_string(table, "formula", place, ""),
         over=_string(table, "over", place, "mean"),  # type: ignore[arg-type]
@@ -313,7 +305,7 @@ def _kind(name: str, table: dict[str, Any]) -> LossKind:
     )
 
 
-def _cell(name: str, table: dict[str, Any]) -> Cell:
+def _cell(name: str, table: dict[str, Any]) -> network.Cell:
     place = f"cells.{_key(name)}"
     only(table, _CELL, place)
     if "equations" not in table:
@@ -321,12 +313,14 @@ def _cell(name: str, table: dict[str, Any]) -> Cell:
             "the cell has no equations", place=place, remedy="add equations = '''...'''"
         )
     signals = table_of(table, "signals", place)
-    return Cell(
+    return network.Cell(
         name=name,
         equations=_string(table, "equations", place, ""),
         output=_string(table, "output", place, "h"),
         bias=strings_of(table, "bias", place),
-        signals={n: check_size(v, f"{place}.signals.{_key(n)}") for n, v in signals.items()},
+        signals={
+            n: network.check_size(v, f"{place}.signals.{_key(n)}") for n, v in signals.items()
+        },
         about=_string(table, "about", place, ""),
         inner=strings_of(table, "inner", place),
     )
@@ -336,7 +330,7 @@ def _shape(value: Any, place: str) -> tuple[int, ...]:
     sizes = value if isinstance(value, list) else [value]
     if len(sizes) > 6:
         raise UserError(f"{len(sizes)} axes", place=place, remedy="use at most 6")
-    return tuple(check_size(n, place) for n in sizes)
+    return tuple(network.check_size(n, place) for n in sizes)
 
 
 # Types of TOML values.

@@ -16,25 +16,10 @@ from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.quantity import BATCH, Axis, Local, Made, Quantity, index_symbol
 from bptt.derive.calculus.system import Equation, Term
 from bptt.derive.errors import UserError
+from bptt.derive.language import syntax
 from bptt.derive.language.elaboration import Elaboration
 from bptt.derive.language.place import At, Place, conditions_of
 from bptt.derive.language.shapes import Shape, Shapes
-from bptt.derive.language.syntax import (
-    END,
-    Big,
-    Call,
-    Comparison,
-    Node,
-    Reference,
-    Statement,
-    Subscript,
-    Sum,
-    index_letter,
-    is_index,
-    references,
-    step_apart,
-    uses_index_notation,
-)
 from bptt.derive.language.terms import Terms
 
 b = index_symbol("b")
@@ -57,7 +42,7 @@ class Elaborator:
         *,
         local: Mapping[str, str] | None = None,
         layer: str = "",
-        apart: Mapping[str, Subscript] | None = None,
+        apart: Mapping[str, syntax.Subscript] | None = None,
     ) -> None:
         self.quantities = quantities
         self.equations: list[Equation] = []
@@ -73,14 +58,14 @@ class Elaborator:
         self.target = ""
         self._left: set[sp.Symbol] = set()
 
-    def define(self, number: int, statement: Statement, steps: Mapping[str, Axis]) -> None:
+    def define(self, number: int, statement: syntax.Statement, steps: Mapping[str, Axis]) -> None:
         """Append the equations of one statement.
 
         `number` is its place in shape inference; `steps` says what its indices of steps run over.
         """
         self.target = statement.target.name
         quantity = self.quantities[statement.target.name]
-        by_letters = uses_index_notation(statement)
+        by_letters = syntax.uses_index_notation(statement)
         self.core.axes = {index_symbol(name): axis for name, axis in steps.items()}
         self.axes[b] = BATCH
         if by_letters:
@@ -116,25 +101,27 @@ class Elaborator:
         self.equations.remove(other)
         return replace(equation, terms=other.terms + equation.terms)
 
-    def _limit(self, statement: Statement, indices: tuple[Index, ...]) -> tuple[sp.Expr, ...]:
+    def _limit(
+        self, statement: syntax.Statement, indices: tuple[Index, ...]
+    ) -> tuple[sp.Expr, ...]:
         """What ties the step of an equation to one step; all steps but that go to `_where`."""
         self._where = ()
         apart = self._apart.get(statement.target.name)
         if apart is None:
             return ()
         step, last = indices[0].symbol, indices[0].high
-        if step_apart(statement):
-            return (step - last if apart.name == END else step,)
-        self._where = (last - 1 - step if apart.name == END else step - 1,)
+        if syntax.step_apart(statement):
+            return (step - last if apart.name == syntax.END else step,)
+        self._where = (last - 1 - step if apart.name == syntax.END else step - 1,)
         return ()
 
     def _left_indices(
-        self, quantity: Quantity, target: Reference, by_letters: bool
+        self, quantity: Quantity, target: syntax.Reference, by_letters: bool
     ) -> tuple[Index, ...]:
         subscripts = list(target.subscripts or ())
         if subscripts and subscripts[0] == self._apart.get(target.name):
             # The step of its own has no letter: the axis gets one.
-            subscripts[0] = Subscript("_0", 0)
+            subscripts[0] = syntax.Subscript("_0", 0)
             self.axes[index_symbol("_0")] = quantity.axes[0]
         names = [s.name for s in subscripts]
         if None in names or any(s.offset for s in subscripts):
@@ -150,14 +137,14 @@ class Elaborator:
         )
 
     @staticmethod
-    def _no_letters(target: Reference) -> UserError:
+    def _no_letters(target: syntax.Reference) -> UserError:
         return UserError(
             f"the left side {target.name}[...] needs a letter for each axis",
             place=target.at,
             remedy="write it as n[t,i]",
         )
 
-    def _check_free(self, terms: Terms, statement: Statement) -> None:
+    def _check_free(self, terms: Terms, statement: syntax.Statement) -> None:
         """Refuse an index that is neither on the left side nor summed."""
         for term in terms:
             exprs = (term.factor, *term.bounds, *term.equals)
@@ -177,32 +164,32 @@ class Elaborator:
     def axes(self) -> dict[sp.Symbol, Axis]:
         return self.core.axes
 
-    def shape(self, node: Node) -> Shape:
+    def shape(self, node: syntax.Node) -> Shape:
         return self.shapes.of(node) or ()
 
-    def read(self, node: Reference, place: Place) -> Terms:
+    def read(self, node: syntax.Reference, place: Place) -> Terms:
         if not place.by_letters:
             return [self._read(node, (*self._fixed(node), *place.at))]
-        return [self._read(node, () if is_index(node) else self._unit_indices(node))]
+        return [self._read(node, () if syntax.is_index(node) else self._unit_indices(node))]
 
-    def call(self, node: Call, place: Place) -> Terms:
+    def call(self, node: syntax.Call, place: Place) -> Terms:
         return self._functions[node.function](self, node, place)
 
     def axis(
-        self, letter: str, _node: Sum | Big, _conditions: tuple[Comparison, ...], _place: Place
+        self, letter: str, _node: syntax.Summed, _conditions: syntax.Conditions, _place: Place
     ) -> Axis:
         return self.axes[index_symbol(letter)]
 
     @property
-    def lift(self) -> Callable[[Terms, Node, str], sp.Expr]:
+    def lift(self) -> Callable[[Terms, syntax.Node, str], sp.Expr]:
         return lambda terms, node, label: self.made(terms, label or self.product_name(node))
 
-    def _read(self, node: Reference, at: At) -> Term:
+    def _read(self, node: syntax.Reference, at: At) -> Term:
         """A mention of a quantity, at unit indices (of a scalar, none of them).
 
         A second axis of steps has no values outside its steps: there the term is zero.
         """
-        if is_index(node):
+        if syntax.is_index(node):
             symbol = index_symbol(node.name)
             if symbol not in self.axes:
                 raise UserError(
@@ -235,18 +222,18 @@ class Elaborator:
         return Term(quantity[subscripts], bounds=tuple(bounds))
 
     @staticmethod
-    def _step(subscript: Subscript, axis: Axis) -> sp.Expr:
-        if subscript.name == END:
+    def _step(subscript: syntax.Subscript, axis: Axis) -> sp.Expr:
+        if subscript.name == syntax.END:
             return axis.size - 1 + subscript.offset
         return (index_symbol(subscript.name) if subscript.name else 0) + sp.Integer(
             subscript.offset
         )
 
-    def _fixed(self, node: Reference) -> list[sp.Expr]:
+    def _fixed(self, node: syntax.Reference) -> list[sp.Expr]:
         """The numbers among the subscripts of units: in matrix notation they come first."""
         return [sp.Integer(s.offset) for s in self.shapes.unit_subscripts(node)]
 
-    def _unit_indices(self, node: Reference) -> tuple[sp.Expr, ...]:
+    def _unit_indices(self, node: syntax.Reference) -> tuple[sp.Expr, ...]:
         found: list[sp.Expr] = []
         subscripts = self.shapes.unit_subscripts(node)
         for subscript, size in zip(subscripts, self.quantities[node.name].features, strict=True):
@@ -262,9 +249,9 @@ class Elaborator:
             found.append((symbol or 0) + sp.Integer(subscript.offset))
         return tuple(found)
 
-    def span(self, node: Call) -> tuple[Index, tuple[sp.Expr, ...]] | None:
+    def span(self, node: syntax.Call) -> tuple[Index, tuple[sp.Expr, ...]] | None:
         """The index that a call runs over, with the bounds that a comparison puts on it."""
-        letter = index_letter(node)
+        letter = syntax.index_letter(node)
         if letter is None:
             return None
         symbol = index_symbol(letter.name)
@@ -276,7 +263,7 @@ class Elaborator:
             )
         condition = node.arguments[1]
         bounds: tuple[sp.Expr, ...] = ()
-        if isinstance(condition, Comparison):
+        if isinstance(condition, syntax.Comparison):
             bounds, _ = conditions_of((condition,), {s.name: s for s in self.axes})
         return self.axes[symbol].index(symbol), bounds
 
@@ -383,10 +370,12 @@ class Elaborator:
             return ""
         return self._local.get(self.target, self.target)
 
-    def product_name(self, node: Node) -> str:
+    def product_name(self, node: syntax.Node) -> str:
         """A name made of the quantities in an expression: `r_h` for r[t] * h[t-1]."""
         names = dict.fromkeys(
-            self._local.get(r.name, r.name) for r in references(node) if r.name in self.quantities
+            self._local.get(r.name, r.name)
+            for r in syntax.references(node)
+            if r.name in self.quantities
         )
         if len(names) == 1:
             return f"{next(iter(names))}_part"
@@ -394,4 +383,4 @@ class Elaborator:
 
 
 # What the functions of the language stand for, by their names.
-Functions = Mapping[str, Callable[[Elaborator, Call, Place], Terms]]
+Functions = Mapping[str, Callable[[Elaborator, syntax.Call, Place], Terms]]

@@ -19,26 +19,9 @@ from bptt.derive.calculus.quantity import Axis, index_symbol
 from bptt.derive.calculus.reductions import REDUCTIONS, SUM, Reduction
 from bptt.derive.calculus.system import Term
 from bptt.derive.errors import UserError
+from bptt.derive.language import syntax
 from bptt.derive.language.constants import checked, exact_number, exponent_of, power_of
 from bptt.derive.language.place import Place, Scope, affine, conditions_of, position, repeated
-from bptt.derive.language.syntax import (
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Part,
-    Reference,
-    Subscript,
-    Sum,
-    Transpose,
-    Where,
-    addends,
-    begin,
-    factors,
-)
 from bptt.derive.language.terms import Terms, is_atomic, joined, multiplied, scaled
 
 Shape = tuple[sp.Expr, ...]
@@ -49,20 +32,20 @@ class Reading(Protocol):
     """What those who read the language have of their own."""
 
     @property
-    def lift(self) -> Callable[[Terms, Node, str], sp.Expr] | None:
+    def lift(self) -> Callable[[Terms, syntax.Node, str], sp.Expr] | None:
         """Makes a quantity of terms where one value is needed; None where that is refused."""
 
-    def shape(self, node: Node) -> Shape:
+    def shape(self, node: syntax.Node) -> Shape:
         """The sizes of an expression's axes of units; none for what is written with its indices."""
 
-    def read(self, node: Reference, place: Place) -> Terms:
+    def read(self, node: syntax.Reference, place: Place) -> Terms:
         """What a mention stands for."""
 
-    def call(self, node: Call, place: Place) -> Terms:
+    def call(self, node: syntax.Call, place: Place) -> Terms:
         """What a function of some arguments stands for."""
 
     def axis(
-        self, letter: str, node: Sum | Big, conditions: tuple[Comparison, ...], place: Place
+        self, letter: str, node: syntax.Summed, conditions: syntax.Conditions, place: Place
     ) -> Axis:
         """What a letter in front of a sum runs over, as `conditions` behind it may say."""
 
@@ -96,49 +79,49 @@ class Elaboration:
 
     # Expressions.
 
-    def terms(self, node: Node, place: Place) -> Terms:
+    def terms(self, node: syntax.Node, place: Place) -> Terms:
         """The terms that an expression stands for."""
         if place.by_letters and (
-            isinstance(node, Reference)
-            or (isinstance(node, Binary) and node.operator in ("*", "/"))
+            isinstance(node, syntax.Reference)
+            or (isinstance(node, syntax.Binary) and node.operator in ("*", "/"))
         ):
             return self._summed_product(node, place)
         match node:
-            case Number(text, at):
+            case syntax.Number(text, at):
                 return [Term(exact_number(text, at))]
-            case Reference():
+            case syntax.Reference():
                 return self.reading.read(node, place)
-            case Negative(operand):
+            case syntax.Negative(operand):
                 return scaled(self.terms(operand, place), -1, node)
-            case Binary("@") | Transpose() | Part() if place.by_letters:
+            case syntax.Binary("@") | syntax.Transpose() | syntax.Part() if place.by_letters:
                 raise UserError(
                     "matrix notation and index notation are mixed",
                     place=node.at,
                     remedy="write the whole equation in one of them",
                 )
-            case Transpose(operand):
+            case syntax.Transpose(operand):
                 return self.terms(operand, replace(place, at=place.at[::-1]))
-            case Part(operand, start, stop):
+            case syntax.Part(operand, start, stop):
                 # Of one element it is known which; of more, how far it is from the first.
                 first = sp.Integer(start) if stop in (None, start + 1) else place.at[0] + start
                 rest = place.at if stop is None else place.at[1:]
                 return self.terms(operand, replace(place, at=(first, *rest)))
-            case Binary("@"):
+            case syntax.Binary("@"):
                 return self._contraction(node, place)
-            case Binary():
+            case syntax.Binary():
                 return self._arithmetic(node, place)
-            case Sum() | Big() | Where():
+            case syntax.Sum() | syntax.Big() | syntax.Where():
                 return self._limited(node, (), place)
-            case Comparison():
+            case syntax.Comparison():
                 raise UserError(
                     "a comparison stands where a value should",
                     place=node.at,
                     remedy="comparisons say what a sum runs over: sum(a[t,s], s <= t)",
                 )
-            case Call():
+            case syntax.Call():
                 return self.reading.call(node, place)
 
-    def value(self, node: Node, place: Place, label: str = "") -> sp.Expr:
+    def value(self, node: syntax.Node, place: Place, label: str = "") -> sp.Expr:
         """The expression as one pointwise expression, as functions, powers and quotients need."""
         terms = self.terms(node, place)
         if all(term.is_pointwise for term in terms):
@@ -146,12 +129,12 @@ class Elaboration:
         if self.reading.lift is None:
             raise UserError(
                 "a product or a diagonal matrix within a function, a sum or a power",
-                place=begin(node),
+                place=syntax.begin(node),
                 remedy="name it in an equation of its own",
             )
         return self.reading.lift(terms, node, label)
 
-    def operand(self, node: Node, place: Place, *, contracted: bool = False) -> Terms:
+    def operand(self, node: syntax.Node, place: Place, *, contracted: bool = False) -> Terms:
         """What multiplies something: as it is, where sums are multiplied out; else one term."""
         terms = self.terms(node, place)
         if self.reading.lift is None:
@@ -163,19 +146,19 @@ class Elaboration:
             return [Term(sp.Add(*(term.factor for term in terms)))]
         return [Term(self.reading.lift(terms, node, ""))]
 
-    def _arithmetic(self, node: Binary, place: Place) -> Terms:
+    def _arithmetic(self, node: syntax.Binary, place: Place) -> Terms:
         if node.operator in "+-":
             return [
                 term
-                for sign, n in addends(node)
+                for sign, n in syntax.addends(node)
                 for term in scaled(self.terms(n, self.beside(n, place)), sign, n)
             ]
         if node.operator == "**":
             base = self.value(node.left, place)
             return [Term(power_of(base, exponent_of(node.right), node.at))]
         constant, others = sp.Integer(1), []
-        for power, operand in factors(node):
-            if isinstance(operand, Number):
+        for power, operand in syntax.factors(node):
+            if isinstance(operand, syntax.Number):
                 number = exact_number(operand.text, operand.at)
                 constant *= power_of(number, sp.Integer(power), node.at)
                 constant = checked(constant, node.at)
@@ -194,7 +177,7 @@ class Elaboration:
             product = multiplied(product, terms, node)
         return [replace(term, factor=checked(term.factor, node.at)) for term in product]
 
-    def beside(self, operand: Node, place: Place) -> Place:
+    def beside(self, operand: syntax.Node, place: Place) -> Place:
         """Where an operand is read: the same for all units along an axis of one."""
         if not place.at:
             return place
@@ -210,7 +193,7 @@ class Elaboration:
 
     # Products over units.
 
-    def _contraction(self, node: Binary, place: Place) -> Terms:
+    def _contraction(self, node: syntax.Binary, place: Place) -> Terms:
         left, right = self.reading.shape(node.left), self.reading.shape(node.right)
         if not left or not right:
             first, second = (
@@ -248,7 +231,7 @@ class Elaboration:
             )
         return replace(term, sums=(*term.sums, index))
 
-    def outer(self, node: Call, place: Place) -> Terms:
+    def outer(self, node: syntax.Call, place: Place) -> Terms:
         """outer(a, b) at (i, j) is a_i b_j."""
         first, second = (
             self.operand(argument, replace(place, at=(at,)))
@@ -256,7 +239,7 @@ class Elaboration:
         )
         return multiplied(first, second, node)
 
-    def diagonal(self, node: Call, place: Place) -> Terms:
+    def diagonal(self, node: syntax.Call, place: Place) -> Terms:
         """diag(v) at (i, j) is v_i where i = j, else zero; of a number it is that for all i."""
         (argument,) = node.arguments
         row, column = place.at
@@ -266,21 +249,23 @@ class Elaboration:
         terms = self.operand(argument, replace(place, at=at), contracted=True)
         return [replace(term, equals=(*term.equals, equal)) for term in terms]
 
-    def over_units(self, operand: Node, place: Place) -> tuple[Terms, tuple[Index, ...]]:
+    def over_units(self, operand: syntax.Node, place: Place) -> tuple[Terms, tuple[Index, ...]]:
         """An expression at all its units, and the indices of these."""
         sizes = self.reading.shape(operand)
         indices = [None if size == 1 else self.unit(size) for size in sizes]
         at = tuple(ZERO if i is None else i.symbol for i in indices)
         return self.terms(operand, replace(place, at=at)), tuple(i for i in indices if i)
 
-    def total(self, node: Call, place: Place, how: Reduction = SUM) -> Terms:
+    def total(self, node: syntax.Call, place: Place, how: Reduction = SUM) -> Terms:
         """A sum over all units, or what reduces them in another way."""
         (operand,) = node.arguments
         terms, indices = self.over_units(operand, place)
         return self._reduced(terms, indices, how, operand)
 
     @staticmethod
-    def _reduced(terms: Terms, indices: tuple[Index, ...], how: Reduction, node: Node) -> Terms:
+    def _reduced(
+        terms: Terms, indices: tuple[Index, ...], how: Reduction, node: syntax.Node
+    ) -> Terms:
         if how.is_linear:
             return [replace(term, sums=(*term.sums, *indices)) for term in terms]
         # What is no sum is of one value, wherever its conditions hold.
@@ -288,26 +273,28 @@ class Elaboration:
         if rest or first.sums or not first.reduction.is_linear:
             raise UserError(
                 f"a product or a sum within a function: a {how.name} is of one value",
-                place=begin(node),
+                place=syntax.begin(node),
                 remedy="name it in an equation of its own",
             )
         return [replace(first, sums=indices, reduction=how)]
 
     # Sums over letters, and conditions behind them.
 
-    def _limited(self, node: Node, conditions: tuple[Comparison, ...], place: Place) -> Terms:
+    def _limited(
+        self, node: syntax.Node, conditions: tuple[syntax.Comparison, ...], place: Place
+    ) -> Terms:
         """A term under conditions, which may speak of the letters of its sums."""
         match node:
-            case Negative(operand):
+            case syntax.Negative(operand):
                 return scaled(self._limited(operand, conditions, place), -1, node)
-            case Where(operand, more):
+            case syntax.Where(operand, more):
                 return self._limited(operand, (*conditions, *more), place)
-            case Sum(letters, operand):
+            case syntax.Sum(letters, operand):
                 axes = {n: self.reading.axis(n, node, conditions, place) for n in letters}
                 inner, indices = self._opened(axes, letters, node, place)
                 terms = self._limited(operand, conditions, inner)
                 return self._reduced(terms, indices, REDUCTIONS.get(node.big, SUM), operand)
-            case Big(letter=letter, operand=operand):
+            case syntax.Big(letter=letter, operand=operand):
                 axis = self.reading.axis(letter, node, conditions, place)
                 inner, indices = self._opened({letter: axis}, (letter,), node, place)
                 limits = tuple(self._limits(node, indices[0], place))
@@ -322,7 +309,7 @@ class Elaboration:
         ]
 
     def _opened(
-        self, axes: Mapping[str, Axis], letters: tuple[str, ...], node: Node, place: Place
+        self, axes: Mapping[str, Axis], letters: tuple[str, ...], node: syntax.Node, place: Place
     ) -> tuple[Place, tuple[Index, ...]]:
         """Within a sum over letters, and the indices that they stand for."""
         indices = []
@@ -338,7 +325,7 @@ class Elaboration:
             indices.append(index)
         return place, tuple(indices)
 
-    def _limits(self, node: Big, index: Index, place: Place) -> Iterator[sp.Expr]:
+    def _limits(self, node: syntax.Big, index: Index, place: Place) -> Iterator[sp.Expr]:
         """The limits of a sum, as bounds of its index; beyond its axis nothing is known."""
         if node.kind != "sum" or node.members:
             raise UserError(
@@ -360,17 +347,17 @@ class Elaboration:
 
     # Index notation: repeated indices are summed.
 
-    def _summed_product(self, node: Node, place: Place) -> Terms:
+    def _summed_product(self, node: syntax.Node, place: Place) -> Terms:
         summed = repeated(node, place.scope.keys())
         inner = place.inside({letter: index_symbol(letter) for letter in summed})
-        if isinstance(node, Binary):
+        if isinstance(node, syntax.Binary):
             terms = self._arithmetic(node, inner)
         else:
-            assert isinstance(node, Reference)
+            assert isinstance(node, syntax.Reference)
             terms = self.reading.read(node, inner)
         over = tuple(self.axes[s].index(s) for s in map(index_symbol, summed))
         return [replace(term, sums=term.sums + over) for term in terms]
 
-    def position(self, subscript: Subscript, scope: Scope, at: str) -> sp.Expr:
+    def position(self, subscript: syntax.Subscript, scope: Scope, at: str) -> sp.Expr:
         """Where a subscript stands, counted from 0."""
         return position(subscript, scope, at) - self.first

@@ -11,27 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bptt.derive.errors import UserError
-from bptt.derive.language.syntax import (
-    END,
-    TIME_LETTERS,
-    UNIT_LETTERS,
-    Node,
-    Reference,
-    Statement,
-    Subscript,
-    children,
-    counted,
-    references,
-    with_children,
-)
+from bptt.derive.language import syntax
 
 
-def customary(statements: Sequence[Statement], inputs: Mapping[str, int]) -> tuple[Statement, ...]:
+def customary(
+    statements: Sequence[syntax.Statement], inputs: Mapping[str, int]
+) -> tuple[syntax.Statement, ...]:
     """The statements in customary letters. `inputs` says how many axes of steps each input has."""
     meanings = _Meanings(statements, inputs)
     found = []
     for statement, steps, units in zip(statements, meanings.steps, meanings.units, strict=True):
-        both = sorted(steps & units - {*TIME_LETTERS})
+        both = sorted(steps & units - {*syntax.TIME_LETTERS})
         if both:
             raise UserError(
                 f"{both[0]!r} is an index of steps, and stands among units",
@@ -45,7 +35,7 @@ def customary(statements: Sequence[Statement], inputs: Mapping[str, int]) -> tup
 class _Meanings:
     """The letters that each statement uses for steps, and those that it uses for units."""
 
-    def __init__(self, statements: Sequence[Statement], inputs: Mapping[str, int]) -> None:
+    def __init__(self, statements: Sequence[syntax.Statement], inputs: Mapping[str, int]) -> None:
         self._statements = statements
         self._of: dict[str, list[int]] = {}
         for n, statement in enumerate(statements):
@@ -58,7 +48,7 @@ class _Meanings:
             if statement.target.name not in self._counts:
                 for letter in _letters(statement.target.subscripts):
                     if letter not in self.steps[n] | self.units[n]:
-                        (self.steps if letter in TIME_LETTERS else self.units)[n].add(letter)
+                        (self.steps if letter in syntax.TIME_LETTERS else self.units)[n].add(letter)
                 self._follow()
 
     def _follow(self) -> None:
@@ -72,7 +62,7 @@ class _Meanings:
                 if count is not None:
                     self._counts.setdefault(statement.target.name, count)
 
-    def _use(self, n: int, reference: Reference) -> None:
+    def _use(self, n: int, reference: syntax.Reference) -> None:
         """What a mention says of its letters, or its letters of what is mentioned."""
         name, subscripts = reference.name, reference.subscripts or ()
         if name in self._counts or name not in self._of:
@@ -81,11 +71,13 @@ class _Meanings:
             among_units = _letters(subscripts[count:])
             if name not in self._counts and not self.steps[n]:
                 # A name that nothing defines may be a signal forgotten, and not a parameter.
-                among_units -= {*TIME_LETTERS}
+                among_units -= {*syntax.TIME_LETTERS}
             self.units[n] |= among_units
             return
         # Steps come first: what stands before a step is one; of a number alone nothing follows.
-        sure = [p for p, s in enumerate(subscripts) if s.name == END or s.name in self.steps[n]]
+        sure = [
+            p for p, s in enumerate(subscripts) if s.name == syntax.END or s.name in self.steps[n]
+        ]
         for other in self._of[name] if sure else ():
             target = self._statements[other].target.subscripts or ()
             self.steps[other] |= _letters(target[: sure[-1] + 1])
@@ -100,23 +92,23 @@ class _Meanings:
         return len(subscripts)
 
 
-def _mentions(statement: Statement) -> Iterator[Reference]:
+def _mentions(statement: syntax.Statement) -> Iterator[syntax.Reference]:
     yield statement.target
-    yield from references(statement.expression)
+    yield from syntax.references(statement.expression)
 
 
-def _letters(subscripts: Iterable[Subscript] | None) -> set[str]:
-    return {s.name for s in subscripts or () if s.name and s.name != END}
+def _letters(subscripts: Iterable[syntax.Subscript] | None) -> set[str]:
+    return {s.name for s in subscripts or () if s.name and s.name != syntax.END}
 
 
-def _bare(node: Node) -> set[str]:
+def _bare(node: syntax.Node) -> set[str]:
     """The names without subscripts in an expression: of indices, parameters, and what is wrong."""
-    if isinstance(node, Reference):
+    if isinstance(node, syntax.Reference):
         return {node.name} if node.subscripts is None else set()
-    return set[str]().union(*map(_bare, children(node)))
+    return set[str]().union(*map(_bare, syntax.children(node)))
 
 
-def _renamed(statement: Statement, steps: set[str], units: set[str]) -> Statement:
+def _renamed(statement: syntax.Statement, steps: set[str], units: set[str]) -> syntax.Statement:
     """The statement with customary letters in place of those that are not: t, then s, ..."""
     letters = list(
         dict.fromkeys(s.name for m in _mentions(statement) for s in m.subscripts or () if s.name)
@@ -124,17 +116,21 @@ def _renamed(statement: Statement, steps: set[str], units: set[str]) -> Statemen
     foreign = (_bare(statement.expression) | set(letters)) - steps - units
     # Where the left side has t of its own, what is customary means what it says: in
     # a[s,t] = softmax(..., s <= t) the index is s.
-    own = TIME_LETTERS if TIME_LETTERS[0] in _letters(statement.target.subscripts) else ()
+    own = (
+        syntax.TIME_LETTERS
+        if syntax.TIME_LETTERS[0] in _letters(statement.target.subscripts)
+        else ()
+    )
     names = {
         **_given(
             [n for n in letters if n in steps and n not in own],
-            TIME_LETTERS,
+            syntax.TIME_LETTERS,
             foreign | (steps & {*own}),
             statement,
         ),
         **_given(
-            [n for n in letters if n in units and n in TIME_LETTERS],
-            UNIT_LETTERS,
+            [n for n in letters if n in units and n in syntax.TIME_LETTERS],
+            syntax.UNIT_LETTERS,
             foreign | units,
             statement,
         ),
@@ -142,23 +138,23 @@ def _renamed(statement: Statement, steps: set[str], units: set[str]) -> Statemen
     if all(old == new for old, new in names.items()):
         return statement
 
-    def named(subscript: Subscript) -> Subscript:
+    def named(subscript: syntax.Subscript) -> syntax.Subscript:
         return replace(subscript, name=names.get(subscript.name or "", subscript.name))
 
-    def moved(node: Node) -> Node:
-        if not isinstance(node, Reference):
-            return with_children(node, [moved(child) for child in children(node)])
+    def moved(node: syntax.Node) -> syntax.Node:
+        if not isinstance(node, syntax.Reference):
+            return syntax.with_children(node, [moved(child) for child in syntax.children(node)])
         if node.subscripts is None:
             return replace(node, name=names.get(node.name, node.name))
         return replace(node, subscripts=tuple(map(named, node.subscripts)))
 
     target = moved(statement.target)
-    assert isinstance(target, Reference)
-    return counted(Statement(target, moved(statement.expression)))
+    assert isinstance(target, syntax.Reference)
+    return syntax.counted(syntax.Statement(target, moved(statement.expression)))
 
 
 def _given(
-    letters: list[str], usual: Sequence[str], taken: set[str], statement: Statement
+    letters: list[str], usual: Sequence[str], taken: set[str], statement: syntax.Statement
 ) -> dict[str, str]:
     free = [name for name in usual if name not in taken]
     if len(letters) > len(free):

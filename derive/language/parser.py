@@ -29,28 +29,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bptt.derive.calculus.reductions import BIG
 from bptt.derive.errors import UserError, shown
-from bptt.derive.language.syntax import (
-    Big,
-    BigKind,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Part,
-    Reference,
-    Statement,
-    Subscript,
-    Sum,
-    Transpose,
-    Where,
-    check_height,
-    counted,
-)
+from bptt.derive.language import syntax
 
 MAX_TEXT = 50_000
 MAX_DEPTH = 40
@@ -60,9 +43,10 @@ MAX_EQUATIONS = 500
 MAX_FACTORS = 12
 MAX_TERMS = 200
 MAX_LENGTHS = 8
+Piece = TypeVar("Piece")
 COMPARISONS = ("<", "<=", ">", ">=")
 _BIG = re.compile(rf"({'|'.join(BIG)}|prod|rising|falling)_([A-Za-z]\d*)", re.ASCII)
-_KINDS: dict[str, BigKind] = {
+_KINDS: dict[str, syntax.BigKind] = {
     "sum": "sum",
     "prod": "product",
     "rising": "rising",
@@ -179,8 +163,8 @@ class _Parser:
         )
         return UserError(f"{found} stands where it cannot", place=token.at, remedy=remedy)
 
-    def statements(self) -> tuple[Statement, ...]:
-        found: list[Statement] = []
+    def statements(self) -> tuple[syntax.Statement, ...]:
+        found: list[syntax.Statement] = []
         while self._next.kind != "end":
             if self._next.kind == "newline":
                 self._take()
@@ -192,7 +176,7 @@ class _Parser:
             found.append(self._statement())
         return tuple(found)
 
-    def expression(self) -> Node:
+    def expression(self) -> syntax.Node:
         """The whole text as one expression, over several lines if need be."""
         found = self._sum()
         while self._next.kind == "newline":
@@ -207,28 +191,28 @@ class _Parser:
             self._offset()
             self._expect(")", "behind the number of an equation")
 
-    def _statement(self) -> Statement:
+    def _statement(self) -> syntax.Statement:
         self._skip_number()
         if self._next.kind != "name":
             raise self._unexpected("an equation starts with what it defines, such as h[t] = ...")
         target = self._reference()
-        if isinstance(target, Part):
+        if isinstance(target, syntax.Part):
             raise UserError("the left side is a part", place=target.at, remedy="define the whole")
         self._expect("=", "after the left side of an equation")
         expression = self._sum()
         if self._next.kind != "newline":
             raise self._unexpected("an operator or the end of the line was expected")
-        return counted(Statement(target, expression))
+        return syntax.counted(syntax.Statement(target, expression))
 
-    def _sum(self) -> Node:
+    def _sum(self) -> syntax.Node:
         first = self._next
         self._enter(first)
         node = self._chain(("+", "-"), self._term, MAX_TERMS, "sum", "terms")
         self._depth -= 1
-        check_height(node, first.at)
+        syntax.check_height(node, first.at)
         return node
 
-    def _term(self) -> Node:
+    def _term(self) -> syntax.Node:
         node = self._product()
         if not (self._derived and self._accept("[")):
             return node
@@ -238,55 +222,56 @@ class _Parser:
             if len(conditions) > MAX_FACTORS:
                 raise self._unexpected(f"a term has at most {MAX_FACTORS} conditions")
         self._expect("]", "to close the conditions of a term")
-        return Where(node, tuple(conditions), conditions[0].at)
+        return syntax.Where(node, tuple(conditions), conditions[0].at)
 
-    def equality(self) -> tuple[Node, ...]:
+    def equality(self) -> tuple[syntax.Node, ...]:
         """Two or more expressions with equals signs between them, and nothing behind."""
-        while self._next.kind == "newline":
-            self._take()
-        sides = [self._sum()]
-        while self._accept("="):
-            sides.append(self._sum())
-        while self._next.kind == "newline":
-            self._take()
-        if self._next.kind != "end":
-            raise self._unexpected("an operator, = or the end was expected")
-        return tuple(sides)
+        return self._alone(self._sum, "=", "an operator, = or the end was expected")
 
-    def conditions(self) -> tuple[Comparison, ...]:
+    def conditions(self) -> tuple[syntax.Comparison, ...]:
         """Conditions with commas between them, and nothing behind."""
-        found = [self._condition()]
-        while self._accept(","):
-            found.append(self._condition())
-        while self._next.kind == "newline":
-            self._take()
+        return self._alone(self._condition, ",", "a comma or the end was expected")
+
+    def _alone(self, part: Callable[[], Piece], mark: str, remedy: str) -> tuple[Piece, ...]:
+        """All of a text: parts with marks between them."""
+        self._skip_lines()
+        found = [part()]
+        while self._accept(mark):
+            found.append(part())
+        self._skip_lines()
         if self._next.kind != "end":
-            raise self._unexpected("a comma or the end was expected")
+            raise self._unexpected(remedy)
         return tuple(found)
 
-    def _condition(self) -> Comparison:
+    def _skip_lines(self) -> None:
+        while self._next.kind == "newline":
+            self._take()
+
+    def _condition(self) -> syntax.Comparison:
         if self._claim and self._tokens[self._position + 1].text == "in":
             letter = self._take()
             self._take()
             members = self._take()
-            operands = tuple(Reference(token.text, None, token.at) for token in (letter, members))
-            return Comparison(operands, ("in",), letter.at)
+            operands = tuple(
+                syntax.Reference(token.text, None, token.at) for token in (letter, members)
+            )
+            return syntax.Comparison(operands, ("in",), letter.at)
         found = self._argument((*COMPARISONS, "="))
-        if not isinstance(found, Comparison):
+        if not isinstance(found, syntax.Comparison):
             raise self._unexpected("a condition is a comparison, such as t <= T-2")
         return found
 
-    def _product(self) -> Node:
+    def _product(self) -> syntax.Node:
         return self._chain(("*", "/", "@"), self._unary, MAX_FACTORS, "product", "factors")
 
     def _chain(
         self,
         operators: tuple[str, ...],
-        operand: Callable[[], Node],
+        operand: Callable[[], syntax.Node],
         most: int,
         what: str,
         parts: str,
-    ) -> Node:
+    ) -> syntax.Node:
         """Operands between operators of one rank, from the left, `most` of them."""
         node = operand()
         count = 1
@@ -298,27 +283,27 @@ class _Parser:
                     place=token.at,
                     remedy="name a part of it in an equation of its own",
                 )
-            node = Binary(token.text, node, operand(), token.at)
+            node = syntax.Binary(token.text, node, operand(), token.at)
         return node
 
-    def _unary(self) -> Node:
+    def _unary(self) -> syntax.Node:
         negative, at = False, self._next.at
         while token := self._accept("-", "+"):
             negative ^= token.text == "-"
         operand = self._power()
-        return Negative(operand, at) if negative else operand
+        return syntax.Negative(operand, at) if negative else operand
 
-    def _power(self) -> Node:
+    def _power(self) -> syntax.Node:
         base = self._postfix()
         if token := self._accept("**", "^"):
             negative = self._accept("-")
             exponent = self._postfix()
             if negative:
-                exponent = Negative(exponent, negative.at)
-            return Binary("**", base, exponent, token.at)
+                exponent = syntax.Negative(exponent, negative.at)
+            return syntax.Binary("**", base, exponent, token.at)
         return base
 
-    def _postfix(self) -> Node:
+    def _postfix(self) -> syntax.Node:
         node = self._primary()
         count = 0
         while not self._is_condition() and (token := self._accept(".", "[")):
@@ -335,7 +320,11 @@ class _Parser:
             if self._next.kind != "name" or self._next.text != "T":
                 raise self._unexpected("after '.' only T, the transpose, has a meaning")
             self._take()
-            node = node.operand if isinstance(node, Transpose) else Transpose(node, token.at)
+            node = (
+                node.operand
+                if isinstance(node, syntax.Transpose)
+                else syntax.Transpose(node, token.at)
+            )
         return node
 
     def _is_condition(self) -> bool:
@@ -349,7 +338,7 @@ class _Parser:
                 return False
         return False
 
-    def _part(self, node: Node, at: str) -> Node:
+    def _part(self, node: syntax.Node, at: str) -> syntax.Node:
         start = self._offset()
         stop = self._offset() if self._accept(":") else None
         self._expect("]", "to close the part of a vector, such as [0:4] or [2]")
@@ -357,13 +346,13 @@ class _Parser:
             raise UserError(
                 f"the part [{start}:{stop}] is empty", place=at, remedy="let the second be greater"
             )
-        return Part(node, start, stop, at)
+        return syntax.Part(node, start, stop, at)
 
-    def _primary(self) -> Node:
+    def _primary(self) -> syntax.Node:
         token = self._next
         if token.kind == "number":
             self._take()
-            return Number(token.text, token.at)
+            return syntax.Number(token.text, token.at)
         if self._accept("("):
             inner = self._sum()
             self._expect(")", "to close the parenthesis")
@@ -388,7 +377,7 @@ class _Parser:
         token = self._tokens[at]
         return token.kind in ("name", "number") or token.text in ("(", "-")
 
-    def _summed(self) -> Node:
+    def _summed(self) -> syntax.Node:
         first = self._take()
         kind, _, letter = first.text.partition("_")
         letters = [letter]
@@ -398,9 +387,9 @@ class _Parser:
         operand = self._product()
         self._depth -= 1
         if not self._claim:
-            return Sum(tuple(letters), operand, first.at, kind)
+            return syntax.Sum(tuple(letters), operand, first.at, kind)
         for letter in reversed(letters):
-            operand = Big(_KINDS[kind], letter, None, None, "", operand, first.at)
+            operand = syntax.Big(_KINDS[kind], letter, None, None, "", operand, first.at)
         return operand
 
     def _enter(self, token: _Token) -> None:
@@ -412,16 +401,16 @@ class _Parser:
                 remedy="name a part of it in an equation of its own",
             )
 
-    def _call(self) -> Node:
+    def _call(self) -> syntax.Node:
         name = self._take()
         self._take()
         arguments = [self._argument()]
         while self._accept(","):
             arguments.append(self._argument())
         self._expect(")", f"to close {name.text}(...)")
-        return Call(name.text, tuple(arguments), name.at)
+        return syntax.Call(name.text, tuple(arguments), name.at)
 
-    def _argument(self, comparisons: tuple[str, ...] = COMPARISONS) -> Node:
+    def _argument(self, comparisons: tuple[str, ...] = COMPARISONS) -> syntax.Node:
         at = self._next.at
         operands, operators = [self._sum()], []
         while token := self._accept(*comparisons):
@@ -431,27 +420,29 @@ class _Parser:
             raise UserError(
                 "a comparison of more than three", place=at, remedy="write t-4 <= s <= t"
             )
-        return Comparison(tuple(operands), tuple(operators), at) if operators else operands[0]
+        return (
+            syntax.Comparison(tuple(operands), tuple(operators), at) if operators else operands[0]
+        )
 
-    def _reference(self) -> Reference | Part:
+    def _reference(self) -> syntax.Reference | syntax.Part:
         name = self._take()
         if self._is_condition() or not self._accept("["):
-            return Reference(name.text, None, name.at)
+            return syntax.Reference(name.text, None, name.at)
         following = self._tokens[self._position + 1]
         if self._next.kind == "number" and following.text == ":":
-            part = self._part(Reference(name.text, None, name.at), name.at)
-            assert isinstance(part, Part)
+            part = self._part(syntax.Reference(name.text, None, name.at), name.at)
+            assert isinstance(part, syntax.Part)
             return part
         subscripts = [self._subscript()]
         while self._accept(","):
             subscripts.append(self._subscript())
         self._expect("]", "to close the subscripts")
-        return Reference(name.text, tuple(subscripts), name.at)
+        return syntax.Reference(name.text, tuple(subscripts), name.at)
 
-    def _subscript(self) -> Subscript:
+    def _subscript(self) -> syntax.Subscript:
         token = self._next
         if token.kind == "number":
-            return Subscript(None, self._offset())
+            return syntax.Subscript(None, self._offset())
         if token.kind != "name":
             raise self._unexpected("a subscript is an index such as t, t-1 or i")
         self._take()
@@ -467,7 +458,7 @@ class _Parser:
             offset += factor * self._offset()
             if not self._derived:
                 break
-        return Subscript(token.text, offset, tuple(also))
+        return syntax.Subscript(token.text, offset, tuple(also))
 
     def _offset(self) -> int:
         token = self._next
@@ -483,7 +474,7 @@ class _Parser:
         return int(token.text)
 
 
-def parse(text: str) -> tuple[Statement, ...]:
+def parse(text: str) -> tuple[syntax.Statement, ...]:
     """The equations of a text, in their order. Raises UserError with line and column."""
     if len(text) > MAX_TEXT:
         raise UserError(
@@ -492,19 +483,19 @@ def parse(text: str) -> tuple[Statement, ...]:
     return _Parser(text).statements()
 
 
-def parse_expression(text: str) -> Node:
+def parse_expression(text: str) -> syntax.Node:
     """One expression. Raises UserError as `parse` does."""
     if len(text) > MAX_TEXT:
         raise UserError(f"{len(text)} characters", remedy=f"at most {MAX_TEXT} are read")
     return _Parser(text).expression()
 
 
-def parse_derived(text: str) -> tuple[Statement, ...]:
+def parse_derived(text: str) -> tuple[syntax.Statement, ...]:
     """Derived equations, one a line, as they are printed. Raises UserError as `parse` does."""
     return _Parser(text, derived=True).statements()
 
 
-def parse_claim(text: str) -> tuple[Node, ...]:
+def parse_claim(text: str) -> tuple[syntax.Node, ...]:
     """The sides of an equality that somebody claims. Raises UserError as `parse` does.
 
     To derived equations it adds products over a letter, `rising_j`, `falling_j` and `prod_j`,
@@ -515,7 +506,7 @@ def parse_claim(text: str) -> tuple[Node, ...]:
     return _Parser(text, derived=True, claim=True).equality()
 
 
-def parse_conditions(text: str) -> tuple[Comparison, ...]:
+def parse_conditions(text: str) -> tuple[syntax.Comparison, ...]:
     """Conditions such as `t < T, k in U`. Raises UserError as `parse` does."""
     if len(text) > MAX_TEXT:
         raise UserError(f"{len(text)} characters of conditions", remedy="use fewer")

@@ -8,23 +8,8 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from bptt.derive.errors import UserError, shown
+from bptt.derive.language import syntax
 from bptt.derive.language.constants import exact_number
-from bptt.derive.language.syntax import (
-    END,
-    REDUCING,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Reference,
-    Subscript,
-    begin,
-    children,
-    factors,
-    index_letter,
-)
 
 At = tuple[sp.Expr, ...]
 Scope = Mapping[str, sp.Expr]
@@ -48,7 +33,7 @@ class Place:
 
 
 def conditions_of(
-    conditions: Iterable[Comparison], scope: Scope
+    conditions: Iterable[syntax.Comparison], scope: Scope
 ) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
     """What must be >= 0, and what must be 0."""
     bounds, equals = [], []
@@ -65,32 +50,32 @@ def conditions_of(
     return tuple(bounds), tuple(equals)
 
 
-def affine(node: Node, scope: Scope) -> sp.Expr:
+def affine(node: syntax.Node, scope: Scope) -> sp.Expr:
     """A sum of indices, lengths and whole numbers."""
     match node:
-        case Number(text, at) if text.isdigit():
+        case syntax.Number(text, at) if text.isdigit():
             return exact_number(text, at)
-        case Negative(operand):
+        case syntax.Negative(operand):
             return -affine(operand, scope)
-        case Binary(operator, left, right) if operator in "+-":
+        case syntax.Binary(operator, left, right) if operator in "+-":
             sign = 1 if operator == "+" else -1
             return affine(left, scope) + sign * affine(right, scope)
-        case Reference(name, None):
+        case syntax.Reference(name, None):
             return _meaning(name, scope, node.at)
     raise _no_condition(node)
 
 
-def position(subscript: Subscript, scope: Scope, at: str) -> sp.Expr:
+def position(subscript: syntax.Subscript, scope: Scope, at: str) -> sp.Expr:
     """The number that a subscript says."""
     names = (*(((1, subscript.name),) if subscript.name else ()), *subscript.also)
     found = sum((sign * _meaning(name, scope, at) for sign, name in names), sp.Integer(0))
     return sp.expand(found + subscript.offset)
 
 
-def _no_condition(node: Node) -> UserError:
+def _no_condition(node: syntax.Node) -> UserError:
     return UserError(
         "a condition compares indices and lengths",
-        place=begin(node),
+        place=syntax.begin(node),
         remedy="write s <= t, or t-4 <= s <= t",
     )
 
@@ -105,14 +90,14 @@ def _meaning(name: str, scope: Scope, at: str) -> sp.Expr:
     return scope[name]
 
 
-def repeated(node: Node, bound: Set[str]) -> list[str]:
+def repeated(node: syntax.Node, bound: Set[str]) -> list[str]:
     """The letters over which a product in index notation is summed: they are repeated in it."""
-    operands = [n for _, n in factors(node)]
+    operands = [n for _, n in syntax.factors(node)]
     counts = [_letter_counts(n) for n in operands]
     summed: list[str] = []
     for letter in sorted({letter for c in counts for letter in c} - bound):
         holders = [(n, c[letter]) for n, c in zip(operands, counts, strict=True) if letter in c]
-        direct = [n for n, _ in holders if isinstance(n, Reference)]
+        direct = [n for n, _ in holders if isinstance(n, syntax.Reference)]
         if len(holders) == 1 and not direct:
             continue
         if sum(count for _, count in holders) == 1:
@@ -121,7 +106,7 @@ def repeated(node: Node, bound: Set[str]) -> list[str]:
                 place=operands[0].at,
                 remedy=f"repeat it in a factor, or write sum(..., {letter})",
             )
-        if any(count > 1 and not isinstance(n, Reference) for n, count in holders):
+        if any(count > 1 and not isinstance(n, syntax.Reference) for n, count in holders):
             raise UserError(
                 f"the index {letter!r} can be summed in more than one way",
                 place=operands[0].at,
@@ -131,22 +116,22 @@ def repeated(node: Node, bound: Set[str]) -> list[str]:
     return summed
 
 
-def _letter_counts(node: Node) -> dict[str, int]:
+def _letter_counts(node: syntax.Node) -> dict[str, int]:
     """How often each index letter stands in an expression, explicit sums' own letters left out."""
     counts: dict[str, int] = {}
-    stack: list[tuple[Node, frozenset[str]]] = [(node, frozenset())]
+    stack: list[tuple[syntax.Node, frozenset[str]]] = [(node, frozenset())]
     while stack:
         top, hidden = stack.pop()
-        if isinstance(top, Reference):
+        if isinstance(top, syntax.Reference):
             for subscript in top.subscripts or ():
                 name = subscript.name
-                if name and name != END and name not in hidden:
+                if name and name != syntax.END and name not in hidden:
                     counts[name] = counts.get(name, 0) + 1
-        letter = index_letter(top)
-        if letter is not None and isinstance(top, Call):
-            if top.function in REDUCING:
+        letter = syntax.index_letter(top)
+        if letter is not None and isinstance(top, syntax.Call):
+            if top.function in syntax.REDUCING:
                 hidden = hidden | {letter.name}
             stack.extend((child, hidden) for child in (top.arguments[0], *top.arguments[2:]))
             continue
-        stack.extend((child, hidden) for child in children(top))
+        stack.extend((child, hidden) for child in syntax.children(top))
     return counts

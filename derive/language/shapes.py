@@ -13,31 +13,7 @@ import sympy as sp
 
 from bptt.derive.calculus.primitives import ELEMENTWISE
 from bptt.derive.errors import UserError
-from bptt.derive.language.syntax import (
-    NORMALISING,
-    REDUCING,
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Part,
-    Reference,
-    Statement,
-    Subscript,
-    Sum,
-    Transpose,
-    Where,
-    addends,
-    factors,
-    index_letter,
-    is_index,
-    references,
-    uses_index_notation,
-    whole_number,
-)
+from bptt.derive.language import syntax
 
 Shape = tuple[sp.Expr, ...]
 
@@ -50,7 +26,7 @@ NO_LETTERS = ("b", "T", "B")
 
 SLOPED = ("leaky_relu", "elu")  # below zero, they may have a slope of their own
 SHORTHANDS = (
-    *("linear", "gaussian", "square", "sqrt", *NORMALISING, *REDUCING),
+    *("linear", "gaussian", "square", "sqrt", *syntax.NORMALISING, *syntax.REDUCING),
     *("huber", "layernorm", "every", "concat", "outer", "diag", "eye"),
 )
 FUNCTIONS = (*ELEMENTWISE, *SHORTHANDS)
@@ -125,7 +101,7 @@ class Shapes:
         # The shapes that are guessed, by name: the equation that suggests each.
         self.guessed: dict[str, str] = {}
 
-    def infer(self, statements: Iterable[Statement]) -> None:
+    def infer(self, statements: Iterable[syntax.Statement]) -> None:
         """Infer what can be inferred; raise UserError where shapes contradict or stay unknown."""
         statements = tuple(statements)
         self._signals = {s.target.name for s in statements}
@@ -134,14 +110,14 @@ class Shapes:
             self._changed = False
             for number, statement in enumerate(statements):
                 self._equation = statement.target.name
-                if uses_index_notation(statement):
+                if syntax.uses_index_notation(statement):
                     self._index_statement(number, statement)
                 else:
                     self._matrix_statement(statement)
             # What follows from a guess comes before the next guess.
             self._guess = 0 if self._changed else self._guess + 1
         for statement in statements:
-            for reference in (statement.target, *references(statement.expression)):
+            for reference in (statement.target, *syntax.references(statement.expression)):
                 if reference.name not in self.known:
                     raise UserError(
                         f"the shape of {reference.name!r} does not follow from the equations",
@@ -157,7 +133,7 @@ class Shapes:
         """The numbers of the size symbols."""
         return self._sizes.numbers
 
-    def unit_subscripts(self, reference: Reference) -> tuple[Subscript, ...]:
+    def unit_subscripts(self, reference: syntax.Reference) -> tuple[syntax.Subscript, ...]:
         """The subscripts behind those of steps, which come first."""
         return (reference.subscripts or ())[self._steps.get(reference.name, 0) :]
 
@@ -187,7 +163,7 @@ class Shapes:
 
     # Matrix notation.
 
-    def _matrix_statement(self, statement: Statement) -> None:
+    def _matrix_statement(self, statement: syntax.Statement) -> None:
         name = statement.target.name
         expected = self.known.get(name)
         found = self.of(statement.expression, expected)
@@ -203,13 +179,13 @@ class Shapes:
                 remedy="make both the same",
             )
 
-    def of(self, node: Node, expected: Shape | None = None) -> Shape | None:
+    def of(self, node: syntax.Node, expected: Shape | None = None) -> Shape | None:
         """The shape of an expression, or None while it is not known."""
         match node:
-            case Number():
+            case syntax.Number():
                 return ()
-            case Reference(name):
-                if is_index(node):
+            case syntax.Reference(name):
+                if syntax.is_index(node):
                     return ()
                 taken = len(self.unit_subscripts(node))
                 if name not in self.known and expected is not None and not taken:
@@ -220,27 +196,27 @@ class Shapes:
                         f"{name!r} has {len(shape)} axes of units", place=node.at, remedy="use them"
                     )
                 return None if shape is None else shape[taken:]
-            case Part():
+            case syntax.Part():
                 return self._part(node)
-            case Negative(operand):
+            case syntax.Negative(operand):
                 return self.of(operand, expected)
-            case Transpose(operand):
+            case syntax.Transpose(operand):
                 inner = self.of(operand, expected[::-1] if expected is not None else None)
                 return inner[::-1] if inner is not None else None
-            case Binary("@", left, right):
+            case syntax.Binary("@", left, right):
                 return self._matrix_product(node, left, right, expected)
-            case Binary("**", base, _):
+            case syntax.Binary("**", base, _):
                 return self.of(base, expected)
-            case Binary(operator):
-                chain = addends(node) if operator in "+-" else factors(node)
+            case syntax.Binary(operator):
+                chain = syntax.addends(node) if operator in "+-" else syntax.factors(node)
                 nodes = [n for _, n in chain]
                 return self._elementwise(node.at, nodes, expected, weights=operator not in "+-")
-            case Call():
+            case syntax.Call():
                 return self._call(node, expected)
-            case Comparison() | Sum() | Big() | Where():
+            case syntax.Comparison() | syntax.Sum() | syntax.Big() | syntax.Where():
                 return ()
 
-    def _part(self, node: Part) -> Shape | None:
+    def _part(self, node: syntax.Part) -> Shape | None:
         shape = self.of(node.operand)
         if shape is None:
             return None
@@ -255,13 +231,13 @@ class Shapes:
         return rest if node.stop is None else (sp.Integer(node.stop - node.start), *rest)
 
     def _elementwise(
-        self, at: str, nodes: list[Node], expected: Shape | None, *, weights: bool
+        self, at: str, nodes: list[syntax.Node], expected: Shape | None, *, weights: bool
     ) -> Shape | None:
         if expected is None:
             expected = self._joint([s for s in map(self.of, nodes) if s])
         if weights and expected:
             for node in nodes:
-                if not isinstance(node, Reference) or is_index(node):
+                if not isinstance(node, syntax.Reference) or syntax.is_index(node):
                     continue
                 if node.name not in self.known:
                     self._suggest(node.name, expected, weight=True)
@@ -295,13 +271,13 @@ class Shapes:
         )
 
     def _matrix_product(
-        self, node: Binary, left: Node, right: Node, expected: Shape | None
+        self, node: syntax.Binary, left: syntax.Node, right: syntax.Node, expected: Shape | None
     ) -> Shape | None:
         guess, self._guess = self._guess, 0
         a, b = self.of(left), self.of(right)
         self._guess = guess
         # The product's shape is a without its last size, then b without its first.
-        may_guess = guess and not isinstance(left, Reference)
+        may_guess = guess and not isinstance(left, syntax.Reference)
         if a is None and b and (expected is not None or may_guess):
             rows = expected or ()
             a = self.of(left, (*rows[: len(rows) - len(b) + 1], b[0]))
@@ -323,11 +299,11 @@ class Shapes:
             )
         return (*a[:-1], *b[1:])
 
-    def _call(self, node: Call, expected: Shape | None) -> Shape | None:
+    def _call(self, node: syntax.Call, expected: Shape | None) -> Shape | None:
         if node.function == "every":
             return ()
         if node.function == "eye":
-            size = sp.Integer(whole_number(node, 0, "eye(3)"))
+            size = sp.Integer(syntax.whole_number(node, 0, "eye(3)"))
             return (size, size)
         if node.function in SLOPED and len(node.arguments) == 2:
             return self._elementwise(node.at, list(node.arguments), expected, weights=False)
@@ -343,11 +319,11 @@ class Shapes:
                     "concat joins vectors", place=node.at, remedy="give it vectors only"
                 )
             return (sp.Add(*(p[0] for p in known)),)
-        if node.function in REDUCING and index_letter(node) is None:
+        if node.function in syntax.REDUCING and syntax.index_letter(node) is None:
             return () if self.of(node.arguments[0]) is not None else None
         return self.of(node.arguments[0], expected)
 
-    def _product_call(self, node: Call, expected: Shape | None) -> Shape | None:
+    def _product_call(self, node: syntax.Call, expected: Shape | None) -> Shape | None:
         """The shape of outer(a, b), and of diag(v)."""
         known = expected is not None and len(expected) == 2
         each = [(size,) for size in expected or ()] if known else [None, None]
@@ -373,10 +349,10 @@ class Shapes:
 
     # Index notation.
 
-    def _index_statement(self, number: int, statement: Statement) -> None:
+    def _index_statement(self, number: int, statement: syntax.Statement) -> None:
         """Give every index letter a size from the known shapes, and shapes from the letters."""
         letters = self.letters.setdefault(number, {})
-        mentioned = [statement.target, *references(statement.expression)]
+        mentioned = [statement.target, *syntax.references(statement.expression)]
         for reference in mentioned:
             shape = self.known.get(reference.name)
             subscripts = self.unit_subscripts(reference)
@@ -405,7 +381,7 @@ class Shapes:
     def _letter(
         self,
         letters: dict[str, sp.Expr],
-        reference: Reference,
+        reference: syntax.Reference,
         name: str | None,
         offset: int,
         size: sp.Expr,
@@ -424,9 +400,9 @@ class Shapes:
             )
 
 
-def _mention(node: Node) -> str:
-    if isinstance(node, Reference):
+def _mention(node: syntax.Node) -> str:
+    if isinstance(node, syntax.Reference):
         return repr(node.name)
-    if isinstance(node, Transpose):
+    if isinstance(node, syntax.Transpose):
         return _mention(node.operand) + ".T"
     return "the operand"

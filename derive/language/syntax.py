@@ -168,6 +168,11 @@ Node = (
 )
 
 
+# What stands behind letters that it is summed over, and the conditions behind that.
+Summed = Sum | Big
+Conditions = tuple[Comparison, ...]
+
+
 @dataclass(frozen=True)
 class Statement:
     """One equation: what is defined, and by what."""

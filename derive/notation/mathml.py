@@ -5,66 +5,51 @@ from __future__ import annotations
 import unicodedata
 from html import escape
 
-from bptt.derive.notation.boxes import (
-    GREEK,
-    BigSum,
-    Box,
-    Digits,
-    Dotted,
-    Fence,
-    Fraction,
-    Gap,
-    Mark,
-    Name,
-    Root,
-    Row,
-    Script,
-    is_tall,
-)
+from bptt.derive.notation import boxes
 
 OPEN = {kind: (kind, kind) for kind in "|‖"} | {"(": ("(", ")"), "[": ("[", "]"), "{": ("{", "}")}
 ACCENTS = {"dot": "˙", "hat": "^", "tilde": "~", "bar": "¯"}
 
 
-def mathml(box: Box, *, display: bool = False) -> str:
+def mathml(box: boxes.Box, *, display: bool = False) -> str:
     """A formula as a math element: set apart from the text with `display`, else within it."""
     kind = ' display="block"' if display else ""
     return f"<math{kind}>{_code(box)}</math>"
 
 
-def _code(box: Box) -> str:
+def _code(box: boxes.Box) -> str:
     match box:
-        case Name(text, bold):
+        case boxes.Name(text, bold):
             return _name(text, bold)
-        case Digits(text):
+        case boxes.Digits(text):
             return f"<mn>{escape(text)}</mn>"
-        case Mark(text):
+        case boxes.Mark(text):
             # A minus sign is not a hyphen.
             return f"<mo>{escape(text.replace('-', '−'))}</mo>"
-        case Row(items):
+        case boxes.Row(items):
             return f"<mrow>{''.join(map(_code, items))}</mrow>"
-        case Script(base, below, above):
+        case boxes.Script(base, below, above):
             return _script(base, below, above)
-        case Fraction(top, bottom):
+        case boxes.Fraction(top, bottom):
             return f"<mfrac>{_one(top)}{_one(bottom)}</mfrac>"
-        case Fence(inner, kind):
+        case boxes.Fence(inner, kind):
             left, right = OPEN[kind]
-            size = "" if is_tall(inner) else ' stretchy="false"'
+            size = "" if boxes.is_tall(inner) else ' stretchy="false"'
             return f"<mrow><mo{size}>{left}</mo>{_one(inner)}<mo{size}>{right}</mo></mrow>"
-        case Root(inner):
+        case boxes.Root(inner):
             return f"<msqrt>{_code(inner)}</msqrt>"
-        case Dotted(inner, accent):
+        case boxes.Dotted(inner, accent):
             return f'<mover accent="true">{_one(inner)}<mo>{ACCENTS[accent]}</mo></mover>'
-        case BigSum(below, above, sign):
+        case boxes.BigSum(below, above, sign):
             limit = _one(above) if above is not None else "<mrow></mrow>"
             return f"<munderover><mo>{sign}</mo>{_one(below)}{limit}</munderover>"
-        case Gap():
+        case boxes.Gap():
             return '<mspace width="0.17em"></mspace>'
 
 
-def _one(box: Box) -> str:
+def _one(box: boxes.Box) -> str:
     """A box as one element."""
-    return _code(box if isinstance(box, Row) else Row((box,)))
+    return _code(box if isinstance(box, boxes.Row) else boxes.Row((box,)))
 
 
 def _name(text: str, bold: bool) -> str:
@@ -77,13 +62,13 @@ def _name(text: str, bold: bool) -> str:
 
 def letter(text: str) -> str:
     """A Greek letter by its name."""
-    if text in GREEK:
+    if text in boxes.GREEK:
         size = "CAPITAL" if text[0].isupper() else "SMALL"
         return unicodedata.lookup(f"GREEK {size} LETTER {text.upper().replace('LAMBDA', 'LAMDA')}")
     return text
 
 
-def _script(base: Box, below: Box | None, above: Box | None) -> str:
+def _script(base: boxes.Box, below: boxes.Box | None, above: boxes.Box | None) -> str:
     if below is None and above is None:
         return _code(base)
     if above is None:

@@ -11,19 +11,7 @@ from bptt.derive.calculus.system import System
 from bptt.derive.calculus.tangent import DOT
 from bptt.derive.errors import InternalError
 from bptt.derive.language.syntax import Reference, Subscript
-from bptt.derive.notation.boxes import (
-    Box,
-    Digits,
-    Dotted,
-    Fence,
-    Fraction,
-    Mark,
-    Name,
-    Row,
-    Script,
-    listed,
-    row,
-)
+from bptt.derive.notation import boxes
 from bptt.derive.notation.symbols import Symbol, customary, has_symbol, length, symbols
 
 
@@ -53,14 +41,14 @@ class Mentions:
             raise InternalError(f"{name} is no quantity of {self.system.name}")
         return found
 
-    def reference(self, node: Reference) -> Box:
+    def reference(self, node: Reference) -> boxes.Box:
         """A mention of a quantity, of an index or of a length."""
         if node.name not in self.system.quantities:
             return length(node.name, self.system)
         at = [self.subscript(s) for s in node.subscripts or ()]
         return self.mention(node.name, at, node)
 
-    def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
+    def mention(self, name: str, at: Sequence[boxes.Box], node: Reference) -> boxes.Box:
         """A quantity at its subscripts, by what it was made as."""
         match self.quantity(name).origin:
             case Derivative(of, by, "static"):
@@ -68,39 +56,39 @@ class Mentions:
                 steps = list(at[: len(at) - 2 * units])
                 top = self._at(of, [*steps, *at[len(steps) : len(steps) + units]])
                 bottom = self._at(by, [*steps, *at[len(steps) + units :]])
-                return Fraction(*ratio(top, bottom, explicit=True))
+                return boxes.Fraction(*ratio(top, bottom, explicit=True))
             case Derivative(of, by, "held"):
                 top, bottom = ratio(self._at(of, ()), self._at(by, at))
-                return Script(Fence(Fraction(top, bottom)), Name("held"))
+                return boxes.Script(boxes.Fence(boxes.Fraction(top, bottom)), boxes.Name("held"))
             case Derivative(of, by, way, outside):
                 own, other = self._parted(self.quantity(name), of, by, at)
                 if outside:
                     other = self._outside(by, outside, node, other)
                 top, bottom = self._at(of, own), self._at(by, other)
-                return Fraction(*ratio(top, bottom, explicit=way == "explicit"))
+                return boxes.Fraction(*ratio(top, bottom, explicit=way == "explicit"))
             case Tangent(of, _, operator):
                 inner = self.mention(of, at, replace(node, name=of))
-                if operator == DOT and isinstance(inner, Name | Script | Row):
+                if operator == DOT and isinstance(inner, boxes.Name | boxes.Script | boxes.Row):
                     return dotted(inner)
-                return row(Name("R"), Fence(inner, "{"))
+                return boxes.row(boxes.Name("R"), boxes.Fence(inner, "{"))
             case Made("carry", of, True):
-                later = Script(Name("L"), None, Name("later"))
-                return Fraction(*ratio(later, self._at(of, at)))
+                later = boxes.Script(boxes.Name("L"), None, boxes.Name("later"))
+                return boxes.Fraction(*ratio(later, self._at(of, at)))
             case _:
                 return self.plain(name, at, node)
 
-    def plain(self, name: str, at: Sequence[Box], node: Reference) -> Box:
-        return self.symbol(name).box(below=listed(at) if at else None)
+    def plain(self, name: str, at: Sequence[boxes.Box], node: Reference) -> boxes.Box:
+        return self.symbol(name).box(below=boxes.listed(at) if at else None)
 
-    def _at(self, name: str, at: Sequence[Box]) -> Box:
+    def _at(self, name: str, at: Sequence[boxes.Box]) -> boxes.Box:
         """A quantity of which the subscripts are known."""
         if name not in self.system.quantities or has_symbol(self.quantity(name)):
             return self.plain(name, at, Reference(name, None, ""))
         return self.mention(name, at, Reference(name, None, ""))
 
     def _parted(
-        self, quantity: Quantity, of: str, by: str, at: Sequence[Box]
-    ) -> tuple[list[Box], list[Box]]:
+        self, quantity: Quantity, of: str, by: str, at: Sequence[boxes.Box]
+    ) -> tuple[list[boxes.Box], list[boxes.Box]]:
         """The subscripts of a derivative: those of what is differentiated, and the others'."""
         of_quantity, by_quantity = self.system.quantities.get(of), self.system.quantities.get(by)
         if not at or of_quantity is None or not of_quantity.axes or by_quantity is None:
@@ -111,7 +99,9 @@ class Mentions:
         pairs = list(zip(at, owners, strict=True))
         return [b for b, o in pairs if "of" in o], [b for b, o in pairs if "by" in o]
 
-    def _outside(self, by: str, way: str, node: Reference, at: Sequence[Box]) -> list[Box]:
+    def _outside(
+        self, by: str, way: str, node: Reference, at: Sequence[boxes.Box]
+    ) -> list[boxes.Box]:
         """The step that a value outside the steps stands for: k - 3, or T + k."""
         if not at or by not in self.system.reach:
             return list(at)
@@ -125,35 +115,39 @@ class Mentions:
             moved = replace(step, also=(*step.also, (1, str(last))))
         return [*at[:position], self.subscript(moved), *at[position + 1 :]]
 
-    def subscript(self, subscript: Subscript) -> Box:
+    def subscript(self, subscript: Subscript) -> boxes.Box:
         """t-1, T-2, k+T-1."""
-        items: list[Box] = [length(subscript.name, self.system)] if subscript.name else []
+        items: list[boxes.Box] = [length(subscript.name, self.system)] if subscript.name else []
         for sign, name in subscript.also:
             if items or sign < 0:
-                items.append(Mark("+" if sign > 0 else "-"))
+                items.append(boxes.Mark("+" if sign > 0 else "-"))
             items.append(length(name, self.system))
         if subscript.offset or not items:
             if items or subscript.offset < 0:
-                items.append(Mark("+" if subscript.offset > 0 else "-"))
-            items.append(Digits(str(abs(subscript.offset))))
-        return row(*items)
+                items.append(boxes.Mark("+" if subscript.offset > 0 else "-"))
+            items.append(boxes.Digits(str(abs(subscript.offset))))
+        return boxes.row(*items)
 
 
-def dotted(box: Box) -> Box:
+def dotted(box: boxes.Box) -> boxes.Box:
     """A symbol with a dot on its letter."""
     match box:
-        case Script(base):
+        case boxes.Script(base):
             return replace(box, base=dotted(base))
-        case Row(items):
-            return row(dotted(items[0]), *items[1:])
+        case boxes.Row(items):
+            return boxes.row(dotted(items[0]), *items[1:])
         case _:
-            return Dotted(box)
+            return boxes.Dotted(box)
 
 
-def ratio(top: Box, bottom: Box, *, explicit: bool = False) -> tuple[Box, Box]:
+def ratio(
+    top: boxes.Box, bottom: boxes.Box, *, explicit: bool = False
+) -> tuple[boxes.Box, boxes.Box]:
     """The two parts of a derivative written as a fraction."""
-    sign: Box = Script(Mark("∂"), None, Name("e")) if explicit else Mark("∂")
-    return row(sign, top), row(Mark("∂"), bottom)
+    sign: boxes.Box = (
+        boxes.Script(boxes.Mark("∂"), None, boxes.Name("e")) if explicit else boxes.Mark("∂")
+    )
+    return boxes.row(sign, top), boxes.row(boxes.Mark("∂"), bottom)
 
 
 def _owners(

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from bptt.derive.language.syntax import (
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Part,
-    Reference,
-    Statement,
-    Subscript,
-    Sum,
-    Transpose,
-    Where,
-    addends,
-)
+from bptt.derive.language import syntax
 
 # How tightly operators bind; what binds less than its surroundings needs parentheses.
 SUM, PRODUCT, POWER, ATOM = range(4)
 _RANK = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "@": PRODUCT, "**": POWER}
 
 
-def statement_text(statement: Statement, width: int = 10_000) -> str:
+def statement_text(statement: syntax.Statement, width: int = 10_000) -> str:
     """An equation, broken before a term where it is longer than `width`."""
     return formula_text(statement.target, statement.expression, width)
 
 
-def formula_text(left: Node, right: Node, width: int = 10_000) -> str:
+def formula_text(left: syntax.Node, right: syntax.Node, width: int = 10_000) -> str:
     """Two expressions with an equals sign between them."""
     lines = [f"{node_text(left)} ="]
     for piece in _pieces(right):
@@ -41,65 +25,65 @@ def formula_text(left: Node, right: Node, width: int = 10_000) -> str:
     return "\n".join(lines)
 
 
-def _pieces(node: Node) -> list[str]:
+def _pieces(node: syntax.Node) -> list[str]:
     """The terms of a sum, each with its sign."""
     found = []
-    for position, (sign, operand) in enumerate(addends(node)):
+    for position, (sign, operand) in enumerate(syntax.addends(node)):
         lead = "" if position == 0 else "+ " if sign > 0 else "- "
         found.append(lead + node_text(operand, SUM if position == 0 else PRODUCT))
     return found
 
 
-def node_text(node: Node, rank: int = SUM) -> str:
+def node_text(node: syntax.Node, rank: int = SUM) -> str:
     """An expression; in parentheses where it binds less tightly than `rank`."""
     text = _text(node)
     return f"({text})" if _rank(node) < rank else text
 
 
-def _rank(node: Node) -> int:
+def _rank(node: syntax.Node) -> int:
     match node:
-        case Binary(operator):
+        case syntax.Binary(operator):
             return _RANK[operator]
-        case Negative():
+        case syntax.Negative():
             return SUM
-        case Sum() | Big() | Where():
+        case syntax.Sum() | syntax.Big() | syntax.Where():
             return PRODUCT
         case _:
             return ATOM
 
 
-def _text(node: Node) -> str:
+def _text(node: syntax.Node) -> str:
     match node:
-        case Number(text):
+        case syntax.Number(text):
             return text
-        case Reference(name, subscripts):
+        case syntax.Reference(name, subscripts):
             return f"{name}[{','.join(map(subscript_text, subscripts))}]" if subscripts else name
-        case Negative(operand):
+        case syntax.Negative(operand):
             return f"-{node_text(operand, PRODUCT)}"
-        case Binary(operator, left, right):
+        case syntax.Binary(operator, left, right):
             return _binary(operator, left, right)
-        case Transpose(operand):
+        case syntax.Transpose(operand):
             return f"{node_text(operand, ATOM)}.T"
-        case Part(operand, start, stop):
+        case syntax.Part(operand, start, stop):
             bounds = str(start) if stop is None else f"{start}:{stop}"
             return f"{node_text(operand, ATOM)}[{bounds}]"
-        case Comparison():
+        case syntax.Comparison():
             return comparison_text(node)
-        case Sum(letters, operand, _, big):
+        case syntax.Sum(letters, operand, _, big):
             return f"{big}_{','.join(letters)} {_operand(operand)}"
-        case Big():
+        case syntax.Big():
             return _big(node)
-        case Where(operand, conditions):
+        case syntax.Where(operand, conditions):
             return f"{_operand(operand)} [{', '.join(map(comparison_text, conditions))}]"
-        case Call("partial", (of, by)):
+        case syntax.Call("partial", (of, by)):
             return f"∂{node_text(of)}/∂{node_text(by)}"
-        case Call("delta", (left, right)):
+        case syntax.Call("delta", (left, right)):
             return f"δ({tight(left)}, {tight(right)})"
-        case Call(function, arguments):
+        case syntax.Call(function, arguments):
             return f"{function}({', '.join(map(node_text, arguments))})"
 
 
-def _big(node: Big) -> str:
+def _big(node: syntax.Big) -> str:
     """A sum or product over a letter, its limits behind it as conditions."""
     limits = []
     if node.members:
@@ -111,17 +95,17 @@ def _big(node: Big) -> str:
     behind = f" [{', '.join(limits)}]" if limits else ""
     kind = "prod" if node.kind == "product" else node.kind
     operand = _operand(node.operand)
-    if behind and isinstance(node.operand, Where | Big | Sum):
+    if behind and isinstance(node.operand, syntax.Where | syntax.Big | syntax.Sum):
         operand = f"({operand})"
     return f"{kind}_{node.letter} {operand}{behind}"
 
 
-def _operand(node: Node) -> str:
+def _operand(node: syntax.Node) -> str:
     """What a sum or a condition is about: a product, without parentheses."""
     return node_text(node, PRODUCT)
 
 
-def _binary(operator: str, left: Node, right: Node) -> str:
+def _binary(operator: str, left: syntax.Node, right: syntax.Node) -> str:
     rank = _RANK[operator]
     if operator == "**":
         return f"{node_text(left, ATOM)}^{node_text(right, ATOM)}"
@@ -134,14 +118,14 @@ def _binary(operator: str, left: Node, right: Node) -> str:
     return f"{first}{sign}{second}"
 
 
-def _hides(node: Node) -> bool:
+def _hides(node: syntax.Node) -> bool:
     """Whether a factor behind this node would be read as a part of it."""
-    return isinstance(node, Sum | Big | Where) or (
-        isinstance(node, Negative) and _hides(node.operand)
+    return isinstance(node, syntax.Sum | syntax.Big | syntax.Where) or (
+        isinstance(node, syntax.Negative) and _hides(node.operand)
     )
 
 
-def comparison_text(node: Comparison) -> str:
+def comparison_text(node: syntax.Comparison) -> str:
     """`t <= T-2`."""
     first, *others = map(tight, node.operands)
     for operator, other in zip(node.operators, others, strict=True):
@@ -149,12 +133,12 @@ def comparison_text(node: Comparison) -> str:
     return first
 
 
-def tight(node: Node) -> str:
+def tight(node: syntax.Node) -> str:
     """An index expression without spaces: t-1."""
     return node_text(node).replace(" ", "")
 
 
-def subscript_text(subscript: Subscript) -> str:
+def subscript_text(subscript: syntax.Subscript) -> str:
     """`t-1`, `T-2`, `3`, `k+T-1`."""
     text = subscript.name or ""
     for sign, name in subscript.also:

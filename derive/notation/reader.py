@@ -20,28 +20,11 @@ from bptt.derive.calculus.quantity import AXIS_ORDER, Axis, B, Quantity, fresh, 
 from bptt.derive.calculus.reductions import REDUCTIONS, SUM
 from bptt.derive.calculus.system import Equation, System, Term
 from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.language import syntax
 from bptt.derive.language.constants import constant_call
 from bptt.derive.language.elaboration import Elaboration
 from bptt.derive.language.parser import parse_derived
 from bptt.derive.language.place import Place, affine
-from bptt.derive.language.syntax import (
-    TIME_LETTERS,
-    Big,
-    Binary,
-    Call,
-    Comparison,
-    Negative,
-    Node,
-    Number,
-    Reference,
-    Statement,
-    Sum,
-    Where,
-    addends,
-    begin,
-    children,
-    with_children,
-)
 from bptt.derive.language.terms import Terms, scaled
 from bptt.derive.notation.index import MEANING
 from bptt.derive.notation.rank import Shape, axis_of, is_indexed, rank, shape
@@ -80,7 +63,7 @@ class _Reader:
         self.lengths = {s.name: s for s in (*symbols, *system.sizes, *system.free, B)}
         self._core = Elaboration(self, system.sizes)
 
-    def equation(self, statement: Statement, number: int) -> Equation:
+    def equation(self, statement: syntax.Statement, number: int) -> Equation:
         quantity = self.quantity(statement.target)
         indices = self._left(quantity, statement.target)
         self._core.axes = {i.symbol: Axis(i.kind, i.length) for i in indices}
@@ -103,7 +86,7 @@ class _Reader:
             if term.factor != 0:
                 yield replace(term, bounds=prune(term.bounds, (*indices, *term.sums)))
 
-    def quantity(self, reference: Reference) -> Quantity:
+    def quantity(self, reference: syntax.Reference) -> Quantity:
         found = self.system.quantities.get(reference.name)
         if found is None:
             near = did_you_mean(reference.name, self.system.quantities)
@@ -115,7 +98,7 @@ class _Reader:
         return found
 
     @staticmethod
-    def _left(quantity: Quantity, target: Reference) -> tuple[Index, ...]:
+    def _left(quantity: Quantity, target: syntax.Reference) -> tuple[Index, ...]:
         subscripts = target.subscripts or ()
         usual = quantity.canonical_indices()
         if not is_indexed(target, quantity):
@@ -133,7 +116,7 @@ class _Reader:
             )
         kinds = [a.kind for a in (quantity.axes if is_indexed(target, quantity) else usual)]
         for name, kind in zip(names, kinds, strict=True):
-            if (name in TIME_LETTERS) != (kind == "time") and kind != "delay":
+            if (name in syntax.TIME_LETTERS) != (kind == "time") and kind != "delay":
                 raise UserError(
                     f"the letter {name!r} stands on an axis of another kind of {quantity.name!r}",
                     place=target.at,
@@ -150,7 +133,7 @@ class _Reader:
 
     # What stands beside each other has one shape.
 
-    def _units(self, node: Node, left: tuple[Index, ...], place: Place) -> Place:
+    def _units(self, node: syntax.Node, left: tuple[Index, ...], place: Place) -> Place:
         """Where a term in matrix notation is read."""
         units = [i for i in left if i.kind == "feature"]
         self._check_shapes(node)
@@ -160,52 +143,54 @@ class _Reader:
         if len(found) != len(units):
             raise UserError(
                 f"a term has {len(found)} axes of units, and the left side {len(units)}",
-                place=begin(node),
+                place=syntax.begin(node),
                 remedy="make both the same",
             )
         if not _is_identity(node):
             self._same_sizes(node, found, tuple(i.length for i in units))
         return replace(place, at=tuple(i.symbol for i in units))
 
-    def _check_shapes(self, node: Node) -> None:
+    def _check_shapes(self, node: syntax.Node) -> None:
         """Refuse sums and products of what does not fit; a number goes with any."""
         stack = [node]
         while stack:
             top = stack.pop()
-            stack.extend(children(top))
-            if isinstance(top, Binary) and top.operator != "**":
+            stack.extend(syntax.children(top))
+            if isinstance(top, syntax.Binary) and top.operator != "**":
                 left, right = self.shape(top.left), self.shape(top.right)
                 identity = any(map(_is_identity, (top.left, top.right)))
                 if top.operator == "@":
                     self._check_product(top, left, right, identity=identity)
                 elif left and right and not identity:
                     self._same_sizes(top, left, right)
-            if isinstance(top, Reference) and rank(top, self._quantities) > 2:
+            if isinstance(top, syntax.Reference) and rank(top, self._quantities) > 2:
                 raise UserError(
                     f"{top.name!r} has more than two axes of units",
                     place=top.at,
                     remedy="write the equation in index notation",
                 )
 
-    def _check_product(self, node: Binary, left: Shape, right: Shape, *, identity: bool) -> None:
+    def _check_product(
+        self, node: syntax.Binary, left: Shape, right: Shape, *, identity: bool
+    ) -> None:
         if not left or not right:
             raise UserError(
                 "a factor of a matrix product has no units",
-                place=begin(node),
+                place=syntax.begin(node),
                 remedy="multiply numbers with *",
             )
         if not identity and self.system.size(left[-1]) != self.system.size(right[0]):
             raise UserError(
                 f"a product of {self._sizes(left)} and {self._sizes(right)}",
-                place=begin(node),
+                place=syntax.begin(node),
                 remedy="make the inner sizes the same",
             )
 
-    def _same_sizes(self, node: Node, left: Shape, right: Shape) -> None:
+    def _same_sizes(self, node: syntax.Node, left: Shape, right: Shape) -> None:
         if self._sizes(left) != self._sizes(right):
             raise UserError(
                 f"a shape of {self._sizes(left)} stands beside one of {self._sizes(right)}",
-                place=begin(node),
+                place=syntax.begin(node),
                 remedy="make both the same",
             )
 
@@ -214,11 +199,11 @@ class _Reader:
 
     # What the elaboration of expressions asks for.
 
-    def shape(self, node: Node) -> Shape:
+    def shape(self, node: syntax.Node) -> Shape:
         return shape(node, self._quantities)
 
     def axis(
-        self, letter: str, node: Sum | Big, conditions: tuple[Comparison, ...], place: Place
+        self, letter: str, node: syntax.Summed, conditions: syntax.Conditions, place: Place
     ) -> Axis:
         """The axis that the letter stands on alone; else how far the conditions let it run."""
         if letter == "b":
@@ -228,16 +213,16 @@ class _Reader:
             return found
         for condition in conditions:
             first, second = condition.operands[:2]
-            alone = first == Reference(letter, None, begin(first))
+            alone = first == syntax.Reference(letter, None, syntax.begin(first))
             if condition.operators == ("<=",) and alone:
                 return Axis("feature", affine(second, place.scope) + 1)
         raise UserError(
             f"nothing says what the index {letter!r} runs over",
-            place=begin(node),
+            place=syntax.begin(node),
             remedy=f"write a condition behind the term, such as [{letter} <= 3]",
         )
 
-    def call(self, node: Call, place: Place) -> Terms:
+    def call(self, node: syntax.Call, place: Place) -> Terms:
         self._check_arguments(node)
         function, arguments = node.function, node.arguments
         match function:
@@ -250,7 +235,7 @@ class _Reader:
             case "sqrt":
                 return [Term(sp.sqrt(self._core.value(arguments[0], place)))]
             case "min":
-                if not (isinstance(arguments[1], Number) and arguments[1].text == "0"):
+                if not (isinstance(arguments[1], syntax.Number) and arguments[1].text == "0"):
                     raise UserError(
                         "min of something else than zero", place=node.at, remedy="write min(x, 0)"
                     )
@@ -267,7 +252,7 @@ class _Reader:
             return [Term(constant_call(PRIMITIVES[name], values[0], node.at))]
         return [Term(PRIMITIVES[name].symbolic(*values))]
 
-    def _check_arguments(self, node: Call) -> None:
+    def _check_arguments(self, node: syntax.Call) -> None:
         wanted = ARGUMENTS.get(node.function, 1)
         if len(node.arguments) != wanted:
             raise UserError(
@@ -277,7 +262,7 @@ class _Reader:
             )
         if node.function in ("outer", "diag"):
             for argument in node.arguments:
-                is_number = isinstance(argument, Number)
+                is_number = isinstance(argument, syntax.Number)
                 if rank(argument, self._quantities) != 1 and not is_number:
                     raise UserError(
                         f"{node.function} of something that is no vector",
@@ -285,7 +270,7 @@ class _Reader:
                         remedy="give it vectors",
                     )
 
-    def read(self, node: Reference, place: Place) -> Terms:
+    def read(self, node: syntax.Reference, place: Place) -> Terms:
         if node.subscripts is None and self._is_number(node.name, place):
             return [Term(place.scope[node.name])]
         quantity = self.quantity(node)
@@ -299,7 +284,7 @@ class _Reader:
             if axis.kind == "feature":
                 subscripts.append(next(units))
             elif axis.kind == "batch":
-                subscripts.append(affine(Reference("b", None, node.at), place.scope))
+                subscripts.append(affine(syntax.Reference("b", None, node.at), place.scope))
             else:
                 subscripts.append(next(steps, None))
         if None in subscripts or next(steps, None) is not None:
@@ -310,7 +295,7 @@ class _Reader:
             )
         return [Term(quantity[subscripts])]
 
-    def _check_kinds(self, node: Reference, quantity: Quantity, place: Place) -> None:
+    def _check_kinds(self, node: syntax.Reference, quantity: Quantity, place: Place) -> None:
         """Refuse an index of steps among units, and the like."""
         for subscript, axis in zip(node.subscripts or (), quantity.axes, strict=True):
             index = self._core.axes.get(place.scope.get(subscript.name or ""))
@@ -330,25 +315,25 @@ class _Reader:
         return name in place.scope
 
 
-def _is_identity(node: Node) -> bool:
+def _is_identity(node: syntax.Node) -> bool:
     """Whether this is diag(1), an identity as large as what it stands beside."""
-    while isinstance(node, Where | Negative | Sum):
+    while isinstance(node, syntax.Where | syntax.Negative | syntax.Sum):
         node = node.operand
-    return _is_call(node, "diag") and isinstance(node.arguments[0], Number)
+    return _is_call(node, "diag") and isinstance(node.arguments[0], syntax.Number)
 
 
-def _signed(node: Node) -> list[tuple[int, Node]]:
+def _signed(node: syntax.Node) -> list[tuple[int, syntax.Node]]:
     """The terms of an expression, with their signs."""
-    if isinstance(node, Negative):
+    if isinstance(node, syntax.Negative):
         return [(-sign, inner) for sign, inner in _signed(node.operand)]
-    return addends(node)
+    return syntax.addends(node)
 
 
-def _named(node: Node) -> Node:
+def _named(node: syntax.Node) -> syntax.Node:
     """The expression with log(sum(exp(z))), and what is out of range, by their names."""
-    if isinstance(node, Number) and node.text in OWN_NUMBERS:
-        return Reference(node.text, None, node.at)
-    node = with_children(node, [_named(child) for child in children(node)])
+    if isinstance(node, syntax.Number) and node.text in OWN_NUMBERS:
+        return syntax.Reference(node.text, None, node.at)
+    node = syntax.with_children(node, [_named(child) for child in syntax.children(node)])
     for how in REDUCTIONS.values():
         if how.outer and _is_call(node, how.outer):
             inner = _unwrapped(node.arguments[0], how.big, how.inner, how.name)
@@ -357,17 +342,17 @@ def _named(node: Node) -> Node:
     return node
 
 
-def _unwrapped(node: Node, big: str, inner: str, name: str) -> Node | None:
+def _unwrapped(node: syntax.Node, big: str, inner: str, name: str) -> syntax.Node | None:
     """The reduction of z that stands for a `big` word in front of inner(z), if this is one."""
-    if isinstance(node, Where):
+    if isinstance(node, syntax.Where):
         found = _unwrapped(node.operand, big, inner, name)
         return found and replace(node, operand=found)
-    if isinstance(node, Sum) and node.big == big and _is_call(node.operand, inner):
+    if isinstance(node, syntax.Sum) and node.big == big and _is_call(node.operand, inner):
         return replace(node, operand=node.operand.arguments[0], big=name)
     if _is_call(node, big) and _is_call(node.arguments[0], inner):
-        return Call(name, node.arguments[0].arguments, node.at)
+        return syntax.Call(name, node.arguments[0].arguments, node.at)
     return None
 
 
-def _is_call(node: Node, function: str) -> TypeGuard[Call]:
-    return isinstance(node, Call) and node.function == function and len(node.arguments) > 0
+def _is_call(node: syntax.Node, function: str) -> TypeGuard[syntax.Call]:
+    return isinstance(node, syntax.Call) and node.function == function and len(node.arguments) > 0

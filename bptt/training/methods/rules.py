@@ -63,25 +63,22 @@ class Adagrad:
     def update(
         self, memory: Memory, vector: Vector, gradient: Vector, rate: float, count: int
     ) -> tuple[Vector, Memory]:
-        squares = memory["squares"] + gradient**2
+        squares = self.squares(memory["squares"], gradient)
         return vector - rate * gradient / (np.sqrt(squares) + self.epsilon), {"squares": squares}
+
+    def squares(self, old: Vector, gradient: Vector) -> Vector:
+        """The new s."""
+        return old + gradient**2
 
 
 @dataclass(frozen=True)
-class RMSprop:
-    """s <- a s + (1 - a) g²;  w <- w - r g / (sqrt(s) + epsilon). Tieleman and Hinton 2012."""
+class RMSprop(Adagrad):
+    """Adagrad with an average: s <- a s + (1 - a) g². Tieleman and Hinton 2012."""
 
     average: float = 0.9
-    epsilon: float = 1e-8
 
-    def memory(self, vector: Vector) -> Memory:
-        return {"squares": np.zeros_like(vector)}
-
-    def update(
-        self, memory: Memory, vector: Vector, gradient: Vector, rate: float, count: int
-    ) -> tuple[Vector, Memory]:
-        squares = self.average * memory["squares"] + (1 - self.average) * gradient**2
-        return vector - rate * gradient / (np.sqrt(squares) + self.epsilon), {"squares": squares}
+    def squares(self, old: Vector, gradient: Vector) -> Vector:
+        return self.average * old + (1 - self.average) * gradient**2
 
 
 @dataclass(frozen=True)
