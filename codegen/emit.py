@@ -91,7 +91,7 @@ def source_of(extended: Extended) -> str:
     if "online" in extended.values:
         functions.append(_function(extended.values["online"], extended.system))
     first_step = unused("first_step", shared.quantities)
-    counts = any(re.search(rf"\b{first_step}\b", line) for f in functions for line in f.lines)
+    counts = any(_names(first_step, f.lines) for f in functions)
     extra_texts = extra_functions(
         extended, size_names(system), first_step=first_step if counts else ""
     )
@@ -251,14 +251,20 @@ def _function(made: Function, system: System) -> FunctionText:
         lines.append("")
     body = render(made.statements)
     first_step = unused("first_step", system.quantities)
-    if any(re.search(rf"\b{first_step}\b", line) for line in body):
+    if _names(first_step, body):
         lines.insert(0, f'    {first_step} = arrays.get("first step", 0)')
     for symbol in system.free:
-        if any(re.search(rf"\b{symbol}\b", line) for line in body):
+        if _names(symbol.name, body):
             lines.insert(0, f'    {symbol} = arrays["{symbol}"]')
     lines += body
     lines += [f'    arrays["{n}"] = {n}' for n in made.gives if n not in made.takes]
     return FunctionText(made.part.name, made.part.about, tuple(lines or ["    return"]))
+
+
+def _names(name: str, lines: Iterable[str]) -> bool:
+    """Whether a variable occurs in some lines."""
+    word = re.compile(rf"\b{name}\b")
+    return any(name in line and word.search(line) for line in lines)
 
 
 def _description(system: System) -> str:
@@ -294,7 +300,7 @@ def _layers(system: System) -> list[tuple[str, list[tuple[str, ...]]]]:
     found: dict[str, list[tuple[str, ...]]] = {}
     for equation in system.primal:
         mentioned = {name_of(r): None for term in equation.terms for r in term.reads()}
-        group = tuple(name for name in mentioned if name in names - seen)
+        group = tuple(name for name in mentioned if name in names and name not in seen)
         if group:
             seen.update(group)
             found.setdefault(_layer_of(equation.quantity), []).append(group)

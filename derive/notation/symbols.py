@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from bptt.derive.calculus.chunks import OBJECTIVE
 from bptt.derive.calculus.quantity import Made, Quantity
@@ -28,12 +29,16 @@ class Symbol:
     marks: tuple[str, ...] = ()
     delay: str = ""
 
+    @cached_property
+    def above(self) -> Box | None:
+        """What stands above it: what it is of."""
+        return listed(Name(mark) for mark in self.marks) if self.marks else None
+
     def box(self, *, below: Box | None = None, bold: bool = False) -> Box:
         """W with `hidden,position` above, indices below, and the delay in parentheses behind."""
-        above = listed(Name(mark) for mark in self.marks) if self.marks else None
         base: Box = Name(self.head, bold)
-        if above is not None or below is not None:
-            base = Script(base, below, above)
+        if self.above is not None or below is not None:
+            base = Script(base, below, self.above)
         return row(base, Fence(Digits(self.delay))) if self.delay else base
 
 
@@ -103,18 +108,14 @@ def is_layer(name: str, system: System) -> bool:
 
 def _delay(name: str, system: System) -> str:
     """The delay at the end of a weight's name: that at which it multiplies its source."""
-    for equation in system.primal.equations:
-        for term in equation.terms:
-            read = {name_of(r): r for r in term.reads()}
-            if name not in read:
+    for equation, term in system.primal.readers.get(name, ()):
+        for source, mention in {name_of(r): r for r in term.reads()}.items():
+            quantity = system.quantities[source]
+            if quantity.time_axis is None or not equation.indices:
                 continue
-            for source, mention in read.items():
-                quantity = system.quantities[source]
-                if quantity.time_axis is None or not equation.indices:
-                    continue
-                delay = abs(equation.indices[0].symbol - mention.indices[quantity.time_axis])
-                if delay.is_Integer and delay != 0 and name.endswith(f"_{source}_{delay}"):
-                    return str(delay)
+            delay = abs(equation.indices[0].symbol - mention.indices[quantity.time_axis])
+            if delay.is_Integer and delay != 0 and name.endswith(f"_{source}_{delay}"):
+                return str(delay)
     return ""
 
 
