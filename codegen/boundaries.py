@@ -13,7 +13,7 @@ def allocated(quantity: Quantity, system: System) -> str:
     origin = quantity.origin
     of = origin.of if isinstance(origin, Tangent) else quantity.name
     reach = system.reach[quantity.name]
-    keys = {b.side: b.key for b in boundary_values(system) if b.quantity == of}
+    keys = {b.side: b.key for b in _boundaries(of, system)}
     before, after = (
         f'arrays.get(("direction", "initial_{keys[side]}"))' if side in keys else "None"
         for side in ("initial", "after")
@@ -42,19 +42,25 @@ def boundary_values(system: System) -> list[Boundary]:
     What is read on one side alone goes by the quantity's name; where both sides are read, the
     side after the last step gets `_after` behind it.
     """
+    return [b for name in system.reach for b in _boundaries(name, system)]
+
+
+def _boundaries(name: str, system: System) -> list[Boundary]:
+    """Those of one quantity."""
+    quantity, reach = system.quantities.get(name), system.reach.get(name)
+    if quantity is None or reach is None or quantity.is_derived:
+        return []
+    if quantity.role not in ("signal", "input"):
+        return []
     found = []
-    for name, reach in system.reach.items():
-        quantity = system.quantities[name]
-        if quantity.is_derived or quantity.role not in ("signal", "input"):
-            continue
-        rest = system.shape(quantity)[1:]
-        sides: tuple[tuple[Outside, int], ...] = (("initial", reach.before), ("after", reach.after))
-        for side, steps in sides:
-            if steps:
-                both = side == "after" and reach.before
-                key = unused(f"{name}_after", system.reach) if both else name
-                gradient = system.derivative("loss", name, side)
-                found.append(Boundary(key, name, side, steps, (steps, *rest), gradient))
+    rest = system.shape(quantity)[1:]
+    sides: tuple[tuple[Outside, int], ...] = (("initial", reach.before), ("after", reach.after))
+    for side, steps in sides:
+        if steps:
+            both = side == "after" and reach.before
+            key = unused(f"{name}_after", system.reach) if both else name
+            gradient = system.derivative("loss", name, side)
+            found.append(Boundary(key, name, side, steps, (steps, *rest), gradient))
     return found
 
 
@@ -64,11 +70,11 @@ def extensions(system: System, boundaries: list[Boundary], *, chunked: bool = Fa
     In a module that computes chunks, states are extended for each chunk anew.
     """
     lines = []
+    keys = {(b.quantity, b.side): b.key for b in boundaries}
     for name, reach in system.reach.items():
         quantity = system.quantities[name]
-        keys = {b.side: b.key for b in boundaries if b.quantity == name}
         before, after = (
-            f'outside.get("{keys[side]}")' if side in keys else "None"
+            f'outside.get("{keys[name, side]}")' if (name, side) in keys else "None"
             for side in ("initial", "after")
         )
         length, *rest = map(str, system.shape(quantity))
@@ -88,7 +94,7 @@ def extensions(system: System, boundaries: list[Boundary], *, chunked: bool = Fa
                 "if whole:",
                 f'    arrays["{name}"] = {extended}',
                 "else:",
-                f'    arrays["before", "{name}"] = outside.get("{keys["initial"]}", {zeros})',
+                f'    arrays["before", "{name}"] = outside.get("{keys[name, "initial"]}", {zeros})',
             ]
         else:
             lines.append(f'arrays["{name}"] = {extended}')

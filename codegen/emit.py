@@ -274,7 +274,8 @@ def _function(made: Function, system: System) -> FunctionText:
 
 def _mentions(name: str, lines: Iterable[str]) -> bool:
     """Whether a variable occurs in some lines."""
-    return any(re.search(rf"\b{name}\b", line) for line in lines)
+    word = re.compile(rf"\b{name}\b")
+    return any(name in line and word.search(line) for line in lines)
 
 
 def _description(system: System) -> str:
@@ -318,7 +319,7 @@ def _layers(system: System) -> list[tuple[str, list[tuple[str, ...]]]]:
     found: dict[str, list[tuple[str, ...]]] = {}
     for equation in system.primal:
         mentioned = {name_of(r): None for term in equation.terms for r in term.reads()}
-        group = tuple(name for name in mentioned if name in names - seen)
+        group = tuple(name for name in mentioned if name in names and name not in seen)
         if group:
             seen.update(group)
             found.setdefault(_layer_of(equation.quantity), []).append(group)

@@ -18,11 +18,11 @@ from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
 from bptt.derive.calculus.chunks import OBJECTIVE, check_forward, chunked, share_of
 from bptt.derive.calculus.cost import cost
-from bptt.derive.calculus.dependence import is_gradient, network_side, upstream
+from bptt.derive.calculus.dependence import dependent, is_gradient, network_side, upstream
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.quantity import Derivative, Tangent
 from bptt.derive.calculus.residuals import residuals
-from bptt.derive.calculus.sensitivity import sensitivities
+from bptt.derive.calculus.sensitivity import MOST, sensitivities
 from bptt.derive.calculus.system import System
 from bptt.derive.calculus.tangent import DOT, PEARLMUTTER, tangent
 from bptt.derive.errors import UserError, did_you_mean
@@ -39,6 +39,9 @@ EXTRAS = {
     "step": "one step at a time",
     "carry": "loss and gradients of a chunk of a long sequence, and the state after it",
 }
+# Each extra has about as many terms as a network with its adjoint, or twice as many: all of them,
+# of such a network, take some 20 seconds.
+MOST_TERMS = 4_000
 # Names of quantities by what they are of: of what a gradient is, say.
 Names = Mapping[str, str]
 
@@ -79,8 +82,14 @@ def possible_extras(system: System) -> tuple[str, ...]:
 def fully_extended(system: System) -> tuple[Extended, Mapping[str, UserError]]:
     """A system that holds its own adjoint with all extras, and why it cannot have the others."""
     found, refused = Extended(system, system), {}
+    terms = sum(len(e.terms) for e in system.equations)
     for name in EXTRAS:
         try:
+            if terms > MOST_TERMS and _STEPS[name] is not _forward_in_time:
+                raise UserError(
+                    f"the network and its adjoint have {terms} terms; beyond {MOST_TERMS} further "
+                    "derivatives are derived when they are named"
+                )
             found = _with(found, name)
         except UserError as error:
             refused[name] = error
@@ -209,7 +218,16 @@ def _differentiated(
 
     The module takes the one that costs less at the sizes that it is given.
     """
-    whole = sensitivities(system, of, _parameters(system))
+    parameters = _parameters(system)
+    whole = sensitivities(system, of, parameters)
+    moved = dependent(system, parameters)
+    count = sum(len(upstream(system, [signal]) & moved) for signal in of)
+    if count > MOST:
+        raise UserError(
+            f"the adjoints that {key} needs of this network are {count} equations, and up to "
+            f"{MOST} are derived",
+            remedy=f"leave out {key}",
+        )
     forth = {signal: _elements(whole, signal, forward=True) for signal in of}
     back: dict[str, Names] = {}
     for signal in of:

@@ -24,7 +24,7 @@ from bptt.derive.calculus.order import addends, split_quotient, split_sign
 from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
 from bptt.derive.calculus.quantity import B, Count
 from bptt.derive.calculus.reductions import Reduction
-from bptt.derive.calculus.system import Equation, System, Term, name_of
+from bptt.derive.calculus.system import Equation, System, Term, calls, name_of
 from bptt.derive.errors import InternalError
 
 
@@ -338,7 +338,7 @@ class Freezer:
         bounds, equals = ([e.xreplace(same) for e in part] for part in (bounds, equals))
         double = [e for e in bounds if len(e.free_symbols & inside) > 1]
         single = tuple(e for e in bounds if e not in double)
-        is_safe = all(primitive_of(f).safe is None for f in factor.atoms(sp.Function))
+        is_safe = all(primitive_of(f).safe is None for f in calls(factor))
         # Zero is nothing to a sum alone.
         if step is None and is_safe and term.reduction.is_linear:
             implied = self._implied(factor)

@@ -62,19 +62,20 @@ def program(
     padded = {n for n in system.reach if n not in rolled}
     # Signals stand in their arrays with given values around them before they are computed.
     signals = {n for n in padded if not system.quantities[n].is_derived}
+    made = padded - signals
     reads = [_read_by(system, part) for part in parts]
     functions = []
     for position, part in enumerate(parts):
         defined = set(part.quantities)
-        later = set().union(*reads[position + 1 :])
+        later = results.union(*reads[position + 1 :])
         taken_in = (reads[position] - defined) | (signals & defined)
         functions.append(
             Function(
                 part,
                 takes=tuple(n for n in system.quantities if n in taken_in),
-                allocates=tuple(n for n in part.quantities if n in padded - signals),
+                allocates=tuple(n for n in part.quantities if n in made),
                 statements=lowering.statements(stages[position]),
-                gives=tuple(n for n in part.quantities if n in later | results),
+                gives=tuple(n for n in part.quantities if n in later),
                 first_step=lowering.first_step,
             )
         )

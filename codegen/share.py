@@ -15,7 +15,7 @@ from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.dependence import network_side
 from bptt.derive.calculus.forward_values import ForwardValues
 from bptt.derive.calculus.quantity import AXIS_ORDER, LETTERS, Axis, Made, Quantity, unused
-from bptt.derive.calculus.system import Equation, System, Term, name_of, reads
+from bptt.derive.calculus.system import Equation, System, Term, calls, name_of, parts, reads
 
 
 def share_values(system: System, apart: Collection[str] = ()) -> System:
@@ -41,7 +41,8 @@ def share_values(system: System, apart: Collection[str] = ()) -> System:
                     added.append(shared)
     if not added:
         return system
-    signals = {e.number for e in forward if e.quantity.name in network_side(system)}
+    of_network = network_side(system)
+    signals = {e.number for e in forward if e.quantity.name in of_network}
     of_signals = tuple(a for a in added if a.number in signals)
     every = ForwardValues(replace(system, quantities=quantities, equations=tuple(added)))
     some = ForwardValues(replace(system, quantities=quantities, equations=of_signals))
@@ -55,10 +56,12 @@ def share_values(system: System, apart: Collection[str] = ()) -> System:
     read = set().union(*(e.needs for e in (*expressed, *added)))
     # A difference inside a shared function's argument is not read on its own any more.
     added = [a for a in added if a.quantity.name in read]
+    inserted: dict[int, list[Equation]] = {}
+    for a in added:
+        inserted.setdefault(a.number, []).append(a)
     merged: list[Equation] = []
     for equation in expressed[: len(forward)]:
-        merged += [a for a in added if a.number == equation.number]
-        merged.append(equation)
+        merged += [*inserted.get(equation.number, ()), equation]
     names = {a.quantity.name for a in added}
     return replace(
         system,
@@ -69,10 +72,12 @@ def share_values(system: System, apart: Collection[str] = ()) -> System:
 
 def _parts(term: Term) -> set[sp.Expr]:
     """Function values and differences in a term."""
-    found = set(term.factor.atoms(sp.Function))
-    for addition in term.factor.atoms(sp.Add):
-        if len(addition.args) == 2 and all(
-            isinstance(a, sp.Indexed) or isinstance(-a, sp.Indexed) for a in addition.args
+    found = set(calls(term.factor))
+    for addition in parts(term.factor):
+        if (
+            isinstance(addition, sp.Add)
+            and len(addition.args) == 2
+            and all(isinstance(a, sp.Indexed) or isinstance(-a, sp.Indexed) for a in addition.args)
         ):
             found.add(addition)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -37,6 +38,8 @@ from bptt.derive.notation.markdown import markdown
 from bptt.derive.notation.notations import NOTATIONS
 from bptt.files import write_all
 from bptt.pages.report import report
+
+MADE_BETWEEN_COLLECTIONS = 50_000
 
 FILE = click.argument("file", type=click.Path())
 WITH = click.option(
@@ -99,7 +102,7 @@ def _derived(file: str, names: str, measured: tuple[str, ...]) -> Extended:
     found, refused = fully_extended(derived)
     for reason in dict.fromkeys(error.found for error in refused.values()):
         without = [name for name, error in refused.items() if error.found == reason]
-        click.echo(f"bptt: this network cannot have {', '.join(without)}: {reason}", err=True)
+        click.echo(f"bptt: without {', '.join(without)}: {reason}", err=True)
     return found
 
 
@@ -137,6 +140,8 @@ def main() -> None:
       bptt latex narx.toml -o narx.tex
       bptt audit claims.toml
     """
+    # A derivation makes millions of small objects and hardly a cycle of them: seldom look for any.
+    gc.set_threshold(MADE_BETWEEN_COLLECTIONS)
 
 
 @main.command("generate")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import sympy as sp
@@ -34,7 +34,7 @@ class Index:
         """Whether it runs along steps, or along values outside them."""
         return self.kind in STEPS
 
-    @property
+    @cached_property
     def length(self) -> sp.Expr:
         return self.high - self.low + 1
 

@@ -48,6 +48,10 @@ def counted(term: Term) -> Term:
 
 def renamed(term: Term, mapping: Mapping[sp.Symbol, sp.Symbol], sums: tuple[Index, ...]) -> Term:
     """The term with its index symbols replaced, all at once."""
+    # A letter that is replaced by itself would have every product around it made anew.
+    mapping = {old: new for old, new in mapping.items() if old != new}
+    if not mapping:
+        return replace(term, sums=sums)
     return Term(
         term.factor.xreplace(mapping),
         sums,

@@ -103,11 +103,13 @@ def solve(
             continue
         if found[variable] != 1 or any(s in found for s in remaining if s != variable):
             raise InternalError(f"the subscript {given} is not an index and an offset")
-        value = expanded(index.symbol - (at - variable))
+        value = index.symbol if at == variable else expanded(index.symbol - (at - variable))
         old = remaining.pop(variable)
+        is_whole = value == index.symbol and (old.low, old.high) == (index.low, index.high)
         solved = {k: expanded(v.xreplace({variable: value})) for k, v in solved.items()}
         solved[variable] = value
-        limits += [value - old.low, old.high - value]
+        if index.is_step or not is_whole:
+            limits += [value - old.low, old.high - value]
     return Solution(solved, tuple(remaining.values()), tuple(limits), tuple(fixed))
 
 
@@ -126,14 +128,15 @@ def contract(
     """Sum `summand * delta(subscripts, wanted)` over the box, where the term's conditions hold.
 
     An index of the box that a subscript mentions is solved for and replaced; its range turns
-    into bounds, also into those that hold for all `wanted` within their own ranges: outside the
-    steps they need not. A subscript without an index, or with one that is already solved, leaves
-    an equality.
+    into bounds; a range of steps also into those that hold for all `wanted` within their own
+    ranges: outside the steps they need not. A subscript without an index, or with one that is
+    already solved, leaves an equality.
     """
     letters = {index.symbol: apart(index.symbol) for index in box}
     moved = tuple(replace(index, symbol=letters[index.symbol]) for index in box)
     found = solve(moved, (s.xreplace(letters) for s in subscripts), wanted)
-    at = {old: found.solved.get(new, new) for old, new in letters.items()}
+    solved = ((old, found.solved.get(new, new)) for old, new in letters.items())
+    at = {old: new for old, new in solved if old != new}
     fixed = (*substitute(term.equals, at), *substitute(found.fixed, found.solved))
     contracted = Term(
         summand.xreplace(at),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import coefficient
+from bptt.derive.calculus.bounds import Index, coefficient
 from bptt.derive.calculus.system import Equation
 
 
@@ -17,12 +17,15 @@ def cost(equations: Iterable[Equation]) -> sp.Expr:
     A condition that ties two indices to each other takes one of them away; other conditions are
     not counted.
     """
-    counts: Counter[sp.Expr] = Counter()
+    counts: Counter[tuple[Index, ...]] = Counter()
     for equation in equations:
         for term in equation.terms:
-            points = sp.Mul(*(index.length for index in equation.box(term)))
+            box = list(equation.box(term))
             for equal in term.equals:
-                tied = [i for i in equation.box(term) if coefficient(equal, i.symbol) != 0]
-                points = points / tied[0].length if tied else points
-            counts[points] += 1
-    return sp.expand(sp.Add(*(number * points for points, number in counts.items())))
+                tied = next((i for i in box if coefficient(equal, i.symbol) != 0), None)
+                if tied is not None:
+                    box.remove(tied)
+            counts[tuple(box)] += 1
+    return sp.expand(
+        sp.Add(*(number * sp.Mul(*(i.length for i in box)) for box, number in counts.items()))
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from bptt.derive.calculus.causality import components
 from bptt.derive.calculus.quantity import Derivative
 from bptt.derive.calculus.system import Equation, System
 
@@ -12,6 +13,22 @@ def dependent(system: System, on: Iterable[str]) -> set[str]:
     """What depends on some quantities by a derivative, these included."""
     moving = (e for e in system.equations if e.quantity.differentiable)
     return reached(on, ((e.quantity.name, e.needs) for e in moving))
+
+
+def dependences(system: System, on: Iterable[str]) -> dict[str, int]:
+    """On which of some quantities each defined one depends: bit n is set where it does on the nth.
+
+    That is one pass over the equations, where `dependent` takes one for each quantity.
+    """
+    bits = {name: 1 << n for n, name in enumerate(on)}
+    definitions = system.definitions
+    found: dict[str, int] = {}
+    for group in components({n: e.needs & definitions.keys() for n, e in definitions.items()}):
+        shared = 0
+        for need in frozenset[str]().union(*(definitions[name].needs for name in group)):
+            shared |= bits.get(need, 0) | found.get(need, 0)
+        found.update(dict.fromkeys(group, shared))
+    return found
 
 
 def reached(start: Iterable[str], needs: Iterable[tuple[str, Iterable[str]]]) -> set[str]:

@@ -8,7 +8,10 @@ import sympy as sp
 
 from bptt.derive.calculus.bounds import substitute
 from bptt.derive.calculus.dependence import upstream
-from bptt.derive.calculus.system import Equation, System, name_of, reads
+from bptt.derive.calculus.system import Equation, System, name_of, parts, reads
+
+# A function, and the names of what it is applied to.
+Kind = tuple[type[sp.Expr], frozenset[str]]
 
 
 class ForwardValues:
@@ -16,14 +19,15 @@ class ForwardValues:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._definitions: dict[type[sp.Expr], list[Equation]] = {}
+        self._definitions: dict[Kind, list[Equation]] = {}
         for equation in system.equations:
             if len(equation.terms) != 1:
                 continue
             (term,) = equation.terms
             is_one = term.reduction.is_linear and not term.sums
             if is_one and isinstance(term.factor, sp.Function | sp.Add):
-                self._definitions.setdefault(type(term.factor), []).append(equation)
+                self._definitions.setdefault(_kind(term.factor), []).append(equation)
+        self._types = tuple({function for function, _ in self._definitions})
 
     @classmethod
     def of(cls, system: System, names: Iterable[str]) -> ForwardValues:
@@ -38,8 +42,8 @@ class ForwardValues:
         if not self._definitions:
             return expr
         mapping: dict[sp.Expr, sp.Expr] = {}
-        for call in expr.atoms(*self._definitions):
-            for equation in self._definitions.get(type(call), ()):
+        for call in (part for part in parts(expr) if isinstance(part, self._types)):
+            for equation in self._definitions.get(_kind(call), ()):
                 at = self._matches(equation, call)
                 if at is not None and self._holds(equation, at, conditions):
                     mapping[call] = equation.lhs.xreplace(at)
@@ -65,9 +69,7 @@ class ForwardValues:
         theirs = {name_of(read): read for read in reads(call)}
         at: dict[sp.Expr, sp.Expr] = {}
         for read in reads(pattern):
-            other = theirs.get(name_of(read))
-            if other is None:
-                return None
+            other = theirs[name_of(read)]
             if self._system.quantity_of(read).axes:
                 at |= {
                     mine: yours
@@ -82,3 +84,7 @@ class ForwardValues:
         if any(index.symbol not in at for index in equation.indices):
             return None
         return at if pattern.xreplace(at) == call else None
+
+
+def _kind(expr: sp.Expr) -> Kind:
+    return type(expr), frozenset(map(name_of, reads(expr)))

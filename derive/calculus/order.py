@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import sympy as sp
@@ -10,7 +10,7 @@ import sympy as sp
 from bptt.derive.calculus.bounds import MOST_KEPT
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity
 from bptt.derive.calculus.reductions import REDUCTIONS
-from bptt.derive.calculus.system import name_of, reads
+from bptt.derive.calculus.system import calls, name_of, reads, written
 
 Known = Mapping[str, Quantity]
 _sort_key = lru_cache(maxsize=MOST_KEPT)(sp.default_sort_key)
@@ -21,12 +21,18 @@ def addends(expr: sp.Expr, known: Known) -> tuple[sp.Expr, ...]:
 
     `known` are the quantities that may be mentioned, by name.
     """
-    return tuple(sorted(sp.Add.make_args(expr), key=lambda addend: _addend_key(addend, known)))
+    return _sorted(sp.Add.make_args(expr), lambda addend: _addend_key(addend, known))
 
 
 def factors(expr: sp.Expr, known: Known) -> tuple[sp.Expr, ...]:
     """The factors of a product: numbers, parameters, adjoints, signals, then what is composed."""
-    return tuple(sorted(sp.Mul.make_args(expr), key=lambda factor: _factor_key(factor, known)))
+    return _sorted(sp.Mul.make_args(expr), lambda factor: _factor_key(factor, known))
+
+
+def _sorted(
+    operands: tuple[sp.Expr, ...], key: Callable[[sp.Expr], tuple[object, ...]]
+) -> tuple[sp.Expr, ...]:
+    return tuple(sorted(operands, key=key)) if len(operands) > 1 else operands
 
 
 def split_sign(expr: sp.Expr) -> tuple[int, sp.Expr]:
@@ -71,16 +77,17 @@ def _is_compared_with(quantity: Quantity) -> bool:
 
 
 def _factor_key(expr: sp.Expr, known: Known) -> tuple[object, ...]:
+    if isinstance(expr, sp.Indexed):
+        quantity = known[name_of(expr)]
+        is_adjoint = isinstance(quantity.origin, Derivative) and not quantity.origin.forward
+        rank = 3 if is_adjoint else 4 if quantity.time_axis is not None else 2
+        return rank, (quantity.name,), "", written(expr)
     if expr.is_Number:
         rank = 0
     elif isinstance(expr, sp.Symbol):
         rank = 1
-    elif isinstance(expr, sp.Indexed):
-        quantity = known[name_of(expr)]
-        is_adjoint = isinstance(quantity.origin, Derivative) and not quantity.origin.forward
-        rank = 3 if is_adjoint else 4 if quantity.time_axis is not None else 2
     else:
-        rank = 5 if not expr.atoms(sp.Function) else 6
+        rank = 6 if calls(expr) else 5
     # A length goes by its name: whether it is a count makes no difference to a reader.
     base = expr.as_base_exp()[0]
     length = base.name if isinstance(base, sp.Symbol) else ""

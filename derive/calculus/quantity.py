@@ -45,8 +45,13 @@ class Axis:
         """Whether it runs along steps, or along values outside them."""
         return self.kind in STEPS
 
+    @cached_property
+    def last(self) -> sp.Expr:
+        """The last place along it."""
+        return self.size - 1
+
     def index(self, symbol: sp.Symbol) -> Index:
-        return Index(symbol, sp.Integer(0), self.size - 1, self.kind)
+        return Index(symbol, sp.Integer(0), self.last, self.kind)
 
 
 TIME = Axis("time", T)
@@ -228,10 +233,16 @@ class Quantity:
         """A quantity without axes is read at the index 0 of an axis of length one."""
         return self.base[sp.Integer(0)]
 
-    @property
+    @cached_property
     def time_axis(self) -> int | None:
         """The first time axis: the one that has values outside its steps."""
         return next((p for p, axis in enumerate(self.axes) if axis.kind == "time"), None)
+
+    @cached_property
+    def last_step(self) -> sp.Expr:
+        """The last step along the first time axis."""
+        assert self.time_axis is not None
+        return self.axes[self.time_axis].last
 
     @property
     def features(self) -> tuple[sp.Expr, ...]:
@@ -240,6 +251,10 @@ class Quantity:
 
     def canonical_indices(self) -> tuple[Index, ...]:
         """One index per axis, by the customary letters: t, b, then i, j, k."""
+        return self._indices
+
+    @cached_property
+    def _indices(self) -> tuple[Index, ...]:
         taken: list[sp.Symbol] = []
         indices = []
         for axis in self.axes:

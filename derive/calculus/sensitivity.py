@@ -22,7 +22,7 @@ from bptt.derive.calculus.contraction import (
     explicit_derivative,
     in_forward_values,
 )
-from bptt.derive.calculus.dependence import dependent, upstream
+from bptt.derive.calculus.dependence import dependences, upstream
 from bptt.derive.calculus.forward_values import ForwardValues
 from bptt.derive.calculus.quantity import Derivative, Quantity, index_symbol, make
 from bptt.derive.calculus.reductions import SUM
@@ -42,28 +42,29 @@ def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> Syste
     that it depends on: raises UserError where these are more than MOST equations.
     """
     wanted, by = upstream(system, of), tuple(by)
-    count = sum(len(dependent(system, {name}) & wanted) - 1 for name in by)
+    depends = dependences(system, by)
+    defined = [e for e in system.equations if e.quantity.name in wanted]
+    count = sum(depends[e.quantity.name].bit_count() for e in defined)
     if count > MOST:
         raise UserError(
-            f"forward sensitivities of this network are {count} equations",
-            remedy=f"up to {MOST} are derived: leave out jacobian and rtrl",
+            f"forward sensitivities of this network are {count} equations, and up to {MOST} are "
+            "derived",
+            remedy="leave out jacobian and rtrl",
         )
     values = ForwardValues.of(system, wanted)
     partials: Partials = {
         (e.quantity.name, number, read): in_forward_values(
             explicit_derivative(system, e, term, read), term, values
         )
-        for e in system.equations
-        if e.quantity.name in wanted
+        for e in defined
         for number, term in enumerate(e.terms)
         for read in term.reads()
     }
     known = dict(system.quantities)
     equations: list[Equation] = []
-    for name in by:
+    for place, name in enumerate(by):
         parameter = system.quantities[name]
-        active = dependent(system, {name}) & wanted - {name}
-        found = [e for e in system.equations if e.quantity.name in active]
+        found = [e for e in defined if depends[e.quantity.name] >> place & 1]
         made: dict[str, Quantity] = {}
         for v in (e.quantity for e in found):
             origin = Derivative(v.name, name, forward=True)
@@ -71,7 +72,8 @@ def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> Syste
             axes = v.axes + parameter.axes
             own = system.by_origin.get(origin) or make(origin, "signal", axes, about, known)
             made[v.name] = known[own.name] = own
-        equations += [_equation(e, parameter, made, partials, system, known) for e in found]
+        new = [e for e in found if made[e.quantity.name].name not in system.definitions]
+        equations += [_equation(e, parameter, made, partials, system, known) for e in new]
     return system.extended(equations)
 
 

@@ -57,10 +57,28 @@ class Term:
 @lru_cache(maxsize=MOST_KEPT)
 def reads(expr: sp.Expr) -> tuple[sp.Indexed, ...]:
     """The indexed quantities in an expression, in an order that depends on names alone."""
-    return tuple(sorted(expr.atoms(sp.Indexed), key=_written))
+    return tuple(sorted((n for n in parts(expr) if isinstance(n, sp.Indexed)), key=written))
 
 
-def _written(read: sp.Indexed) -> str:
+@lru_cache(maxsize=MOST_KEPT)
+def calls(expr: sp.Expr) -> frozenset[sp.Expr]:
+    """The applications of functions in an expression."""
+    return frozenset(node for node in parts(expr) if isinstance(node, sp.Function))
+
+
+def parts(expr: sp.Expr) -> set[sp.Expr]:
+    """An expression and all that it is made of, as far down as what is indexed."""
+    found = {expr}
+    todo = [expr]
+    while todo:
+        node = todo.pop()
+        if not isinstance(node, sp.Indexed):
+            todo += [part for part in node.args if part not in found]
+            found.update(node.args)
+    return found
+
+
+def written(read: sp.Indexed) -> str:
     """An indexed quantity as SymPy writes it, by which it sorts such; few subscripts differ."""
     return f"{name_of(read)}[{', '.join(map(_text, read.indices))}]"
 
@@ -201,7 +219,8 @@ class System:
         added = [e for e in other.equations if e.quantity.name in wanted]
         read = {name for e in added for name in e.needs} - other.definitions.keys()
         spoken = read | {name for e in added for name in _spoken_of(e.quantity.origin)}
-        given = (q for n, q in other.quantities.items() if n in spoken - self.quantities.keys())
+        new = spoken - self.quantities.keys()
+        given = (q for n, q in other.quantities.items() if n in new)
         found = self.extended(added, given)
         return replace(found, free=tuple(dict.fromkeys((*self.free, *other.free))))
 
@@ -237,6 +256,16 @@ class System:
     def definitions(self) -> dict[str, Equation]:
         """The equation that defines each quantity, by the quantity's name."""
         return {e.quantity.name: e for e in self.equations}
+
+    @cached_property
+    def readers(self) -> Mapping[str, tuple[tuple[Equation, Term], ...]]:
+        """The terms that mention each quantity, with their equations, by the quantity's name."""
+        found: dict[str, list[tuple[Equation, Term]]] = {}
+        for equation in self.equations:
+            for term in equation.terms:
+                for name in dict.fromkeys(map(name_of, term.reads())):
+                    found.setdefault(name, []).append((equation, term))
+        return {name: tuple(terms) for name, terms in found.items()}
 
     def quantity_of(self, read: sp.Indexed) -> Quantity:
         return self.quantities[name_of(read)]
@@ -284,15 +313,17 @@ class System:
         found: dict[str, Reach] = {}
         for equation in self.equations:
             for term in equation.terms:
+                box = equation.box(term)
+                ranges = {(i.symbol, i.high) for i in box if i.low == 0}
                 for read in term.reads():
                     quantity = self.quantity_of(read)
                     if quantity.time_axis is None:
                         continue
-                    at = read.indices[quantity.time_axis]
-                    last = quantity.axes[quantity.time_axis].size - 1
-                    old = found.get(quantity.name, Reach())
-                    before, after = _overshoot(at, last, equation.box(term), term)
-                    found[quantity.name] = Reach(max(old.before, before), max(old.after, after))
+                    at, last = read.indices[quantity.time_axis], quantity.last_step
+                    old = found.setdefault(quantity.name, Reach())
+                    if (at, last) not in ranges:
+                        before, after = _overshoot(at, last, box, term)
+                        found[quantity.name] = Reach(max(old.before, before), max(old.after, after))
         found = {name: reach for name, reach in found.items() if reach != Reach()}
         for name, reach in found.items():
             origin = self.quantities[name].origin
@@ -308,7 +339,7 @@ class System:
         """Whether every function in the equations is analytic: a complex step is then exact."""
         return all(
             term.reduction.analytic
-            and all(primitive_of(call).analytic for call in term.factor.atoms(sp.Function))
+            and all(primitive_of(call).analytic for call in calls(term.factor))
             for equation in self.equations
             for term in equation.terms
         )
@@ -319,8 +350,6 @@ def _overshoot(at: sp.Expr, last: sp.Expr, box: tuple[Index, ...], term: Term) -
     index = next((i for i in box if coefficient(at, i.symbol) == 1), None)
     if index is None:
         return _greatest(-at, box), _greatest(at - last, box)
-    if at == index.symbol and index.low == 0 and index.high == last:
-        return 0, 0
     offset = at - index.symbol
     # Arrays are read whole where a condition ties two indices: it does not shorten the reach.
     others = {i.symbol for i in box} - {index.symbol}

@@ -58,10 +58,13 @@ class _Tangents:
         values = ForwardValues.of(self._system, of)
         for name in self._along:
             self._quantity(name, "given")
-        defined = [e for e in self._system.equations if e.quantity.name in wanted & self._active]
+        moved = wanted & self._active
+        defined = [e for e in self._system.equations if e.quantity.name in moved]
         for equation in defined:
             self._quantity(equation.quantity.name, "signal")
-        equations = [self._equation(e, values) for e in defined]
+        known = self._system.definitions
+        new = [e for e in defined if self._made[e.quantity.name].name not in known]
+        equations = [self._equation(e, values) for e in new]
         return self._system.extended(equations, [self._made[name] for name in self._along])
 
     def _quantity(self, name: str, role: Role) -> None:

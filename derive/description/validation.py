@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from bptt.derive.calculus.system import check_names
 from bptt.derive.description.cell import TRANSPOSED, shipped_cells
@@ -54,8 +55,9 @@ def check_network(network: Network, *, judged: bool = True) -> None:
     names = [(n, f"inputs.{n}") for n in network.inputs]
     names += [(layer.name, f"layers.{layer.name}") for layer in network.layers]
     check_names(names)
+    sources = dict.fromkeys((*network.inputs, *(layer.name for layer in network.layers)))
     for layer in network.layers:
-        _check_layer(network, layer)
+        _check_layer(network, layer, sources)
     total = sum(len(layer.connections) for layer in network.layers)
     if total > MAX_CONNECTIONS:
         raise UserError(f"{total} connections", remedy=f"use at most {MAX_CONNECTIONS}")
@@ -94,7 +96,7 @@ def named_layers(network: Network) -> list[tuple[str, Layer]]:
     return [(layer.name, layer) for layer in layers if isinstance(layer, Layer)]
 
 
-def _check_layer(network: Network, layer: Layer) -> None:
+def _check_layer(network: Network, layer: Layer, sources: Mapping[str, None]) -> None:
     place = f"layers.{layer.name}"
     check_name(layer.name, "a layer", place)
     check_size(layer.size, f"{place}.size")
@@ -126,7 +128,6 @@ def _check_layer(network: Network, layer: Layer) -> None:
             remedy="name a source: x = [0]; a layer with an activation may have biases alone",
         )
     _check_options(network, layer, place)
-    sources = (*network.inputs, *(other.name for other in network.layers))
     seen = set()
     for connection in layer.connections:
         at = f"{place}.from.{connection.source}"

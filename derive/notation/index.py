@@ -78,7 +78,7 @@ def ranges(term: Term, quantities: Mapping[str, Quantity]) -> tuple[Comparison, 
     found = []
     for index in term.sums:
         axis = next(_axes_of(index, term, quantities), None)
-        if axis is None or expanded(axis.size - 1 - index.high) != 0:
+        if axis is None or expanded(axis.last) != expanded(index.high):
             found.append(_comparison(index.symbol, "<=", index.high))
     return tuple(found)
 

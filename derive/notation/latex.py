@@ -44,6 +44,7 @@ MARKS = {
     "≠": r"\ne",
 }
 BIG = {"∑": r"\sum", "∏": r"\prod", "max": r"\max"}
+OPERATORS = frozenset(("+", "-", "=", r"\le", r"\ge", r"\odot"))
 COMMANDS = frozenset(("max", "min", *(p.text for p in PRIMITIVES.values() if p.latex)))
 Numbered = Callable[[int], str]
 OPEN = {
@@ -107,12 +108,15 @@ def _script(sign: str, box: Box | None) -> str:
 
 def _spaced(codes: list[str]) -> str:
     """Pieces side by side; a command's name ends before the letter that follows."""
-    text = ""
+    pieces: list[str] = []
+    is_open = False
     for code in codes:
-        if re.search(r"\\[A-Za-z]+$", text) and re.match(r"[A-Za-z]", code):
-            text += " "
-        text += f" {code} " if code in ("+", "-", "=", r"\le", r"\ge", r"\odot") else code
-    return text.strip()
+        if is_open and re.match(r"[A-Za-z]", code):
+            pieces.append(" ")
+        pieces.append(f" {code} " if code in OPERATORS else code)
+        if code:
+            is_open = "\\" in code and re.search(r"\\[A-Za-z]+$", pieces[-1]) is not None
+    return "".join(pieces).strip()
 
 
 def _size(box: Box) -> str:

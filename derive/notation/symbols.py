@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bptt.derive.calculus.chunks import OBJECTIVE
 from bptt.derive.calculus.quantity import Local, Made, Quantity
@@ -29,13 +30,17 @@ class Symbol:
     marks: tuple[str | Symbol, ...] = ()
     delay: str = ""
 
+    @cached_property
+    def above(self) -> Box | None:
+        """What stands above it: what it is of."""
+        marks = [Name(mark) if isinstance(mark, str) else mark.box() for mark in self.marks]
+        return listed(marks) if marks else None
+
     def box(self, *, below: Box | None = None, bold: bool = False) -> Box:
         """W with `hidden,position` above, indices below, and the delay in parentheses behind."""
-        marks = [Name(mark) if isinstance(mark, str) else mark.box() for mark in self.marks]
-        above = listed(marks) if marks else None
         base: Box = Name(self.head, bold)
-        if above is not None or below is not None:
-            base = Script(base, below, above)
+        if self.above is not None or below is not None:
+            base = Script(base, below, self.above)
         return row(base, Fence(Digits(self.delay))) if self.delay else base
 
 
