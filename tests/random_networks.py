@@ -285,7 +285,7 @@ class _Equations:
         self._attend(f"{self.source()}[t]", keys, "s", self.rng.choice(("", ", k[s]")))
 
     def within(self) -> None:
-        over = self.rng.choice(("s", "s <= t", "s < t", "t-2 <= s <= t", "s >= t", "t < s"))
+        over = self.rng.choice(("s", "s <= t", "s < t", "t-2 <= s <= t", "s >= t", "s, t < s"))
         mask = self.rng.choice(("", ", m[s]"))
         self._attend(f"{self.source()}[t]", self.source(), over, mask)
 

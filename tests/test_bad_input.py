@@ -51,7 +51,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "within a second axis": (
         two_axes("e[t,s] = u @ x[t] + v @ z[s]\ny[t] = e[t,3] * (W @ x[t])"), ("second axis",),
     ),
-    "three axes": (two_axes("y[t,s,r] = W @ x[t]"), ("3 axes",)),
+    "three axes": (two_axes("y[t,s,r] = W @ x[t]"), ("2 feature subscripts",)),
     "every of a signal": (equation("y[t] = every(x[t], 2) * (W @ x[t])"), ("every",)),
     "every half step": (equation("y[t] = every(t/2, 2) * (W @ x[t])"), ("every",)),
     "comparison of signals": (
@@ -104,11 +104,11 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "a module of Python": ('name = "re"\n' + layer(), ("'re'",)),
     "name made here": (named("target_x"), ("begin with target_",)),
     "index b": (equation("y[t,b] = W[b,j]*x[t,j]"), ("'b'",)),
-    "steps among units": (equation("y[n,i] = W[i,n]*x[n,i]"), ("'n'", "among units")),
-    "index of no axis": (equation("y[s] = sin(t)*(W @ x[s])"), ("'t'", "no axis")),
-    "five axes": (
-        equation("y[t] = W @ (x[t]*sum(x[a], a)*sum(x[c], c)*sum(x[d], d)*sum(x[e], e))"),
-        ("5 indices", "at most 4"),
+    "steps among units": (equation("y[n,i] = W[i,n]*x[n,i]"), ("'n'", "among the units")),
+    "index of no axis": (equation("y[s] = sin(t)*(W @ x[s])"), ("'t'", "a meaning of its own")),
+    "softmax over either": (
+        two_axes("e[t,s] = x[t] @ x[s]\na[s,t] = softmax(e[s,t], s <= t)\ny[t] = W @ x[t]"),
+        ("'s' or 't'", "say which"),
     ),
     "index t": (equation("y[t,i] = W[i,t]*x[t,t]"), ("'t'",)),
     "beyond the units": (equation("y[t,i] = W[i,5]*x[t,1]", "[parameters]\nW = [3, 2]\n"), ("2",)),

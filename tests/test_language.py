@@ -339,6 +339,18 @@ LETTERS = {
         "h[0] = p\nh[z] = x[z] + every(z, 3)*h[z-1]\ny[z] = W @ h[z]"
     ),
     "y[t] = (u @ x[t])*(W @ x[t])": "y[s] = (u @ x[s])*(W @ x[s])",
+    # Which letter a sum or a softmax runs over does not hang on how it is called.
+    "e[t,s] = x[t] @ x[s]\na[t,s] = softmax(e[t,s], s, t < s)\n"
+    "y[t] = W @ x[t]*sum(sum(e[r,u], r <= u), u >= t)*sum(a[t,s], s)": (
+        "e[u,t] = x[u] @ x[t]\na[s,t] = softmax(e[s,t], t, s < t)\n"
+        "y[s] = W @ x[s]*sum(sum(e[k,t], t >= k), s <= t)*sum(a[s,m], m)"
+    ),
+    "y[t] = W @ (x[t]*sum(x[s], s)*sum(x[r], r)*sum(x[u], u)*sum(x[v], v))": (
+        "y[k] = W @ (x[k]*sum(x[a], a)*sum(x[c], c)*sum(x[d], d)*sum(x[e], e))"
+    ),
+    "y[t,i] = p[i] + W[i,j]*x[t,j]*k[i]\nk[i] = exp(p[i])\nh[t] = every(t, 2) + 0.5*h[t-1]": (
+        "y[k,t] = p[t] + W[t,s]*x[k,s]*k[t]\nk[u] = exp(p[u])\nh[j] = every(j, 2) + 0.5*h[j-1]"
+    ),
 }
 
 
@@ -544,7 +556,7 @@ def test_a_reduction_keeps_its_condition_where_its_summands_are_zero() -> None:
     """Zero adds nothing to a sum, but something to a logarithm of a sum of exponentials."""
     check(
         toml(
-            "q[s,u,i] = tanh(softmax(0.5 + z[u] + v @ x[s], s <= u) + W[i,k]*q[u,u-1,k])\n"
+            "q[s,u,i] = tanh(softmax(0.5 + z[u] + v @ x[s], s, s <= u) + W[i,k]*q[u,u-1,k])\n"
             "z[t] = w @ x[t]\ny[t,i] = x[t,i] + sum(q[s,t,i], s <= t)",
             signals="q = 2",
             parameters="v = 2\nw = 2",

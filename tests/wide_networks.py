@@ -925,6 +925,8 @@ class _Equation:
         text, condition = self._span(letter, may_be_empty=True)
         if how == "log_softmax":
             text, condition = letter, ""
+        if condition and (letter != letters[0] or draw.chance(30)):
+            text = f"{letter}, {text}"
         mask = ""
         masks = [m for m in self.net.of("mask") if m.size == () and m.axes == (self.steps[letter],)]
         if masks and how == "softmax" and draw.chance(60):

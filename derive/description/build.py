@@ -38,7 +38,7 @@ from bptt.derive.description.validation import check_network, named_layers
 from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.derive.language.clocks import Clocks, clocks
 from bptt.derive.language.elaborate import Elaborator
-from bptt.derive.language.letters import customary
+from bptt.derive.language.letters import typed
 from bptt.derive.language.parser import parse
 from bptt.derive.language.shapes import Shape, Shapes, Sizes
 from bptt.derive.language.shorthands import SHORTHANDS, check_functions
@@ -197,7 +197,7 @@ def _blocks(network: Network) -> list[LayerEquations]:
         ]
     try:
         lengths = {name: len(network.input(name).time) for name in network.inputs}
-        statements = customary(parse(network.equations), lengths)
+        statements = typed(parse(network.equations), lengths)
         _check_statements(network, statements)
     except UserError as error:
         raise error.located(place="equations") from None

@@ -18,6 +18,7 @@ from bptt.derive.calculus.quantity import Local
 from bptt.derive.description.network import Cell, Connection, Layer
 from bptt.derive.errors import UserError
 from bptt.derive.language import syntax
+from bptt.derive.language.letters import typed
 from bptt.derive.language.parser import parse
 
 INPUT = "x"
@@ -74,7 +75,7 @@ def layer_equations(
     """
     place = f"cells.{cell.name}.equations" if layer.cell else f"layers.{layer.name}"
     try:
-        statements = parse(cell.equations)
+        statements = typed(parse(cell.equations), {INPUT: 1})
         return _Instance(layer, cell, statements, still, shared).equations()
     except UserError as error:
         raise error.located(place=place) from None
@@ -313,7 +314,7 @@ class _Instance:
             return (syntax.Subscript(None, 0),)
         if connection.at == "last":
             return (syntax.Subscript(syntax.END, 0),)
-        return (syntax.Subscript("t", self._sign * (written.offset - connection.delay)),)
+        return (replace(written, offset=self._sign * (written.offset - connection.delay)),)
 
     def _weight_name(self, local: str, connection: Connection, number: int) -> str:
         if connection.weight is not None:

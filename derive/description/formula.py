@@ -86,7 +86,7 @@ def about_network(judged: Judged, formula: Node, known: Mapping[str, Quantity]) 
                 place=node.at,
                 remedy="write y, or y[t-1]",
             )
-        subscripts = node.subscripts or ((Subscript(NOW, 0),) if axes else None)
+        subscripts = node.subscripts or ((Subscript(NOW, 0, steps=True),) if axes else None)
         read = replace(node, name=quantity.name, subscripts=subscripts)
         if node.name == OUTPUT and judged.applied:
             return Call(judged.applied, (read,), node.at)

@@ -40,6 +40,8 @@ from bptt.derive.calculus.reductions import LOGSUMEXP
 from bptt.derive.calculus.system import Equation, Loss, Term, add_quantity, name_of, reads
 from bptt.derive.description.formula import (
     NOW,
+    OUTPUT,
+    TARGET,
     Judged,
     about_network,
     in_words,
@@ -48,6 +50,7 @@ from bptt.derive.description.formula import (
 from bptt.derive.description.network import LossKind, LossSpec
 from bptt.derive.errors import UserError
 from bptt.derive.language.elaborate import Elaborator
+from bptt.derive.language.letters import typed
 from bptt.derive.language.parser import parse_expression
 from bptt.derive.language.shapes import Shapes, Sizes
 from bptt.derive.language.shorthands import SHORTHANDS, check_functions
@@ -170,8 +173,12 @@ class LossBuilder:
     def _summands(self, judged: Judged) -> tuple[list[Term], Equation]:
         """The terms of one step, and the equation that they are the right side of."""
         output, steps = judged.output, judged.steps
-        node = about_network(judged, parse_expression(judged.kind.formula), self._quantities)
-        statement = Statement(Reference("", (Subscript(NOW, 0),) if steps else None, ""), node)
+        left = Reference("", (Subscript(NOW, 0),) if steps else None, "")
+        written = Statement(left, parse_expression(judged.kind.formula))
+        counts = {**self._step_counts, **dict.fromkeys(("", OUTPUT, TARGET), int(bool(steps)))}
+        (statement,) = typed((written,), counts)
+        node = about_network(judged, statement.expression, self._quantities)
+        statement = replace(statement, expression=node)
         if uses_index_notation(statement):
             raise UserError("a loss in index notation", remedy="write it in matrix notation")
         check_functions((statement,))
@@ -202,11 +209,15 @@ class LossBuilder:
 
     def _shapes(self) -> Shapes:
         known = {name: q.features for name, q in self._quantities.items()}
-        steps = {
+        return Shapes(known, self._sizes, self._step_counts)
+
+    @property
+    def _step_counts(self) -> dict[str, int]:
+        """How many axes of steps each quantity has."""
+        return {
             name: sum(axis.kind == "time" for axis in q.axes)
             for name, q in self._quantities.items()
         }
-        return Shapes(known, self._sizes, steps)
 
     def _keep(self, terms: list[Term], lifted: list[Equation], output: Quantity) -> None:
         """Add those of the lifted equations that the terms need."""

@@ -22,7 +22,7 @@ from bptt.derive.language.place import At, Place, conditions_of
 from bptt.derive.language.shapes import Shape, Shapes
 from bptt.derive.language.terms import Terms
 
-b = index_symbol("b")
+b = index_symbol("_sequence")
 
 
 class Elaborator:
@@ -79,9 +79,6 @@ class Elaborator:
         if by_letters:
             place = Place(scope={i.symbol.name: i.symbol for i in indices}, by_letters=True)
         else:
-            self.core.axes |= {
-                s: Axis("feature", size) for s, size in zip(units, quantity.features, strict=True)
-            }
             place = Place(tuple(units))
         equals = self._limit(statement, indices)
         expression = statement.expression
@@ -126,15 +123,16 @@ class Elaborator:
         names = [s.name for s in subscripts]
         if None in names or any(s.offset for s in subscripts):
             raise self._no_letters(target)
-        if not by_letters:
-            usual = (i.symbol for i in quantity.canonical_indices() if i.kind == "feature")
-            names += [symbol.name for symbol in usual]
         if len(set(names)) < len(names):
             raise self._no_letters(target)
         letters = iter(index_symbol(str(name)) for name in names)
-        return tuple(
-            axis.index(b if axis.kind == "batch" else next(letters)) for axis in quantity.axes
-        )
+
+        def index(axis: Axis) -> Index:
+            if axis.kind == "feature" and not by_letters:
+                return self.core.fresh(axis)
+            return axis.index(b if axis.kind == "batch" else next(letters))
+
+        return tuple(map(index, quantity.axes))
 
     @staticmethod
     def _no_letters(target: syntax.Reference) -> UserError:
@@ -261,10 +259,8 @@ class Elaborator:
                 place=node.at,
                 remedy=f"write {node.function}(..., s) with an index of what it sums",
             )
-        condition = node.arguments[1]
-        bounds: tuple[sp.Expr, ...] = ()
-        if isinstance(condition, syntax.Comparison):
-            bounds, _ = conditions_of((condition,), {s.name: s for s in self.axes})
+        limits = syntax.condition(node)
+        bounds, _ = conditions_of((limits,) if limits else (), {s.name: s for s in self.axes})
         return self.axes[symbol].index(symbol), bounds
 
     def is_on_left(self, index: Index) -> bool:

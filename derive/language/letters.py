@@ -1,62 +1,59 @@
-"""Index letters: an index is one of steps because it stands where steps are.
+"""Index letters: an index is one of steps because it stands where steps are, whatever its letter.
 
-The rest of the language tells steps from units by their customary letters, t first. Here every
-statement gets these: in `h[n] = tanh(W @ x[n])` n becomes t, in `y[t,r] = W[r,j]*x[t,j]` r becomes
-a letter of units. Letters of which nothing says what they are keep their customary meaning.
+In `h[n] = tanh(W @ x[n])` n is an index of steps, for the input x has steps there; in
+`y[t,r] = W[r,j]*x[t,j]` r is one of units. What is found is marked in the trees: which subscripts
+are steps, which bare letters stand for their own numbers, and what a comparison lets run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from bptt.derive.errors import UserError
 from bptt.derive.language import syntax
 
 
-def customary(
-    statements: Sequence[syntax.Statement], inputs: Mapping[str, int]
+def typed(
+    statements: Sequence[syntax.Statement], counts: Mapping[str, int]
 ) -> tuple[syntax.Statement, ...]:
-    """The statements in customary letters. `inputs` says how many axes of steps each input has."""
-    meanings = _Meanings(statements, inputs)
-    found = []
-    for statement, steps, units in zip(statements, meanings.steps, meanings.units, strict=True):
-        both = sorted(steps & units - {*syntax.TIME_LETTERS})
-        if both:
-            raise UserError(
-                f"{both[0]!r} is an index of steps, and stands among units",
-                place=statement.target.at,
-                remedy="use different letters for steps and for units",
-            )
-        found.append(_renamed(statement, steps - units, units - steps))
-    return tuple(found)
+    """The statements with the meaning of their letters.
+
+    `counts` says how many axes of steps each quantity has that the statements do not define.
+    Raises UserError where a letter has two meanings, or a comparison more than one.
+    """
+    kinds = _Kinds(statements, counts)
+    return tuple(
+        _marked(statement, steps) for statement, steps in zip(statements, kinds.steps, strict=True)
+    )
 
 
-class _Meanings:
+class _Kinds:
     """The letters that each statement uses for steps, and those that it uses for units."""
 
-    def __init__(self, statements: Sequence[syntax.Statement], inputs: Mapping[str, int]) -> None:
+    def __init__(self, statements: Sequence[syntax.Statement], counts: Mapping[str, int]) -> None:
         self._statements = statements
         self._of: dict[str, list[int]] = {}
         for n, statement in enumerate(statements):
             self._of.setdefault(statement.target.name, []).append(n)
-        self._counts = dict(inputs)
+        self._counts = dict(counts)
         self.steps: list[set[str]] = [set() for _ in statements]
-        self.units: list[set[str]] = [set() for _ in statements]
-        self._follow()
-        for n, statement in enumerate(statements):
-            if statement.target.name not in self._counts:
-                for letter in _letters(statement.target.subscripts):
-                    if letter not in self.steps[n] | self.units[n]:
-                        (self.steps if letter in syntax.TIME_LETTERS else self.units)[n].add(letter)
-                self._follow()
+        self._units: list[set[str]] = [set() for _ in statements]
+        self._mentions = [tuple(_mentions(statement)) for statement in statements]
+        self._general = {s.target.name for s in statements if syntax.step_apart(s) is None}
+        for suggest in (self._matrix, self._numbers, self._parameters, self._first, self._rest):
+            for n in range(len(statements)):
+                if self._open(n) and suggest(n) and suggest == self._first:
+                    self._follow()
+            self._follow()
 
     def _follow(self) -> None:
         """What follows from what is known: until nothing more does."""
         known = -1
-        while known != (known := len(self._counts) + sum(map(len, (*self.steps, *self.units)))):
+        while known != (known := len(self._counts) + sum(map(len, (*self.steps, *self._units)))):
             for n, statement in enumerate(self._statements):
-                for reference in _mentions(statement):
+                for reference in self._mentions[n]:
                     self._use(n, reference)
                 count = self._count(n)
                 if count is not None:
@@ -65,31 +62,87 @@ class _Meanings:
     def _use(self, n: int, reference: syntax.Reference) -> None:
         """What a mention says of its letters, or its letters of what is mentioned."""
         name, subscripts = reference.name, reference.subscripts or ()
-        if name in self._counts or name not in self._of:
-            count = self._counts.get(name, 0)
+        if name in self._counts:
+            count = self._counts[name]
             self.steps[n] |= _letters(subscripts[:count])
-            among_units = _letters(subscripts[count:])
-            if name not in self._counts and not self.steps[n]:
-                # A name that nothing defines may be a signal forgotten, and not a parameter.
-                among_units -= {*syntax.TIME_LETTERS}
-            self.units[n] |= among_units
+            units = _letters(subscripts[count:])
+            self._units[n] |= units
+            both = sorted(self.steps[n] & units)
+            if both:
+                raise UserError(
+                    f"{both[0]!r} is an index of steps, and stands among the units of {name!r}",
+                    place=reference.at,
+                    remedy="use different letters for steps and for units",
+                )
             return
-        # Steps come first: what stands before a step is one; of a number alone nothing follows.
-        sure = [
+        # Steps come before units; of a number alone nothing follows.
+        steps = [
             p for p, s in enumerate(subscripts) if s.name == syntax.END or s.name in self.steps[n]
         ]
-        for other in self._of[name] if sure else ():
+        among = [p for p, s in enumerate(subscripts) if s.name in self._units[n]]
+        for other in self._of.get(name, ()):
             target = self._statements[other].target.subscripts or ()
-            self.steps[other] |= _letters(target[: sure[-1] + 1])
+            self.steps[other] |= _letters(target[: steps[-1] + 1] if steps else ())
+            self._units[other] |= _letters(target[among[0] :] if among else ())
 
     def _count(self, n: int) -> int | None:
         """How many axes of steps the left side has; None while a letter of it is open."""
-        subscripts = self._statements[n].target.subscripts or ()
+        statement = self._statements[n]
+        if statement.target.name in self._general and syntax.step_apart(statement):
+            return None
+        subscripts = statement.target.subscripts or ()
         for position, subscript in enumerate(subscripts):
             if subscript.is_fixed or subscript.name in self.steps[n]:
                 continue
-            return position if subscript.name in self.units[n] else None
+            return position if subscript.name in self._units[n] else None
         return len(subscripts)
+
+    # What is likely, where nothing is known of a letter of a left side. Each says whether it is.
+
+    def _open(self, n: int) -> list[str]:
+        """The letters of a statement's left side of which nothing is known, in their order."""
+        known = self.steps[n] | self._units[n]
+        return [name for name in self._left(n) if name not in known]
+
+    def _left(self, n: int) -> list[str]:
+        subscripts = self._statements[n].target.subscripts or ()
+        return [s.name for s in subscripts if s.name and s.name != syntax.END]
+
+    def _matrix(self, n: int) -> bool:
+        """In matrix notation units have no letters: the first is one of steps."""
+        is_matrix = syntax.uses_matrix_notation(self._statements[n].expression)
+        self.steps[n] |= {*self._left(n)[:1]} - self._units[n] if is_matrix else set()
+        return is_matrix
+
+    def _numbers(self, n: int) -> bool:
+        """A letter that stands for its own number is a step."""
+        bare = {r.name for r in self._mentions[n] if r.subscripts is None} & {*self._open(n)}
+        self.steps[n] |= bare
+        return bool(bare)
+
+    def _parameters(self, n: int) -> bool:
+        """A name that is nothing else is a parameter's, and has units."""
+        for reference in self._mentions[n]:
+            if reference.name not in self._of and reference.name not in self._counts:
+                self._units[n] |= _letters(reference.subscripts) - self.steps[n]
+        return True
+
+    def _first(self, n: int) -> bool:
+        """A signal has steps first, unless it is read without any."""
+        target = self._statements[n].target
+        is_first = self._open(n)[0] == self._left(n)[0]
+        found = is_first and target.name not in self._read_bare
+        self.steps[n] |= {*self._left(n)[:1]} if found else set()
+        return found
+
+    @cached_property
+    def _read_bare(self) -> set[str]:
+        return {r.name for found in self._mentions for r in found if r.subscripts is None}
+
+    def _rest(self, n: int) -> bool:
+        """What is left are units."""
+        self._units[n] |= {*self._open(n)}
+        return True
 
 
 def _mentions(statement: syntax.Statement) -> Iterator[syntax.Reference]:
@@ -101,67 +154,57 @@ def _letters(subscripts: Iterable[syntax.Subscript] | None) -> set[str]:
     return {s.name for s in subscripts or () if s.name and s.name != syntax.END}
 
 
-def _bare(node: syntax.Node) -> set[str]:
-    """The names without subscripts in an expression: of indices, parameters, and what is wrong."""
-    if isinstance(node, syntax.Reference):
-        return {node.name} if node.subscripts is None else set()
-    return set[str]().union(*map(_bare, syntax.children(node)))
+def _marked(statement: syntax.Statement, steps: set[str]) -> syntax.Statement:
+    """The statement with what its letters mean."""
+    left = [s.name for s in statement.target.subscripts or () if s.name in steps]
 
+    def subscript(given: syntax.Subscript) -> syntax.Subscript:
+        return replace(given, steps=True) if given.name in steps else given
 
-def _renamed(statement: syntax.Statement, steps: set[str], units: set[str]) -> syntax.Statement:
-    """The statement with customary letters in place of those that are not: t, then s, ..."""
-    letters = list(
-        dict.fromkeys(s.name for m in _mentions(statement) for s in m.subscripts or () if s.name)
-    )
-    foreign = (_bare(statement.expression) | set(letters)) - steps - units
-    # Where the left side has t of its own, what is customary means what it says: in
-    # a[s,t] = softmax(..., s <= t) the index is s.
-    own = (
-        syntax.TIME_LETTERS
-        if syntax.TIME_LETTERS[0] in _letters(statement.target.subscripts)
-        else ()
-    )
-    names = {
-        **_given(
-            [n for n in letters if n in steps and n not in own],
-            syntax.TIME_LETTERS,
-            foreign | (steps & {*own}),
-            statement,
-        ),
-        **_given(
-            [n for n in letters if n in units and n in syntax.TIME_LETTERS],
-            syntax.UNIT_LETTERS,
-            foreign | units,
-            statement,
-        ),
-    }
-    if all(old == new for old, new in names.items()):
-        return statement
+    def marked(node: syntax.Node, bound: Collection[str | None]) -> syntax.Node:
+        if isinstance(node, syntax.Reference):
+            if node.subscripts is None:
+                return replace(node, counts=True) if node.name in steps else node
+            return replace(node, subscripts=tuple(map(subscript, node.subscripts)))
+        node = _running(node, left, bound)
+        letter = syntax.index_letter(node)
+        bound = {*bound, letter.name} if letter else bound
+        return syntax.with_children(node, [marked(n, bound) for n in syntax.children(node)])
 
-    def named(subscript: syntax.Subscript) -> syntax.Subscript:
-        return replace(subscript, name=names.get(subscript.name or "", subscript.name))
-
-    def moved(node: syntax.Node) -> syntax.Node:
-        if not isinstance(node, syntax.Reference):
-            return syntax.with_children(node, [moved(child) for child in syntax.children(node)])
-        if node.subscripts is None:
-            return replace(node, name=names.get(node.name, node.name))
-        return replace(node, subscripts=tuple(map(named, node.subscripts)))
-
-    target = moved(statement.target)
+    target = marked(statement.target, ())
     assert isinstance(target, syntax.Reference)
-    return syntax.counted(syntax.Statement(target, moved(statement.expression)))
+    return syntax.Statement(target, marked(statement.expression, ()))
 
 
-def _given(
-    letters: list[str], usual: Sequence[str], taken: set[str], statement: syntax.Statement
-) -> dict[str, str]:
-    free = [name for name in usual if name not in taken]
-    if len(letters) > len(free):
-        kept = len(usual) - len(free)
+def _running(
+    node: syntax.Node, left: Sequence[str | None], bound: Collection[str | None]
+) -> syntax.Node:
+    """A reduction under a condition, with the index that it runs over in front of that.
+
+    A sum runs over an index that is neither on the left side nor `bound` by a sum around it. A
+    softmax runs over one that is on the left side: the last, where the condition begins with it.
+    """
+    if not isinstance(node, syntax.Call) or node.function not in syntax.OVER_AN_INDEX:
+        return node
+    if len(node.arguments) < 2 or not isinstance(node.arguments[1], syntax.Comparison):
+        return node
+    alone = [
+        operand
+        for operand in node.arguments[1].operands
+        if isinstance(operand, syntax.Reference) and operand.subscripts is None
+    ]
+    if node.function in syntax.NORMALISING:
+        likely = [letter for letter in alone if letter.name in left]
+    else:
+        likely = [letter for letter in alone if letter.name not in {*left, *bound}]
+    if not alone:
+        return node
+    if node.function in syntax.NORMALISING and len(likely) > 1 and likely[0].name != left[-1]:
+        first = likely[0].name
         raise UserError(
-            f"an equation with {kept + len(letters)} indices of one sort",
-            place=statement.target.at,
-            remedy=f"use at most {len(usual)}: name a part of it in an equation of its own",
+            f"{node.function} may run over {' or '.join(repr(n.name) for n in likely)}",
+            place=node.at,
+            remedy=f"say which in front of the condition: {node.function}(..., {first}, ...)",
         )
-    return dict(zip(letters, free, strict=False))
+    operand, *rest = node.arguments
+    return replace(node, arguments=(operand, (likely or alone)[0], *rest))

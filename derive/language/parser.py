@@ -202,7 +202,7 @@ class _Parser:
         expression = self._sum()
         if self._next.kind != "newline":
             raise self._unexpected("an operator or the end of the line was expected")
-        return syntax.counted(syntax.Statement(target, expression))
+        return syntax.Statement(target, expression)
 
     def _sum(self) -> syntax.Node:
         first = self._next

@@ -357,11 +357,11 @@ class Shapes:
             shape = self.known.get(reference.name)
             subscripts = self.unit_subscripts(reference)
             for subscript in subscripts:
-                if subscript.name in NO_LETTERS or subscript.is_step:
+                if subscript.name in NO_LETTERS:
                     raise UserError(
                         f"{subscript.name!r} cannot be the index of units",
                         place=reference.at,
-                        remedy="use i, j or k; t, s, r, u are steps and b the sequence",
+                        remedy="use i, j or k; b is the sequence, T and B are lengths",
                     )
             if shape is None:
                 sizes = [letters.get(s.name or "") for s in subscripts]

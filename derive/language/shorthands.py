@@ -21,10 +21,12 @@ from bptt.derive.language.syntax import (
     NORMALISING,
     OVER_AN_INDEX,
     Call,
+    Comparison,
     Node,
     Number,
     Statement,
     children,
+    condition,
     letters_of,
     whole_number,
 )
@@ -284,8 +286,9 @@ def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
             remedy=f"write {node.function}(z[t,i], i)",
         )
     mask = None
-    if len(node.arguments) == 3:
-        mask = e.core.value(node.arguments[2], inner)
+    given = [a for a in node.arguments[2:] if not isinstance(a, Comparison)]
+    if given:
+        mask = e.core.value(given[0], inner)
         terms = [*terms, Term(-MASKED * (1 - mask))]
     logits = _summands(e, terms, index, bounds)
     value = logits.xreplace(at) - _value(e, logits, index, bounds, LOGSUMEXP)
@@ -365,6 +368,7 @@ def _check_call(node: Call) -> None:
     most = 1
     if node.function in OVER_AN_INDEX:
         most = 3 if node.function in NORMALISING else 2
+        most += condition(node) is not None
     most = MAX_ARGUMENTS.get(node.function, most)
     if len(node.arguments) > most:
         raise UserError(

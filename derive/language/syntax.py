@@ -16,9 +16,6 @@ from bptt.derive.errors import UserError
 REDUCING = ("sum", "mean", *REDUCTIONS)
 NORMALISING = ("softmax", "log_softmax")
 OVER_AN_INDEX = (*REDUCING, *NORMALISING)
-TIME_LETTERS = ("t", "s", "r", "u")
-UNIT_LETTERS = ("i", "j", "k", "l", "m", "n")
-NUMBER = "t"  # the index that may stand for its own number
 END = "end"
 MAX_HEIGHT = 240
 BigKind = Literal["sum", "product", "rising", "falling"]
@@ -34,13 +31,14 @@ class Number:
 class Subscript:
     """`name + offset`; without a name, the fixed position `offset`.
 
-    The name is an index, or `end`: the last step. In derived equations lengths may be added or
-    taken off, `also` has them with their signs: `k+T-1`.
+    The name is an index, of `steps` or of something else, or `end`: the last step. In derived
+    equations lengths may be added or taken off, `also` has them with their signs: `k+T-1`.
     """
 
     name: str | None
     offset: int
     also: tuple[tuple[int, str], ...] = ()
+    steps: bool = False
 
     @property
     def is_fixed(self) -> bool:
@@ -49,7 +47,7 @@ class Subscript:
     @property
     def is_step(self) -> bool:
         """Whether this can only be a step: an index of steps, or the last one."""
-        return self.name in TIME_LETTERS or self.name == END
+        return self.steps or self.name == END
 
 
 @dataclass(frozen=True)
@@ -251,23 +249,25 @@ def check_height(node: Node, at: str) -> None:
 
 
 def index_letter(node: Node) -> Reference | None:
-    """The index that `sum(..., i)`, `softmax(..., s)` or `sum(..., s <= t)` runs over.
-
-    In a comparison it is the first that stands alone and is not t, if there is one.
-    """
+    """The index that `sum(..., i)`, `softmax(..., s)` or `sum(..., s, s <= t)` runs over."""
     if isinstance(node, Call) and node.function in OVER_AN_INDEX and len(node.arguments) >= 2:
         letter = node.arguments[1]
-        if isinstance(letter, Comparison):
-            alone = [o for o in letter.operands if isinstance(o, Reference)]
-            letter = next((o for o in alone if o.name != "t"), alone[0] if alone else letter)
         if isinstance(letter, Reference) and letter.subscripts is None:
             return letter
+        if isinstance(letter, Comparison):
+            return None
         raise UserError(
             f"the second argument of {node.function} is not an index",
             place=node.at,
             remedy=f"write {node.function}(..., i)",
         )
     return None
+
+
+def condition(node: Call) -> Comparison | None:
+    """What limits the index that a call runs over, behind the index."""
+    given = node.arguments[2] if len(node.arguments) > 2 else None
+    return given if isinstance(given, Comparison) else None
 
 
 def references(node: Node) -> Iterator[Reference]:
@@ -280,7 +280,11 @@ def references(node: Node) -> Iterator[Reference]:
                 yield top
             continue
         below = children(top)
-        stack.extend(reversed((below[0], *below[2:]) if index_letter(top) else below))
+        if isinstance(top, Call):
+            # An index and what limits it are no quantities.
+            below = (below[0], *below[2:]) if index_letter(top) else below
+            below = tuple(n for n in below if not isinstance(n, Comparison))
+        stack.extend(reversed(below))
 
 
 def whole_number(node: Call, position: int, usage: str) -> int:
@@ -302,9 +306,7 @@ def letters_of(node: Node) -> set[str]:
 
 def is_index(node: Node) -> bool:
     """Whether this is an index of steps that stands for its own number: the t of `sin(t)`."""
-    if not isinstance(node, Reference) or node.subscripts is not None:
-        return False
-    return node.counts or node.name == NUMBER
+    return isinstance(node, Reference) and node.counts
 
 
 def addends(node: Node) -> list[tuple[int, Node]]:
@@ -327,23 +329,18 @@ def factors(node: Node) -> list[tuple[int, Node]]:
     return found[::-1]
 
 
-def counted(statement: Statement) -> Statement:
-    """The statement with its letters of steps marked where they stand for their own numbers."""
-    mentioned = [statement.target, *references(statement.expression)]
-    letters = {s.name for r in mentioned for s in r.subscripts or () if s.is_step}
-
-    def marked(node: Node) -> Node:
-        if isinstance(node, Reference) and node.subscripts is None and node.name in letters:
-            return replace(node, counts=True)
-        return with_children(node, [marked(child) for child in children(node)])
-
-    return replace(statement, expression=marked(statement.expression))
-
-
 def uses_index_notation(statement: Statement) -> bool:
     """Whether any subscript is an index of units."""
     mentioned = [statement.target, *references(statement.expression)]
     return any(not (s.is_fixed or s.is_step) for r in mentioned for s in r.subscripts or ())
+
+
+def uses_matrix_notation(node: Node) -> bool:
+    """Whether something in an expression has units that no subscript names."""
+    return isinstance(node, Transpose | Part) or (
+        (isinstance(node, Binary) and node.operator == "@")
+        or any(map(uses_matrix_notation, children(node)))
+    )
 
 
 def begin(node: Node) -> str:

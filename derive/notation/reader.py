@@ -114,14 +114,6 @@ class _Reader:
                 place=target.at,
                 remedy=f"write {quantity.name}[{letters}]" if letters else f"write {quantity.name}",
             )
-        kinds = [a.kind for a in (quantity.axes if is_indexed(target, quantity) else usual)]
-        for name, kind in zip(names, kinds, strict=True):
-            if (name in syntax.TIME_LETTERS) != (kind == "time") and kind != "delay":
-                raise UserError(
-                    f"the letter {name!r} stands on an axis of another kind of {quantity.name!r}",
-                    place=target.at,
-                    remedy="use t, s, r and u for steps, b for sequences, others for units",
-                )
         given = iter(names)
         indices: list[Index] = []
         for axis in quantity.axes:
