@@ -20,7 +20,7 @@ from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.canonical import renamed
 from bptt.derive.calculus.causality import Loop, LoopError, components, interval, loops
 from bptt.derive.calculus.quantity import TIME, T, index_symbol
-from bptt.derive.calculus.system import Equation, name_of
+from bptt.derive.calculus.system import Equation, Term, name_of
 
 
 @dataclass(frozen=True)
@@ -198,12 +198,15 @@ def _is_kept(equation: Equation, timed: set[str]) -> bool:
 
 
 def _total(equation: Equation, step: sp.Symbol, freezer: Freezer) -> LoopEquation:
-    """An equation without steps, its sums over steps left to the loop that adds them up."""
+    """An equation without steps, its sums over steps left to the loop that adds them up.
+
+    Of several sums each step adds what has come with it: where the latest index is that step.
+    """
     index = TIME.index(step)
     terms = []
     for term in equation.terms:
-        summed = next((i for i in term.sums if i.kind == "time"), None)
-        if summed is None:
+        summed = [i for i in term.sums if i.kind == "time"]
+        if not summed:
             # Read at the last step: what is known there.
             factor = term.factor.xreplace(
                 {r: r.xreplace({T - 1: step}) for r in term.factor.atoms(sp.Indexed)}
@@ -212,8 +215,12 @@ def _total(equation: Equation, step: sp.Symbol, freezer: Freezer) -> LoopEquatio
                 raise LoopError({equation.quantity.name}, None)
             terms.append(replace(term, factor=factor, equals=(*term.equals, step - (T - 1))))
             continue
-        others = tuple(i for i in term.sums if i != summed)
-        terms.append(renamed(term, {summed.symbol: step}, others))
+        for place, latest in enumerate(summed):
+            before = (latest.symbol - 1 - i.symbol for i in summed[:place])
+            until = (latest.symbol - i.symbol for i in summed[place + 1 :])
+            others = tuple(i for i in term.sums if i != latest)
+            limited = replace(term, bounds=(*term.bounds, *before, *until))
+            terms.append(_moved(limited, {latest.symbol: step, step: latest.symbol}, others))
     stepwise = replace(equation, indices=(index, *equation.indices), terms=tuple(terms))
     frozen = freezer.equation(stepwise, step)
     return LoopEquation(frozen, (), frozen.terms, None)
@@ -224,12 +231,16 @@ def _with_step(equation: Equation, old: sp.Symbol, step: sp.Symbol) -> Equation:
     if old == step:
         return equation
     mapping = {old: step, step: old}
-
-    def moved(index: Index) -> Index:
-        return replace(index, symbol=mapping.get(index.symbol, index.symbol))
-
     return replace(
         equation,
-        indices=tuple(map(moved, equation.indices)),
-        terms=tuple(renamed(m, mapping, tuple(map(moved, m.sums))) for m in equation.terms),
+        indices=_letters(equation.indices, mapping),
+        terms=tuple(_moved(term, mapping, term.sums) for term in equation.terms),
     )
+
+
+def _moved(term: Term, mapping: Mapping[sp.Symbol, sp.Symbol], sums: tuple[Index, ...]) -> Term:
+    return renamed(term, mapping, _letters(sums, mapping))
+
+
+def _letters(box: tuple[Index, ...], mapping: Mapping[sp.Symbol, sp.Symbol]) -> tuple[Index, ...]:
+    return tuple(replace(i, symbol=mapping.get(i.symbol, i.symbol)) for i in box)

@@ -51,7 +51,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "within a second axis": (
         two_axes("e[t,s] = u @ x[t] + v @ z[s]\ny[t] = e[t,3] * (W @ x[t])"), ("second axis",),
     ),
-    "three axes": (two_axes("y[t,s,r] = W @ x[t]"), ("2 feature subscripts",)),
+    "three axes": (two_axes("y[t,s,r] = W @ x[t]"), ("3 axes",)),
     "every of a signal": (equation("y[t] = every(x[t], 2) * (W @ x[t])"), ("every",)),
     "every half step": (equation("y[t] = every(t/2, 2) * (W @ x[t])"), ("every",)),
     "comparison of signals": (

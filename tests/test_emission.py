@@ -82,6 +82,7 @@ def judged(system: System) -> None:
     """A system's module with all that it can have is right, and keeps the dtype it is given."""
     derived = adjoint(system)
     extras = possible_extras(derived)
+    assert {"residuals", "jvp", "hvp", "gnvp", "jacobian"} <= {*extras}
     source = module_source(derived, extras)
     wrong = {(r.about, r.name): r.error for r in check(system, source, extras) if not r.passed}
     assert not wrong
@@ -153,6 +154,8 @@ def test_every_kind_of_quantity(batch: bool, shape: str, delay: int, looped: boo
 # Equations with the inputs x (2 units), v (one number a step, without a batch), z and q (the same
 # on the axis S), and a mask m.
 FORMS = {
+    "sums over pairs": "h[t] = w*v[t]\ny = a1*sum(sum(sin(h[s])*sum(x[r]), r), s)",
+    "a loss that nothing moves": "h[t] = w*v[t]\ny[t] = x[t]*x[t-1]",
     "overwritten": "h[t] = h[t-1]*k[t-1] + v[t]\nk[t] = w*v[t]\ny[t] = x[t]*h[t]",
     "far overwritten": "h[t] = h[t-5]*k[t] + v[t]\nk[t] = w*v[t]\ny[t] = x[t]*h[t]",
     "across": "h[s] = h[s-1]*k[s-1] + q[s]\nk[s] = w*q[s]\ny[t] = x[t]*h[end]",

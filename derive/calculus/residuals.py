@@ -51,16 +51,21 @@ def _squares(
 ) -> Iterator[tuple[str, int, Term]]:
     """The terms of a loss as r with sum r^2; of a weighted sum of losses those of each."""
     for number, term in enumerate(system.definitions[of].terms):
-        moved = [r for r in reads(term.factor) if name_of(r) in moving]
-        inner = system.quantities[name_of(moved[0])] if len(moved) == 1 else None
-        if inner is not None and inner.role == "loss":
-            yield from _squares(system, inner.name, weight * term.factor.coeff(moved[0]), moving)
+        parts = [r for r in reads(term.factor) if system.quantities[name_of(r)].role == "loss"]
+        if len(parts) == 1:
+            share = weight * term.factor.coeff(parts[0])
+            yield from _squares(system, name_of(parts[0]), share, moving)
             continue
         factors = sp.Mul.make_args(weight * term.factor)
-        errors = [f for f in factors if moving.intersection(map(name_of, reads(f)))]
+        squares = [f for f in factors if isinstance(f, sp.Pow) and f.exp == 2 and any(reads(f))]
+        errors = [f for f in factors if moving.intersection(map(name_of, reads(f)))] or squares
         scale = sp.Mul(*(f for f in factors if f not in errors))
-        is_square = len(errors) == 1 and isinstance(errors[0], sp.Pow) and errors[0].exp == 2
-        if not is_square or scale.could_extract_minus_sign() or not term.reduction.is_linear:
+        if (
+            len(errors) != 1
+            or errors[0] not in squares
+            or scale.could_extract_minus_sign()
+            or not term.reduction.is_linear
+        ):
             raise UserError(
                 f"{of} is no sum of squares",
                 place="loss",

@@ -134,9 +134,10 @@ def _check_judged(network: Network, quantities: dict[str, Quantity]) -> None:
         kinds = [axis.kind for axis in quantities[loss.output].axes]
         if kinds not in (["time", "batch", "feature"], ["batch", "feature"]):
             raise UserError(
-                f"{loss.output!r} is not a vector at each step",
+                f"{loss.output!r} has {kinds.count('time')} axes of steps and "
+                f"{kinds.count('feature')} of units",
                 place=f"loss.{loss.output}",
-                remedy="judge a vector",
+                remedy="judge a vector at each step (matrix notation writes no index of units)",
             )
         if "time" not in kinds and (loss.steps != "all" or loss.mask):
             raise UserError(
@@ -197,7 +198,7 @@ def _blocks(network: Network) -> list[LayerEquations]:
         ]
     try:
         lengths = {name: len(network.input(name).time) for name in network.inputs}
-        statements = typed(parse(network.equations), lengths)
+        statements = typed(parse(network.equations), lengths, _ranks(network))
         _check_statements(network, statements)
     except UserError as error:
         raise error.located(place="equations") from None
@@ -214,6 +215,13 @@ def _blocks(network: Network) -> list[LayerEquations]:
             remedy=f"add {name[:30]}[t] = ...",
         )
     return [LayerEquations(Layer("", 1, ()), statements, sizes, {})]
+
+
+def _ranks(network: Network) -> dict[str, int]:
+    """How many axes of units each quantity has of which that is declared."""
+    inputs = {name: network.input(name).size for name in network.inputs}
+    declared = {**inputs, **network.signals, **network.parameters}
+    return {name: 1 if isinstance(size, int) else len(size) for name, size in declared.items()}
 
 
 def _check_statements(network: Network, statements: tuple[Statement, ...]) -> None:

@@ -16,14 +16,17 @@ from bptt.derive.language import syntax
 
 
 def typed(
-    statements: Sequence[syntax.Statement], counts: Mapping[str, int]
+    statements: Sequence[syntax.Statement],
+    counts: Mapping[str, int],
+    ranks: Mapping[str, int] | None = None,
 ) -> tuple[syntax.Statement, ...]:
     """The statements with the meaning of their letters.
 
-    `counts` says how many axes of steps each quantity has that the statements do not define.
-    Raises UserError where a letter has two meanings, or a comparison more than one.
+    `counts` says how many axes of steps each quantity has that the statements do not define,
+    `ranks` how many axes of units each has of which that is declared. Raises UserError where a
+    letter has two meanings, or a comparison more than one.
     """
-    kinds = _Kinds(statements, counts)
+    kinds = _Kinds(statements, counts, ranks or {})
     return tuple(
         _marked(statement, steps) for statement, steps in zip(statements, kinds.steps, strict=True)
     )
@@ -32,8 +35,13 @@ def typed(
 class _Kinds:
     """The letters that each statement uses for steps, and those that it uses for units."""
 
-    def __init__(self, statements: Sequence[syntax.Statement], counts: Mapping[str, int]) -> None:
-        self._statements = statements
+    def __init__(
+        self,
+        statements: Sequence[syntax.Statement],
+        counts: Mapping[str, int],
+        ranks: Mapping[str, int],
+    ) -> None:
+        self._statements, self._ranks = statements, ranks
         self._of: dict[str, list[int]] = {}
         for n, statement in enumerate(statements):
             self._of.setdefault(statement.target.name, []).append(n)
@@ -42,11 +50,15 @@ class _Kinds:
         self._units: list[set[str]] = [set() for _ in statements]
         self._mentions = [tuple(_mentions(statement)) for statement in statements]
         self._general = {s.target.name for s in statements if syntax.step_apart(s) is None}
-        for suggest in (self._matrix, self._numbers, self._parameters, self._first, self._rest):
+        self._follow()
+        for often in (self._matrix, self._numbers, self._parameters):
             for n in range(len(statements)):
-                if self._open(n) and suggest(n) and suggest == self._first:
-                    self._follow()
+                often(n)
             self._follow()
+        for likely in (self._declared, self._first, self._rest):
+            for n in range(len(statements)):
+                if self._open(n) and likely(n):
+                    self._follow()
 
     def _follow(self) -> None:
         """What follows from what is known: until nothing more does."""
@@ -97,7 +109,7 @@ class _Kinds:
             return position if subscript.name in self._units[n] else None
         return len(subscripts)
 
-    # What is likely, where nothing is known of a letter of a left side. Each says whether it is.
+    # What is likely, where nothing is known of a letter of a left side.
 
     def _open(self, n: int) -> list[str]:
         """The letters of a statement's left side of which nothing is known, in their order."""
@@ -108,24 +120,49 @@ class _Kinds:
         subscripts = self._statements[n].target.subscripts or ()
         return [s.name for s in subscripts if s.name and s.name != syntax.END]
 
-    def _matrix(self, n: int) -> bool:
+    def _matrix(self, n: int) -> None:
         """In matrix notation units have no letters: the first is one of steps."""
-        is_matrix = syntax.uses_matrix_notation(self._statements[n].expression)
-        self.steps[n] |= {*self._left(n)[:1]} - self._units[n] if is_matrix else set()
-        return is_matrix
+        if syntax.uses_matrix_notation(self._statements[n].expression):
+            self.steps[n] |= {*self._left(n)[:1]} - self._units[n]
 
-    def _numbers(self, n: int) -> bool:
-        """A letter that stands for its own number is a step."""
-        bare = {r.name for r in self._mentions[n] if r.subscripts is None} & {*self._open(n)}
-        self.steps[n] |= bare
-        return bool(bare)
-
-    def _parameters(self, n: int) -> bool:
-        """A name that is nothing else is a parameter's, and has units."""
+    def _unknown(self, n: int) -> Iterator[syntax.Reference]:
+        """The mentions of what nothing defines: parameters."""
         for reference in self._mentions[n]:
             if reference.name not in self._of and reference.name not in self._counts:
-                self._units[n] |= _letters(reference.subscripts) - self.steps[n]
+                yield reference
+
+    def _numbers(self, n: int) -> None:
+        """A letter that stands for its own number is a step."""
+        bare = {r.name for r in self._mentions[n] if r.subscripts is None}
+        self.steps[n] |= bare & {*self._open(n)}
+
+    def _parameters(self, n: int) -> None:
+        """A name that is nothing else is a parameter's, and has units."""
+        for reference in self._unknown(n):
+            self._units[n] |= _letters(reference.subscripts) - self.steps[n]
+
+    def _declared(self, n: int) -> bool:
+        """In index notation as many letters as are declared are units, in matrix notation none."""
+        rank = self._ranks.get(self._statements[n].target.name)
+        if rank is None:
+            return False
+        left = self._statements[n].target.subscripts or ()
+        rank = rank if self._units[n] or not self._is_matrix(n) else 0
+        steps, units = left[: len(left) - rank], left[len(left) - rank :]
+        self.steps[n] |= _letters(steps) - self._units[n]
+        self._units[n] |= _letters(units) - self.steps[n]
         return True
+
+    def _is_matrix(self, n: int) -> bool:
+        """Whether something on the right side has units that no subscript names."""
+        if syntax.uses_matrix_notation(self._statements[n].expression):
+            return True
+        for reference in self._mentions[n][1:]:
+            count = self._counts.get(reference.name, None if reference.name in self._of else 0)
+            rank = self._ranks.get(reference.name)
+            if count is not None and rank and len(reference.subscripts or ()) < count + rank:
+                return True
+        return False
 
     def _first(self, n: int) -> bool:
         """A signal has steps first, unless it is read without any."""
@@ -140,8 +177,8 @@ class _Kinds:
         return {r.name for found in self._mentions for r in found if r.subscripts is None}
 
     def _rest(self, n: int) -> bool:
-        """What is left are units."""
-        self._units[n] |= {*self._open(n)}
+        """What is left are units where units have letters, steps elsewhere."""
+        (self._units if self._units[n] else self.steps)[n] |= {*self._open(n)}
         return True
 
 

@@ -16,6 +16,8 @@ from bptt.derive.errors import UserError
 REDUCING = ("sum", "mean", *REDUCTIONS)
 NORMALISING = ("softmax", "log_softmax")
 OVER_AN_INDEX = (*REDUCING, *NORMALISING)
+# What takes or gives vectors and matrices.
+OF_VECTORS = ("concat", "outer", "diag", "eye", "layernorm")
 END = "end"
 MAX_HEIGHT = 240
 BigKind = Literal["sum", "product", "rising", "falling"]
@@ -337,10 +339,13 @@ def uses_index_notation(statement: Statement) -> bool:
 
 def uses_matrix_notation(node: Node) -> bool:
     """Whether something in an expression has units that no subscript names."""
-    return isinstance(node, Transpose | Part) or (
-        (isinstance(node, Binary) and node.operator == "@")
-        or any(map(uses_matrix_notation, children(node)))
-    )
+    match node:
+        case Transpose() | Part() | Binary("@"):
+            return True
+        case Call(function, arguments) if function in (*OF_VECTORS, *OVER_AN_INDEX):
+            if function in OF_VECTORS or len(arguments) == 1:
+                return True
+    return any(map(uses_matrix_notation, children(node)))
 
 
 def begin(node: Node) -> str:
