@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from bptt.codegen.program import Function, Part, program
+from bptt.derive.calculus.accumulation import accumulated
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError
 from bptt.derive.calculus.chunks import OBJECTIVE, check_forward, chunked, share_of
@@ -306,7 +307,7 @@ def _rtrl(old: Extended) -> Extended:
         online = _online_function(whole, found)
     except LoopError:
         raise UserError(
-            "a step of the network needs later steps, or many earlier ones",
+            "a step of the network needs later steps",
             place="--with rtrl",
             remedy="sensitivities are carried along networks that run forward in time",
         ) from None
@@ -333,15 +334,34 @@ def _online_function(whole: System, found: System) -> Function:
     `found` is the network with its sensitivities, `whole` all that the module knows.
     """
     results = ["loss", *_online_gradients(found).values()]
-    needed = found.restricted(upstream(found, results))
-    part = Part(
-        "_online",
-        "Signals, losses and sensitivities, step by step.",
-        tuple(e.quantity.name for e in needed.equations),
-    )
-    rolled = {n: r.before for n, r in needed.reach.items() if needed.quantities[n].is_derived}
-    (function,) = program(whole, [part], results, step_by_step=True, rolled=rolled)
+    needed = accumulated(whole.restricted(upstream(whole, results)))
+    names = tuple(e.quantity.name for e in needed)
+    part = Part("_online", "Signals, losses and sensitivities, step by step.", names)
+    others = tuple(e for e in whole if e.quantity.name not in needed.definitions)
+    every = replace(needed, equations=(*others, *needed))
+    (function,) = program(every, [part], results, step_by_step=True, rolled=_rolled(needed))
     return function
+
+
+def _rolled(system: System) -> dict[str, int]:
+    """How many earlier steps are read of each derivative of which no others are, by name."""
+    earlier: dict[str, int] = {}
+    stored: set[str] = set()
+    for equation in system:
+        now = equation.indices[0].symbol if equation.quantity.time_axis == 0 else None
+        for read in (r for term in equation.terms for r in term.reads()):
+            quantity = system.quantity_of(read)
+            if quantity.time_axis is None or not quantity.is_derived:
+                continue
+            if sum(axis.kind == "time" for axis in quantity.axes) > 1:
+                continue
+            at = read.indices[quantity.time_axis]
+            back = sp.Integer(0) if now is None and at == quantity.last_step else now and now - at
+            if back is not None and back.is_Integer:
+                earlier[quantity.name] = max(earlier.get(quantity.name, 0), int(back))
+            else:
+                stored.add(quantity.name)
+    return {n: back for n, back in earlier.items() if n in system.definitions and n not in stored}
 
 
 def _forward_in_time(old: Extended) -> Extended:

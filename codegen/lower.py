@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -102,6 +103,8 @@ class Lowering:
         self._masks: dict[str, str] = {}
         self._taken = frozenset(taken)
         self.first_step = unused("first_step", self._taken)
+        # The local variables of what is rolled, at the last step, with the axis of the loop.
+        self._last: dict[str, tuple[str, int]] = {}
 
     def statements(self, stages: Iterable[Stage]) -> tuple[Statement, ...]:
         found: list[Statement] = []
@@ -187,7 +190,11 @@ class Lowering:
     def _value(self, term: FrozenTerm, out: Labels) -> Contracted:
         ranges = {r.name: r for r in (*term.ranges, *term.sums)}
         return ArrayPrinter(
-            self._layouts, ranges, named=self.named_mask, first_step=self.first_step
+            self._layouts,
+            ranges,
+            local=lambda read: self._last.get(read.name),
+            named=self.named_mask,
+            first_step=self.first_step,
         ).term(term, out)
 
     def _is_padded(self, name: str) -> bool:
@@ -217,15 +224,11 @@ class Lowering:
         lines: list[Statement] = []
         for item in loop.equations:
             name = item.equation.name
-            if item.axis is None:
-                lines.append(Line(f"{name} = {self._zeros(item.equation)}"))
-            elif name in self.rolled:
+            if name in self.rolled:
                 spans = item.equation.ranges
                 shape = self._shape([r.length for p, r in enumerate(spans) if p != item.axis])
-                lines += [
-                    Line(f"{self.local_name(name, -back)} = np.zeros({shape}, dtype)")
-                    for back in range(1, self.rolled[name] + 1)
-                ]
+                lines += [Line(f"{n} = np.zeros({shape}, dtype)") for n in self.rolls(item, loop)]
+                self._last[name] = self.row_name(item, loop), item.axis
             elif item.before:
                 lines += self._all_steps(item.equation, item.before)
             elif self._is_stored(item, loop) and not self._is_padded(name):
@@ -249,7 +252,7 @@ class Lowering:
         if not isinstance(argument, Read) or argument.name in self._kept:
             return None
         source = next((o for o in loop.equations if o.equation.name == argument.name), None)
-        if source is None or source.axis is None or not source.before:
+        if source is None or not source.before:
             return None
         if self._is_padded(argument.name):
             return None
@@ -262,11 +265,23 @@ class Lowering:
     def _is_stored(self, item: LoopEquation, loop: TimeLoop) -> bool:
         """Whether an array keeps the values of all steps, and not only a local variable."""
         name, axis = item.equation.name, item.axis
-        if axis is None or name in self.rolled:
+        if name in self.rolled:
             return False
         if item.before or name in self._kept or self._is_padded(name):
             return True
         return any(row_offset(r, axis, loop.step) != 0 for r in loop.reads.get(name, ()))
+
+    def rolls(self, item: LoopEquation, loop: TimeLoop) -> list[str]:
+        """The local variables that hold the last values of what is rolled, before a step."""
+        name = item.equation.name
+        if added(item, loop) is not None:
+            return [name]
+        return [self.local_name(name, -back) for back in range(1, self.rolled[name] + 1)]
+
+    def row_name(self, item: LoopEquation, loop: TimeLoop) -> str:
+        """The local variable for what a step computes."""
+        name = item.equation.name
+        return name if added(item, loop) is not None else self.local_name(name, 0)
 
     def local_name(self, name: str, offset: int) -> str:
         """The local variable for a quantity at step t + offset."""
@@ -284,29 +299,30 @@ class _LoopBody:
         self._lowering = lowering
         self._loop = loop
         self._step = loop.step
-        self._axes = {o.equation.name: o.axis for o in loop.equations if o.axis is not None}
+        self._axes = {o.equation.name: o.axis for o in loop.equations}
         self._bound: dict[tuple[str, int, int], str] = {}
 
     def statements(self) -> list[Statement]:
-        rolled = self._lowering.rolled
-        for name, depth in rolled.items():
-            for back in range(1, depth + 1):
-                local = self._lowering.local_name(name, -back)
-                self._bound[name, self._axes[name], -back] = local
+        lowering, loop = self._lowering, self._loop
+        rolled = [o for o in loop.equations if o.equation.name in lowering.rolled]
+        for item in rolled:
+            for back, local in enumerate(lowering.rolls(item, loop), 1):
+                self._bound[item.equation.name, item.axis, -back] = local
         lines = self._bindings()
-        for item in self._loop.equations:
-            lines += self._total(item) if item.axis is None else self._equation(item)
-        for name, depth in rolled.items():
-            for back in range(depth, 0, -1):
-                locals_ = [self._lowering.local_name(name, -n) for n in (back, back - 1)]
-                lines.append(Line(" = ".join(locals_)))
+        for item in loop.equations:
+            more = added(item, loop) if item in rolled else None
+            lines += self._equation(item) if more is None else self._more(item, more)
+        for item in rolled:
+            names = [lowering.row_name(item, loop), *lowering.rolls(item, loop)]
+            pairs = [(new, old) for new, old in itertools.pairwise(names) if new != old]
+            lines += [Line(f"{old} = {new}") for new, old in reversed(pairs)]
         return lines
 
-    def _total(self, item: LoopEquation) -> list[Statement]:
-        """What a step adds to a sum over steps."""
+    def _more(self, item: LoopEquation, terms: list[FrozenTerm]) -> list[Statement]:
+        """What a step adds to a running sum, in its place."""
         equation = item.equation
         out = tuple(r.name for r in equation.ranges if r.name != self._step)
-        return self._guarded(equation, _not_empty(item.within), out, equation.name)
+        return self._guarded(equation, _not_empty(terms), out, equation.name)
 
     def _bindings(self) -> list[Statement]:
         """Local names for rows of arrays that unguarded terms read more than once."""
@@ -375,7 +391,6 @@ class _LoopBody:
     def _equation(self, item: LoopEquation) -> list[Statement]:
         equation, lowering = item.equation, self._lowering
         name = equation.name
-        assert item.axis is not None
         local = lowering.local_name(name, 0)
         place = self._own_row(equation, item.axis)
         # One element of an array is a number, which does not write to it; with an ellipsis it is
@@ -506,6 +521,26 @@ class _LoopBody:
 
 def _not_empty(terms: Iterable[FrozenTerm]) -> list[FrozenTerm]:
     return [m for m in terms if not m.is_empty]
+
+
+def added(item: LoopEquation, loop: TimeLoop) -> list[FrozenTerm] | None:
+    """What each step adds to a running sum; None where there is another use of its values."""
+    name = item.equation.name
+    if len(loop.reads.get(name, ())) != 1:
+        return None
+    before = [m for m in item.within if _is_before(m, item, loop.step)]
+    return [m for m in item.within if m not in before] if before else None
+
+
+def _is_before(term: FrozenTerm, item: LoopEquation, step: str) -> bool:
+    """Whether a term is the value at the step before, and nothing else."""
+    read = term.factor
+    if not isinstance(read, Read) or read.name != item.equation.name or term.sums:
+        return False
+    indices = [r.name for r in item.equation.ranges]
+    plain = all(s.offset == ZERO for p, s in enumerate(read.subscripts) if p != item.axis)
+    same = [s.index for s in read.subscripts] == indices and plain and term.sign > 0
+    return same and not term.conditions and row_offset(read, item.axis, step) == -1
 
 
 def row_offset(read: Read, axis: int, step: str) -> int | None:

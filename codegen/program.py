@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bptt.codegen.lower import Lowering, Statement, Storage, layouts
 from bptt.codegen.nodes import Freezer, FrozenEquation, term_reads
-from bptt.codegen.schedule import AllSteps, Stage, online, schedule
+from bptt.codegen.schedule import AllSteps, Stage, schedule
 from bptt.derive.calculus.system import System
 
 
@@ -53,9 +53,14 @@ def program(
     freezer = Freezer(system)
     results, rolled = frozenset(results), rolled or {}
     names = tuple(system.quantities)
-    plan = online if step_by_step else schedule
     stages = [
-        plan([system.definitions[n] for n in part.quantities], freezer, names) for part in parts
+        schedule(
+            [system.definitions[n] for n in part.quantities],
+            freezer,
+            names,
+            step_by_step=step_by_step,
+        )
+        for part in parts
     ]
     storage = Storage(layouts(system), _kept(stages) | results, rolled)
     lowering = Lowering(storage, names)

@@ -1673,6 +1673,9 @@ def _online(arrays, T, B, dtype):
     target_position = arrays["target_position"]
     target_label = arrays["target_label"]
 
+    n_label = np.empty((T, B, 2), dtype)
+    logsumexp_label = np.empty((T, B), dtype)
+    running_loss_position = np.zeros((), dtype)
     hidden_by_W_hidden_x_t_minus_1 = np.zeros((B, 3, 3, 2), dtype)
     position_by_W_hidden_x_t_minus_1 = np.zeros((B, 1, 3, 2), dtype)
     position_by_W_hidden_x_t_minus_2 = np.zeros((B, 1, 3, 2), dtype)
@@ -1705,27 +1708,14 @@ def _online(arrays, T, B, dtype):
     position_by_b_position_t_minus_1 = np.zeros((B, 1, 1), dtype)
     position_by_b_position_t_minus_2 = np.zeros((B, 1, 1), dtype)
     position_by_b_position_t_minus_3 = np.zeros((B, 1, 1), dtype)
-    loss_position = np.zeros((), dtype)
-    loss_label = np.zeros((), dtype)
-    loss_position_by_W_hidden_x = np.zeros((3, 2), dtype)
-    loss_label_by_W_hidden_x = np.zeros((3, 2), dtype)
-    loss_position_by_W_hidden_x_2 = np.zeros((3, 2), dtype)
-    loss_label_by_W_hidden_x_2 = np.zeros((3, 2), dtype)
-    loss_position_by_W_hidden_hidden_1 = np.zeros((3, 3), dtype)
-    loss_label_by_W_hidden_hidden_1 = np.zeros((3, 3), dtype)
-    loss_position_by_W_hidden_position_1 = np.zeros((3, 1), dtype)
-    loss_label_by_W_hidden_position_1 = np.zeros((3, 1), dtype)
-    loss_position_by_W_hidden_position_3 = np.zeros((3, 1), dtype)
-    loss_label_by_W_hidden_position_3 = np.zeros((3, 1), dtype)
-    loss_position_by_b_hidden = np.zeros((3,), dtype)
-    loss_label_by_b_hidden = np.zeros((3,), dtype)
-    loss_position_by_W_position_hidden = np.zeros((1, 3), dtype)
-    loss_label_by_W_position_hidden = np.zeros((1, 3), dtype)
-    loss_position_by_b_position = np.zeros((1,), dtype)
-    loss_label_by_b_position = np.zeros((1,), dtype)
-    loss_label_by_W_label_hidden = np.zeros((2, 3), dtype)
-    loss_label_by_W_label_hidden_1 = np.zeros((2, 3), dtype)
-    loss_label_by_b_label = np.zeros((2,), dtype)
+    running_loss_position_by_W_hidden_x = np.zeros((3, 2), dtype)
+    running_loss_position_by_W_hidden_x_2 = np.zeros((3, 2), dtype)
+    running_loss_position_by_W_hidden_hidden_1 = np.zeros((3, 3), dtype)
+    running_loss_position_by_W_hidden_position_1 = np.zeros((3, 1), dtype)
+    running_loss_position_by_W_hidden_position_3 = np.zeros((3, 1), dtype)
+    running_loss_position_by_b_hidden = np.zeros((3,), dtype)
+    running_loss_position_by_W_position_hidden = np.zeros((1, 3), dtype)
+    running_loss_position_by_b_position = np.zeros((1,), dtype)
     for t in range(T):
         x_t = x[t + 2]
         x_t_minus_2 = x[t]
@@ -1746,13 +1736,14 @@ def _online(arrays, T, B, dtype):
             hidden_t @ W_position_hidden.T  # ij,bj->bi
             + b_position
         )
-        n_label_t = (  # (4)
+        n_label[t] = n_label_t = (  # (4)
             hidden_t @ W_label_hidden.T  # ij,bj->bi
             + hidden_t_minus_1 @ W_label_hidden_1.T  # ij,bj->bi
             + b_label
         )
-        logsumexp_label_t = _logsumexp(n_label_t, axis=1)  # (5)
+        logsumexp_label[t] = logsumexp_label_t = _logsumexp(n_label_t, axis=1)  # (5)
         label_t = np.exp(n_label_t - logsumexp_label_t[:, None])  # (6)
+        running_loss_position += 1 / (B * T) * ((position_t - target_position_t).ravel() @ (position_t - target_position_t).ravel())  # (7) bi->
         n_hidden_by_W_hidden_x_t = (  # (35)
             np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
             + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
@@ -1866,51 +1857,14 @@ def _online(arrays, T, B, dtype):
         n_label_by_b_label_t = np.zeros((B, 2, 2), dtype)
         np.einsum('bii->bi', n_label_by_b_label_t)[...] += 1  # (89)
         logsumexp_label_by_b_label_t = (n_label_by_b_label_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (90) bij->bi
-        loss_position += 1 / (B * T) * ((position_t - target_position_t).ravel() @ (position_t - target_position_t).ravel())  # (7) bi->
-        if t >= T - 1:
-            loss_label += 1 / B * logsumexp_label_t.sum()  # (8) b->
-            loss_label -= 1 / B * (target_label * n_label_t).sum()  # (8) bi->
-        loss_position_by_W_hidden_x += 2 / (B * T) * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (165) bijk->ij
-        if t >= T - 1:
-            loss_label_by_W_hidden_x += 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (166) bij->ij
-            loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (166) bijk->ij
-        loss_position_by_W_hidden_x_2 += 2 / (B * T) * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (168) bijk->ij
-        if t >= T - 1:
-            loss_label_by_W_hidden_x_2 += 1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)  # (169) bij->ij
-            loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (169) bijk->ij
-        loss_position_by_W_hidden_hidden_1 += 2 / (B * T) * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (171) bijk->ij
-        if t >= T - 1:
-            loss_label_by_W_hidden_hidden_1 += 1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)  # (172) bij->ij
-            loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (172) bijk->ij
-        loss_position_by_W_hidden_position_1 += 2 / (B * T) * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (174) bijk->ij
-        if t >= T - 1:
-            loss_label_by_W_hidden_position_1 += 1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)  # (175) bij->ij
-            loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (175) bijk->ij
-        loss_position_by_W_hidden_position_3 += 2 / (B * T) * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (177) bijk->ij
-        if t >= T - 1:
-            loss_label_by_W_hidden_position_3 += 1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)  # (178) bij->ij
-            loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (178) bijk->ij
-        loss_position_by_b_hidden += 2 / (B * T) * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (180) bij->i
-        if t >= T - 1:
-            loss_label_by_b_hidden += 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (181) bi->i
-            loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (181) bij->i
-        loss_position_by_W_position_hidden += 2 / (B * T) * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (183) bijk->ij
-        if t >= T - 1:
-            loss_label_by_W_position_hidden += 1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)  # (184) bij->ij
-            loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (184) bijk->ij
-        loss_position_by_b_position += 2 / (B * T) * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (186) bij->i
-        if t >= T - 1:
-            loss_label_by_b_position += 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (187) bi->i
-            loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (187) bij->i
-        if t >= T - 1:
-            loss_label_by_W_label_hidden += 1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)  # (189) bij->ij
-            loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (189) bijk->ij
-        if t >= T - 1:
-            loss_label_by_W_label_hidden_1 += 1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)  # (191) bij->ij
-            loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (191) bijk->ij
-        if t >= T - 1:
-            loss_label_by_b_label += 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (193) bi->i
-            loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (193) bij->i
+        running_loss_position_by_W_hidden_x += 2 / (B * T) * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (165) bijk->ij
+        running_loss_position_by_W_hidden_x_2 += 2 / (B * T) * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (168) bijk->ij
+        running_loss_position_by_W_hidden_hidden_1 += 2 / (B * T) * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (171) bijk->ij
+        running_loss_position_by_W_hidden_position_1 += 2 / (B * T) * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (174) bijk->ij
+        running_loss_position_by_W_hidden_position_3 += 2 / (B * T) * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (177) bijk->ij
+        running_loss_position_by_b_hidden += 2 / (B * T) * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (180) bij->i
+        running_loss_position_by_W_position_hidden += 2 / (B * T) * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (183) bijk->ij
+        running_loss_position_by_b_position += 2 / (B * T) * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (186) bij->i
         hidden_by_W_hidden_x_t_minus_1 = hidden_by_W_hidden_x_t
         position_by_W_hidden_x_t_minus_3 = position_by_W_hidden_x_t_minus_2
         position_by_W_hidden_x_t_minus_2 = position_by_W_hidden_x_t_minus_1
@@ -1943,41 +1897,76 @@ def _online(arrays, T, B, dtype):
         position_by_b_position_t_minus_3 = position_by_b_position_t_minus_2
         position_by_b_position_t_minus_2 = position_by_b_position_t_minus_1
         position_by_b_position_t_minus_1 = position_by_b_position_t
+    loss_position = running_loss_position.copy()  # (7)
+    loss_label = (  # (8)
+        1 / B * logsumexp_label[T - 1].sum()  # b->
+        - 1 / B * (target_label * n_label[T - 1]).sum()  # bi->
+    )
     loss = loss_position + loss_label / 2  # (9)
+    loss_position_by_W_hidden_x = running_loss_position_by_W_hidden_x.copy()  # (165)
+    loss_label_by_W_hidden_x = 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (166) bij->ij
+    loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (166) bijk->ij
     loss_by_W_hidden_x = (  # (167)
         loss_position_by_W_hidden_x
         + 1 / 2 * loss_label_by_W_hidden_x
     )
+    loss_position_by_W_hidden_x_2 = running_loss_position_by_W_hidden_x_2.copy()  # (168)
+    loss_label_by_W_hidden_x_2 = 1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)  # (169) bij->ij
+    loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (169) bijk->ij
     loss_by_W_hidden_x_2 = (  # (170)
         loss_position_by_W_hidden_x_2
         + 1 / 2 * loss_label_by_W_hidden_x_2
     )
+    loss_position_by_W_hidden_hidden_1 = running_loss_position_by_W_hidden_hidden_1.copy()  # (171)
+    loss_label_by_W_hidden_hidden_1 = 1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)  # (172) bij->ij
+    loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (172) bijk->ij
     loss_by_W_hidden_hidden_1 = (  # (173)
         loss_position_by_W_hidden_hidden_1
         + 1 / 2 * loss_label_by_W_hidden_hidden_1
     )
+    loss_position_by_W_hidden_position_1 = running_loss_position_by_W_hidden_position_1.copy()  # (174)
+    loss_label_by_W_hidden_position_1 = 1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)  # (175) bij->ij
+    loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (175) bijk->ij
     loss_by_W_hidden_position_1 = (  # (176)
         loss_position_by_W_hidden_position_1
         + 1 / 2 * loss_label_by_W_hidden_position_1
     )
+    loss_position_by_W_hidden_position_3 = running_loss_position_by_W_hidden_position_3.copy()  # (177)
+    loss_label_by_W_hidden_position_3 = 1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)  # (178) bij->ij
+    loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (178) bijk->ij
     loss_by_W_hidden_position_3 = (  # (179)
         loss_position_by_W_hidden_position_3
         + 1 / 2 * loss_label_by_W_hidden_position_3
     )
+    loss_position_by_b_hidden = running_loss_position_by_b_hidden.copy()  # (180)
+    loss_label_by_b_hidden = 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (181) bi->i
+    loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (181) bij->i
     loss_by_b_hidden = (  # (182)
         loss_position_by_b_hidden
         + 1 / 2 * loss_label_by_b_hidden
     )
+    loss_position_by_W_position_hidden = running_loss_position_by_W_position_hidden.copy()  # (183)
+    loss_label_by_W_position_hidden = 1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)  # (184) bij->ij
+    loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (184) bijk->ij
     loss_by_W_position_hidden = (  # (185)
         loss_position_by_W_position_hidden
         + 1 / 2 * loss_label_by_W_position_hidden
     )
+    loss_position_by_b_position = running_loss_position_by_b_position.copy()  # (186)
+    loss_label_by_b_position = 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (187) bi->i
+    loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (187) bij->i
     loss_by_b_position = (  # (188)
         loss_position_by_b_position
         + 1 / 2 * loss_label_by_b_position
     )
+    loss_label_by_W_label_hidden = 1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)  # (189) bij->ij
+    loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (189) bijk->ij
     loss_by_W_label_hidden = 1 / 2 * loss_label_by_W_label_hidden  # (190)
+    loss_label_by_W_label_hidden_1 = 1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)  # (191) bij->ij
+    loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (191) bijk->ij
     loss_by_W_label_hidden_1 = 1 / 2 * loss_label_by_W_label_hidden_1  # (192)
+    loss_label_by_b_label = 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (193) bi->i
+    loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (193) bij->i
     loss_by_b_label = 1 / 2 * loss_label_by_b_label  # (194)
     arrays["loss"] = loss
     arrays["loss_by_W_hidden_x"] = loss_by_W_hidden_x

@@ -925,7 +925,8 @@ class _Equation:
         text, condition = self._span(letter, may_be_empty=True)
         if how == "log_softmax":
             text, condition = letter, ""
-        if condition and (letter != letters[0] or draw.chance(30)):
+        is_plain = letter == letters[0] and text.split()[0] not in {*self.left} - {letter}
+        if condition and (not is_plain or draw.chance(30)):
             text = f"{letter}, {text}"
         mask = ""
         masks = [m for m in self.net.of("mask") if m.size == () and m.axes == (self.steps[letter],)]
@@ -1660,7 +1661,7 @@ class _Judge:
 
     def _second(self, second: Callable[[float], float]) -> float:
         """The derivative at zero of what depends on a step, by differences of sixth order."""
-        h = 5e-4
+        h = 1e-4
         pairs = (second(n * h) - second(-n * h) for n in (1, 2, 3))
         return sum(c * p for c, p in zip((45, -9, 1), pairs, strict=True)) / (60 * h)
 

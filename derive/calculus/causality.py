@@ -66,11 +66,31 @@ def loops(equations: Mapping[str, Equation]) -> Iterator[str | Loop]:
         if len(component) == 1 and first not in graph[first]:
             yield first
         else:
-            yield _loop(component, equations)
+            yield _loop(sorted(component), equations)
 
 
-def _loop(component: list[str], equations: Mapping[str, Equation]) -> Loop:
-    members = sorted(component)
+def in_one_loop(equations: Mapping[str, Equation]) -> Iterator[str | Loop]:
+    """The quantities in an order of computation: all that have steps together, forward in time.
+
+    What has no steps comes before them, or after them if it needs them. Raises LoopError where a
+    step needs later ones.
+    """
+    graph = {name: sorted(e.needs & equations.keys()) for name, e in equations.items()}
+    ordered = [name for component in components(graph) for name in component]
+    timed = [name for name in ordered if time_axes(equations[name].quantity)]
+    late = reached(timed, graph.items()) - {*timed}
+    if any(late.intersection(graph[name]) for name in timed):
+        raise LoopError(late.union(timed), None)
+    yield from (name for name in ordered if name not in late.union(timed))
+    if timed:
+        loop = _loop(timed, equations)
+        if loop.direction != "forward":
+            raise LoopError({*timed}, None)
+        yield loop
+    yield from (name for name in ordered if name in late)
+
+
+def _loop(members: list[str], equations: Mapping[str, Equation]) -> Loop:
     failure: LoopError | None = None
     for axes, size in _choices(members, equations):
         edges = list(_edges(members, equations, axes))
@@ -174,6 +194,21 @@ def interval(at: sp.Expr, now: sp.Symbol, term: Term) -> Interval:
         if above.is_Integer:
             highs.append(int(above))
     return Interval(max(lows, default=None), min(highs, default=None))
+
+
+def reached(start: Iterable[str], needs: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
+    """What has a need in `start`, or in what is reached so; `needs` are names with their needs."""
+    readers: dict[str, list[str]] = {}
+    for name, needed in needs:
+        for need in needed:
+            readers.setdefault(need, []).append(name)
+    todo = list(start)
+    found = set(todo)
+    while todo:
+        more = [name for name in readers.get(todo.pop(), ()) if name not in found]
+        found.update(more)
+        todo += more
+    return found
 
 
 def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bptt.derive.calculus.causality import components
+from bptt.derive.calculus.causality import components, reached
 from bptt.derive.calculus.quantity import Derivative
 from bptt.derive.calculus.system import Equation, System
 
@@ -28,21 +28,6 @@ def dependences(system: System, on: Iterable[str]) -> dict[str, int]:
         for need in frozenset[str]().union(*(definitions[name].needs for name in group)):
             shared |= bits.get(need, 0) | found.get(need, 0)
         found.update(dict.fromkeys(group, shared))
-    return found
-
-
-def reached(start: Iterable[str], needs: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
-    """What has a need in `start`, or in what is reached so; `needs` are names with their needs."""
-    readers: dict[str, list[str]] = {}
-    for name, needed in needs:
-        for need in needed:
-            readers.setdefault(need, []).append(name)
-    todo = list(start)
-    found = set(todo)
-    while todo:
-        more = [name for name in readers.get(todo.pop(), ()) if name not in found]
-        found.update(more)
-        todo += more
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from bptt.derive.calculus.dependence import reached
+from bptt.derive.calculus.causality import reached
 from bptt.derive.calculus.quantity import Axis, T
 from bptt.derive.errors import UserError, did_you_mean
 from bptt.derive.language.syntax import Reference, Statement, Subscript, references, step_apart

@@ -133,7 +133,7 @@ class _Kinds:
 
     def _numbers(self, n: int) -> None:
         """A letter that stands for its own number is a step."""
-        bare = {r.name for r in self._mentions[n] if r.subscripts is None}
+        bare = {r.name for r in self._mentions[n] if r.subscripts is None} - self._ranks.keys()
         self.steps[n] |= bare & {*self._open(n)}
 
     def _parameters(self, n: int) -> None:
@@ -143,26 +143,40 @@ class _Kinds:
 
     def _declared(self, n: int) -> bool:
         """In index notation as many letters as are declared are units, in matrix notation none."""
-        rank = self._ranks.get(self._statements[n].target.name)
+        target = self._statements[n].target
+        left, rank = target.subscripts or (), self._ranks.get(target.name)
         if rank is None:
             return False
-        left = self._statements[n].target.subscripts or ()
-        rank = rank if self._units[n] or not self._is_matrix(n) else 0
-        steps, units = left[: len(left) - rank], left[len(left) - rank :]
-        self.steps[n] |= _letters(steps) - self._units[n]
-        self._units[n] |= _letters(units) - self.steps[n]
+        units = rank if self._is_by_index(n, len(left) - rank) else 0
+        self.steps[n] |= _letters(left[: len(left) - units]) - self._units[n]
+        self._units[n] |= _letters(left[len(left) - units :]) - self.steps[n]
         return True
 
-    def _is_matrix(self, n: int) -> bool:
-        """Whether something on the right side has units that no subscript names."""
-        if syntax.uses_matrix_notation(self._statements[n].expression):
-            return True
-        for reference in self._mentions[n][1:]:
-            count = self._counts.get(reference.name, None if reference.name in self._of else 0)
-            rank = self._ranks.get(reference.name)
-            if count is not None and rank and len(reference.subscripts or ()) < count + rank:
-                return True
-        return False
+    def _is_by_index(self, n: int, steps: int) -> bool:
+        """Whether a statement has letters for units; its left side then has so many for steps."""
+        target = self._statements[n].target
+        if steps < 0 or syntax.uses_matrix_notation(self._statements[n].expression):
+            return False
+        ways = {self._names_units(r) for r in self._mentions[n][1:]}
+        if self._units[n] or ways & {True, False}:
+            return bool(self._units[n]) or False not in ways
+        if steps == 0:
+            return target.name in self._read_bare
+        if self._ranks[target.name]:
+            raise UserError(
+                f"nothing says whether {self._open(n)[-1]!r} is an index of steps or of units",
+                place=target.at,
+                remedy="let the right side depend on it",
+            )
+        return True
+
+    def _names_units(self, reference: syntax.Reference) -> bool | None:
+        """Whether a mention has subscripts for its units; None where it has none, or may not."""
+        count = self._counts.get(reference.name, None if reference.name in self._of else 0)
+        rank = self._ranks.get(reference.name)
+        if count is None or not rank:
+            return None
+        return len(reference.subscripts or ()) == count + rank
 
     def _first(self, n: int) -> bool:
         """A signal has steps first, unless it is read without any."""
