@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from bptt.derive import System, UserError, adjoint, build, interpret, loads
+from bptt.derive.calculus.accumulation import accumulated
 from bptt.derive.calculus.adjoint import contributions
+from bptt.derive.calculus.causality import Loop, LoopError, in_one_loop
 from bptt.derive.calculus.chunks import OBJECTIVE, chunked
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.open_loop import opened
@@ -290,3 +292,52 @@ def test_what_a_quantity_is_stands_in_its_origin() -> None:
     assert origins["target_y"] == Made("target", "y")
     assert origins["n_h"] == Made("net input", "h")
     assert system.primal.equations == small().equations
+
+
+PAIRS = (
+    """
+name = "pairs"
+equations = """
+    + "'''"
+    + """
+h[t] = tanh(w*h[t-1] + V @ x[t])
+k = mean(h[s], s) + sum(sum(h[s]*h[r], r < s), s)
+y[t] = x[t]*sum(h[t])
+q = sum(sum(h[r]*x[s]*w, s <= r), r) + h[end]*k
+"""
+    + "'''"
+    + """
+[inputs]
+x = 2
+[signals]
+h = 2
+y = 2
+q = 2
+[parameters]
+w = []
+V = [2, 2]
+[loss]
+y = "mse"
+q = "mse"
+"""
+)
+
+
+@pytest.mark.parametrize("seed", range(-1, 12))
+def test_running_sums_are_the_sums(seed: int) -> None:
+    """In one pass or not, forward values, losses and sensitivities are what they were."""
+    system = build(loads(PAIRS)) if seed < 0 else drawn(seed)
+    derived = sensitivities(system, ["loss"], parameters(system))
+    online = accumulated(derived)
+    arrays = given(derived, 1)
+    before, after = values(derived, arrays), values(online, arrays)
+    for name in derived.definitions:
+        assert close(after[name], before[name]), name
+    try:
+        stages = list(in_one_loop(online.definitions))
+    except LoopError:
+        assert seed >= 0
+        return
+    running = [q for q in online.quantities.values() if q.name not in derived.quantities]
+    assert running or seed >= 0
+    assert sum(isinstance(stage, Loop) for stage in stages) == 1
