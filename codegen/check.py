@@ -71,22 +71,22 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
 def _compared(system: System, source: str, extras: Sequence[str]) -> list[Result]:
     """The comparison of a module with a system that holds its own adjoint."""
     primal = system.primal
-    with _under_test():
-        module = _load(source, system.name)
+    with under_test():
+        module = loaded(source, system.name)
     for name, quantities in (
         ("PARAMETERS", primal.of_role("parameter")),
         ("INPUTS", primal.of_role("input")),
     ):
         if set(getattr(module, name, ())) != {q.name for q in quantities}:
             raise ModuleFailureError(f"its {name} are not those of {system.name}")
-    with _importable(module), np.errstate(all="ignore"):
-        test = _load(source_of_test(system, extras), f"test_{system.name}")
+    with importable(module), np.errstate(all="ignore"):
+        test = loaded(source_of_test(system, extras), f"test_{system.name}")
         results = _values(system, module, test)
-        with _under_test():
+        with under_test():
             errors = test.worst_errors()
         if not np.isfinite(list(errors.values())).all():
             _check_range(system, module, test)
-        with _under_test():
+        with under_test():
             others = test.extra_errors() if extras else {}
     method = "complex step" if primal.is_analytic else "central differences"
     results += [
@@ -100,7 +100,7 @@ def _compared(system: System, source: str, extras: Sequence[str]) -> list[Result
 
 
 @contextmanager
-def _under_test() -> Iterator[None]:
+def under_test() -> Iterator[None]:
     """Whatever a module stops with when it is run, and what its test cannot compute with, is its
     own failure: it may be any program."""
     try:
@@ -115,7 +115,7 @@ def _values(system: System, module: types.ModuleType, test: types.ModuleType) ->
     if elements > MAX_INTERPRETED:
         return []
     steps, batch = (2, 1) if elements > MAX_INTERPRETED // 100 else (3, 2)
-    with _under_test():
+    with under_test():
         example = test.example(0, steps, batch)
         parameters, inputs, targets, initial, weights = example
         free = {"steps": steps} if "steps" in inspect.signature(module.forward).parameters else {}
@@ -188,14 +188,16 @@ def _interpreted(
     return values
 
 
-def _load(source: str, name: str) -> types.ModuleType:
+def loaded(source: str, name: str) -> types.ModuleType:
+    """A module that is made of a source."""
     module = types.ModuleType(name)
-    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    module.__file__ = f"{name}.py"
+    exec(compile(source, module.__file__, "exec"), module.__dict__)
     return module
 
 
 @contextmanager
-def _importable(module: types.ModuleType) -> Iterator[None]:
+def importable(module: types.ModuleType) -> Iterator[None]:
     """Let the emitted test import the module by its name."""
     name = module.__name__
     old = sys.modules.get(name)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bptt.codegen.check import ModuleFailureError, check
+from bptt.codegen.locate import first_wrong
+from bptt.commands.main import main
 from bptt.derive import build, load
 
 FOLDER = Path(__file__).parent.parent / "generated"
+# A statement on one line, with its equation's number.
+SPOILT = re.compile(r"^( +\w+) = (?![^#]*\bout=)(.*# \((\d+)\).*)$")
 EQUATION = re.compile(
     r"^( +)(?:([A-Za-z_]\w*)(?:\[[^=]*?\])? [-+*]?= |np\.\w+\(.*out=(\w+)\)).*# \("
 )
@@ -76,6 +82,37 @@ def test_a_slip_is_named(slip: str) -> None:
     else:
         assert wrong >= named.get(slip, {"W_hidden_current"}), wrong
         assert slip not in named or wrong == named[slip]
+
+
+@pytest.mark.parametrize("name", ["gru", "self_attention"])
+def test_the_first_wrong_equation_is_named(name: str) -> None:
+    """However much a line spoils, its own equation is the one that is named, with the line."""
+    system = build(load(FOLDER / f"{name}.toml"))
+    lines = (FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines()
+    rng = random.Random(4)
+    numbered = [n for n, line in enumerate(lines) if SPOILT.search(line)]
+    seen = set()
+    for place in rng.sample(numbered, 6):
+        changed = SPOILT.sub(r"\1 = 1.5 * \2", lines[place])
+        fault = first_wrong(system, "\n".join((*lines[:place], changed, *lines[place + 1 :])))
+        assert fault is not None, changed
+        assert (fault.number, fault.lines) == (int(SPOILT.search(lines[place])[3]), (place + 1,))
+        seen.add(fault.quantity)
+    assert len(seen) > 3
+    assert first_wrong(system, "\n".join(lines)) is None
+
+
+def test_the_command_says_which_line_is_wrong(tmp_path: Path) -> None:
+    source = (FOLDER / "gru.py").read_text(encoding="utf-8")
+    old = "d_n_memory_t = d_memory_t * (1 - z_memory_t)"
+    assert source.count(old) == 1
+    path = tmp_path / "gru.py"
+    path.write_text(source.replace(old, old.replace("-", "+")), encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", str(FOLDER / "gru.toml"), "--module", str(path)])
+    assert done.exit_code == 1
+    line = 1 + source[: source.index(old)].count("\n")
+    words = f"gru.py, line {line}: equation (14), d_n_memory, is the first that is wrong; it spoils"
+    assert words in done.stderr
 
 
 def test_a_module_that_does_not_run_is_a_failure() -> None:

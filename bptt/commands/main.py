@@ -14,6 +14,7 @@ from rich.table import Table
 from bptt.codegen.check import ModuleFailureError, Result, check
 from bptt.codegen.emit import generated, source_of
 from bptt.codegen.extras import EXTRAS, Extended, extend, fully_extended
+from bptt.codegen.locate import first_wrong
 from bptt.codegen.places import further_sections, places
 from bptt.commands.audit import audit_command
 from bptt.commands.terminal import (
@@ -198,6 +199,15 @@ def check_command(file: str, module: str | None, extras: str, measured: tuple[st
     if wrong:
         listed = ", ".join(f"{r.about} {r.name}" for r in wrong[:8])
         more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
+        fault = None if given is None else first_wrong(system, given, extended.names)
+        if fault is not None:
+            lines = f"line{'s' if len(fault.lines) > 1 else ''} {', '.join(map(str, fault.lines))}"
+            place = f"{module}, {lines}" if fault.lines else f"{module}"
+            fail(
+                f"{place}: equation ({fault.number}), {fault.quantity}, is the first that is "
+                f"wrong; it spoils {listed}{more}",
+                CHECK_FAILED,
+            )
         fail(f"wrong: {listed}{more}", CHECK_FAILED)
 
 
