@@ -37,7 +37,7 @@ fuzz: $(VENV)/test
 
 # Remake what generated/ holds; the tests compare it byte for byte.
 generated: $(VENV)/test
-	for file in generated/*.toml; do $(VENV)/bin/bptt generate $$file -o generated || exit 1; done
+	for file in generated/*.toml; do $(VENV)/bin/bptt generate $$file -o generated --force || exit 1; done
 
 # Remake the printed equations that tests compare with, and the pages of docs/.
 goldens: $(VENV)/test

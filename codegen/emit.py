@@ -26,6 +26,7 @@ from bptt.codegen.lower import render
 from bptt.codegen.places import further_sections, places
 from bptt.codegen.program import Function, Part, program
 from bptt.codegen.share import share_values
+from bptt.codegen.stamp import stamped
 from bptt.codegen.templating import environment
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.dependence import is_gradient, network_side
@@ -49,10 +50,11 @@ class Generated:
     name: str
 
     def files(self) -> dict[str, str]:
+        """The texts by the names of their files, each with a sum as its last line."""
         return {
-            f"{self.name}.py": self.module,
-            f"test_{self.name}.py": self.test,
-            f"{self.name}.tex": self.latex,
+            f"{self.name}.py": stamped(self.module, ".py"),
+            f"test_{self.name}.py": stamped(self.test, ".py"),
+            f"{self.name}.tex": stamped(self.latex, ".tex"),
         }
 
 

@@ -940,3 +940,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
+# Generated. SHA-256 of all above: 4a84f5b9f52c799a553c1a4623c9605e70c0d3edbb82abc0a69a3b516c807af5

@@ -1329,3 +1329,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
+# Generated. SHA-256 of all above: a05b8a2123d91c6fc05d5595838c413a1d263b52da9d8cb84cbb23c96ca8f3db

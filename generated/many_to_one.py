@@ -771,3 +771,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
+# Generated. SHA-256 of all above: 33878787d430a20d812ca2acd6b1cb48267705621417f28e49bba73e7c5db814

@@ -1548,3 +1548,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
+# Generated. SHA-256 of all above: 28b40f41c7522dabbedb13e537b55142e1d91ce82dc034bc2af8074ac6cf3c26

@@ -549,3 +549,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
+# Generated. SHA-256 of all above: 2775f47971c41fe0fadb72cd2249ad750b2f0f0ad4be9c5d196d9585eafa75af

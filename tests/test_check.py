@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from bptt.codegen.check import ModuleFailureError, check
 from bptt.codegen.locate import first_wrong
@@ -113,6 +113,25 @@ def test_the_command_says_which_line_is_wrong(tmp_path: Path) -> None:
     line = 1 + source[: source.index(old)].count("\n")
     words = f"gru.py, line {line}: equation (14), d_n_memory, is the first that is wrong; it spoils"
     assert words in done.stderr
+
+
+def test_what_was_changed_by_hand_is_not_overwritten(tmp_path: Path) -> None:
+    def generate(*options: str) -> Result:
+        given = ["generate", str(FOLDER / "elman.toml"), "-o", str(tmp_path), *options]
+        return CliRunner().invoke(main, given)
+
+    module = tmp_path / "elman.py"
+    assert generate().exit_code == generate().exit_code == generate("--with", "hvp").exit_code == 0
+    for text in ("", "mine = 1\n", module.read_text(encoding="utf-8").replace("tanh", "sin", 1)):
+        module.write_text(text, encoding="utf-8")
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        done = generate()
+        assert done.exit_code == 2
+        assert "elman.py: somebody has changed this file" in done.stderr
+        assert "--force" in done.stderr
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert generate("--force").exit_code == 0
+    assert module.read_bytes() == (FOLDER / "elman.py").read_bytes()
 
 
 def test_a_module_that_does_not_run_is_a_failure() -> None:

@@ -16,6 +16,7 @@ from bptt.codegen.emit import generated, source_of
 from bptt.codegen.extras import EXTRAS, Extended, extend, fully_extended
 from bptt.codegen.locate import first_wrong
 from bptt.codegen.places import further_sections, places
+from bptt.codegen.stamp import is_as_generated
 from bptt.commands.audit import audit_command
 from bptt.commands.terminal import (
     CHECK_FAILED,
@@ -148,11 +149,16 @@ def main() -> None:
 @main.command("generate")
 @FILE
 @click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
+@click.option("--force", is_flag=True, help="Overwrite files that were changed by hand.")
 @WITH
 @OPEN
 @reports_errors
-def generate_command(file: str, output: str, extras: str, measured: tuple[str, ...]) -> None:
+def generate_command(
+    file: str, output: str, extras: str, measured: tuple[str, ...], *, force: bool
+) -> None:
     """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
+
+    What was changed since it was generated, or was not generated, stays: --force overwrites it.
 
     \b
     Example:
@@ -163,8 +169,25 @@ def generate_command(file: str, output: str, extras: str, measured: tuple[str, .
     """
     with working("deriving and generating"):
         files = generated(_derived(file, extras, measured)).files()
+    if not force:
+        _check_unchanged(Path(output), files)
     for path in write_all(Path(output), files):
         click.echo(path)
+
+
+def _check_unchanged(folder: Path, files: Iterable[str]) -> None:
+    """Refuse to overwrite what somebody has written, or has changed."""
+    for path in (folder / name for name in files):
+        try:
+            is_free = not path.is_file() or is_as_generated(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            is_free = False
+        if not is_free:
+            raise UserError(
+                "somebody has changed this file since it was generated, or has written it",
+                file=str(path),
+                remedy="overwrite it with --force, or name another folder with -o",
+            )
 
 
 @main.command("check")
