@@ -153,6 +153,7 @@ def test_every_kind_of_quantity(batch: bool, shape: str, delay: int, looped: boo
 # Equations with the inputs x (2 units), v (one number a step, without a batch), z and q (the same
 # on the axis S), and a mask m.
 FORMS = {
+    "part of a softmax": "y[t] = outer(A @ x[t], a1) @ log_softmax(w*concat(x[t], a1))[0:2]",
     "sums over pairs": "h[t] = w*v[t]\ny = a1*sum(sum(sin(h[s])*sum(x[r]), r), s)",
     "sums over pairs of states": "h[t] = tanh(w*h[t-1] + v[t])\n"
     "y = a1*sum(sum(h[s]*h[r], r <= s), s) + a1*sum(h[s], s)*sum(x[end])",

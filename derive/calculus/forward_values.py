@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import substitute
+from bptt.derive.calculus.bounds import Index, substitute
 from bptt.derive.calculus.dependence import upstream
+from bptt.derive.calculus.quantity import Axis
 from bptt.derive.calculus.system import Equation, System, name_of, parts, reads
 
 # A function, and the names of what it is applied to.
@@ -67,15 +68,16 @@ class ForwardValues:
         """
         pattern = equation.terms[0].factor
         theirs = {name_of(read): read for read in reads(call)}
+        box = {index.symbol: index for index in equation.indices}
         at: dict[sp.Expr, sp.Expr] = {}
         for read in reads(pattern):
-            other = theirs[name_of(read)]
-            if self._system.quantity_of(read).axes:
-                at |= {
-                    mine: yours
-                    for mine, yours in zip(read.indices, other.indices, strict=True)
-                    if mine.is_Symbol
-                }
+            axes = self._system.quantity_of(read).axes
+            pairs = zip(read.indices, theirs[name_of(read)].indices, strict=True)
+            for axis, (mine, yours) in zip(axes, pairs, strict=False):
+                if mine.is_Symbol:
+                    at[mine] = yours
+                    if mine in box and not self._is_within(yours, axis, box[mine]):
+                        return None
         time = equation.quantity.time_axis
         if time is not None:
             now = equation.indices[time].symbol
@@ -84,6 +86,13 @@ class ForwardValues:
         if any(index.symbol not in at for index in equation.indices):
             return None
         return at if pattern.xreplace(at) == call else None
+
+    def _is_within(self, at: sp.Expr, axis: Axis, index: Index) -> bool:
+        """Whether an index has a value at all places along an axis, or at the one that is read."""
+        if axis.kind != "feature":
+            return True
+        size = self._system.size(index.length)
+        return bool(at < size if at.is_Integer else self._system.size(axis.size) <= size)
 
 
 def _kind(expr: sp.Expr) -> Kind:

@@ -160,7 +160,7 @@ class _Kinds:
         ways = {self._names_units(r) for r in self._mentions[n][1:]}
         if self._units[n] or ways & {True, False}:
             return bool(self._units[n]) or False not in ways
-        if steps == 0:
+        if steps == 0 and (target.name in self._read_bare or self._reads_itself(n)):
             return target.name in self._read_bare
         if self._ranks[target.name]:
             raise UserError(
@@ -169,6 +169,10 @@ class _Kinds:
                 remedy="let the right side depend on it",
             )
         return True
+
+    def _reads_itself(self, n: int) -> bool:
+        name = self._statements[n].target.name
+        return any(r.name == name for r in self._mentions[n][1:])
 
     def _names_units(self, reference: syntax.Reference) -> bool | None:
         """Whether a mention has subscripts for its units; None where it has none, or may not."""
