@@ -22,8 +22,9 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
  (8)  n_a[t,s,b] = e[t,s,b] + (-1e+30 + 1e+30*valid[s,b])
  (9)  logsumexp_a[t,b] = log(sum_s exp(n_a[t,s,b]))
 (10)  a[t,s,b] = valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
-(11)  forth_back[s,b,i] = forth[s,b,i] [i <= N_forth-1] + back[s,b,i-N_forth] [i >= N_forth]
-(12)  c[t,b,i] = sum_s a[t,s,b]*forth_back[s,b,i]
+(11)  concat_forth_back[s,b,i] = forth[s,b,i] [i <= N_forth-1]
+          + back[s,b,i-N_forth] [i >= N_forth]
+(12)  c[t,b,i] = sum_s a[t,s,b]*concat_forth_back[s,b,i]
 (13)  n_z[t,b,i] = sum_j W_z[i,j]*word[t,b,j] + sum_j U_z[i,j]*h[t-1,b,j]
           + sum_j C_z[i,j]*c[t,b,j] + b_z[i]
 (14)  z[t,b,i] = sigmoid(n_z[t,b,i])
@@ -45,18 +46,18 @@ N_back = 3, N_h = 5, N_y = 4, N_v_1 = 4.
 (27)  d_n_z[t,b,i] = d_z[t,b,i]*z[t,b,i]*(1 - z[t,b,i])
 (28)  d_c[t,b,i] = sum_j C_y[j,i]*d_n_y[t,b,j] + sum_j C_g[j,i]*d_n_g[t,b,j]
           + sum_j C_z[j,i]*d_n_z[t,b,j]
-(29)  d_forth_back[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b]
-(30)  d_a[t,s,b] = sum_i d_c[t,b,i]*forth_back[s,b,i]
+(29)  d_concat_forth_back[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b]
+(30)  d_a[t,s,b] = sum_i d_c[t,b,i]*concat_forth_back[s,b,i]
 (31)  d_logsumexp_a[t,b] = -sum_s d_a[t,s,b]*valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
 (32)  d_n_a[t,s,b] = d_a[t,s,b]*valid[s,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
           + d_logsumexp_a[t,b]*exp(n_a[t,s,b] - logsumexp_a[t,b])
 (33)  d_e[t,s,b] = d_n_a[t,s,b]
 (34)  d_part_e[t,s,b,i] = v[i]*d_e[t,s,b]
 (35)  d_n_e[t,s,b,i] = d_part_e[t,s,b,i]*(1 - part_e[t,s,b,i]^2)
-(36)  d_back[s,b,i] = d_forth_back[s,b,N_forth+i] + sum_t,j K_b[j,i]*d_n_e[t,s,b,j]
+(36)  d_back[s,b,i] = d_concat_forth_back[s,b,N_forth+i] + sum_t,j K_b[j,i]*d_n_e[t,s,b,j]
           + sum_j U_b[j,i]*d_n_back[s-1,b,j] [s >= 1]
 (37)  d_n_back[s,b,i] = d_back[s,b,i]*(1 - back[s,b,i]^2)
-(38)  d_forth[s,b,i] = d_forth_back[s,b,i] + sum_t,j K_f[j,i]*d_n_e[t,s,b,j]
+(38)  d_forth[s,b,i] = d_concat_forth_back[s,b,i] + sum_t,j K_f[j,i]*d_n_e[t,s,b,j]
           + sum_j U_f[j,i]*d_n_forth[s+1,b,j] [s <= S-2]
 (39)  d_n_forth[s,b,i] = d_forth[s,b,i]*(1 - forth[s,b,i]^2)
 (40)  d_source[s,b,i] = sum_j W_b[j,i]*d_n_back[s,b,j] + sum_j W_f[j,i]*d_n_forth[s,b,j]
@@ -292,9 +293,9 @@ def _forward(arrays, T, S, B, dtype):
         n_back_t = n_back[s]
         n_back_t += back[s + 1] @ U_b.T  # (3) ij,bj->bi
         back_t = np.tanh(n_back_t, out=back[s])  # (4)
-    forth_back = np.zeros((S, B, 6), dtype)
-    forth_back[:, :, :3] += forth[1:]  # (11)
-    forth_back[:, :, 3:] += back[:S]  # (11)
+    concat_forth_back = np.zeros((S, B, 6), dtype)
+    concat_forth_back[:, :, :3] += forth[1:]  # (11)
+    concat_forth_back[:, :, 3:] += back[:S]  # (11)
     n_e = np.zeros((T, S, B, 4), dtype)
     n_e += (  # (5)
         (_rows(forth[1:]) @ K_f.T).reshape(-1, B, 4)  # ij,sbj->sbi
@@ -324,7 +325,7 @@ def _forward(arrays, T, S, B, dtype):
         logsumexp_a_t = _logsumexp(n_a_t.T, axis=1)  # (9)
         exp_logsumexp_a_n_a_t = np.exp(n_a_t - logsumexp_a_t, out=exp_logsumexp_a_n_a[t])  # (10)
         a_t = np.multiply(exp_logsumexp_a_n_a_t, valid, out=a[t])  # (10)
-        c[t] = c_t = (forth_back * a_t[:, :, None]).sum(axis=0)  # (12) sbi->bi
+        c[t] = c_t = (concat_forth_back * a_t[:, :, None]).sum(axis=0)  # (12) sbi->bi
         n_g_t = n_g[t]
         n_g_t += h_t_minus_1 @ U_g.T  # (15) ij,bj->bi
         n_g_t += c_t @ C_g.T  # (15) ij,bj->bi
@@ -345,7 +346,7 @@ def _forward(arrays, T, S, B, dtype):
     arrays["e"] = e
     arrays["exp_logsumexp_a_n_a"] = exp_logsumexp_a_n_a
     arrays["a"] = a
-    arrays["forth_back"] = forth_back
+    arrays["concat_forth_back"] = concat_forth_back
     arrays["c"] = c
     arrays["z"] = z
     arrays["g"] = g
@@ -393,7 +394,7 @@ def _backward(arrays, T, S, B, dtype):
     U_g = arrays["U_g"]
     C_g = arrays["C_g"]
     part_e = arrays["part_e"]
-    forth_back = arrays["forth_back"]
+    concat_forth_back = arrays["concat_forth_back"]
     target_y = arrays["target_y"]
     exp_logsumexp_a_n_a = arrays["exp_logsumexp_a_n_a"]
 
@@ -425,7 +426,7 @@ def _backward(arrays, T, S, B, dtype):
         d_c_t = d_c[t]
         d_c_t += d_n_g_t @ C_g  # (28) ij,bj->bi
         d_c_t += d_n_z_t @ C_z  # (28) ij,bj->bi
-        d_a_t = (forth_back * d_c_t).sum(axis=2)  # (30) sbi->sb
+        d_a_t = (concat_forth_back * d_c_t).sum(axis=2)  # (30) sbi->sb
         d_logsumexp_a_t = -(d_a_t * exp_logsumexp_a_n_a_t * valid).sum(axis=0)  # (31) sb->b
         d_n_a_t = (  # (32)
             d_a_t * exp_logsumexp_a_n_a_t * valid
@@ -436,9 +437,9 @@ def _backward(arrays, T, S, B, dtype):
         d_n_e_t = np.square(part_e[t], out=d_n_e[t])  # (35)
         np.subtract(1, d_n_e_t, out=d_n_e_t)  # (35)
         d_n_e_t *= d_part_e_t  # (35)
-    d_forth_back = np.einsum('tbi,stb->sbi', d_c, a.transpose(1, 0, 2))  # (29) tbi,stb->sbi
+    d_concat_forth_back = np.einsum('tbi,stb->sbi', d_c, a.transpose(1, 0, 2))  # (29) tbi,stb->sbi
     d_back = (_rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)) @ K_b).reshape(-1, B, 3)  # (36) ij,sbj->sbi
-    d_back += d_forth_back[:, :, 3:]  # (36)
+    d_back += d_concat_forth_back[:, :, 3:]  # (36)
     d_n_back = np.empty((S, B, 3), dtype)
     for s in range(S):
         d_back_t = d_back[s]
@@ -448,7 +449,7 @@ def _backward(arrays, T, S, B, dtype):
         np.subtract(1, d_n_back_t, out=d_n_back_t)  # (37)
         d_n_back_t *= d_back_t  # (37)
     d_forth = (_rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)) @ K_f).reshape(-1, B, 3)  # (38) ij,sbj->sbi
-    d_forth += d_forth_back[:, :, :3]  # (38)
+    d_forth += d_concat_forth_back[:, :, :3]  # (38)
     d_n_forth = np.empty((S, B, 3), dtype)
     for s in range(S - 1, -1, -1):
         d_forth_t = d_forth[s]
@@ -756,4 +757,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: ce99ed415561dc671f966b60fbd3259b295753c0147f8c803a3e97f2904c770c
+# Generated. SHA-256 of all above: a7bf5cab149ee0ec6414ff6ed97859208eaf2d93a12acdf38f062cd466d416b2

@@ -19,25 +19,25 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_fast = 3, N_medium = 3,
  (4)  medium[t,b,i] = every(t, 2)*tanh(n_medium[t,b,i]) + medium[t-1,b,i]*(1 - every(t, 2))
  (5)  n_slow[t,b,i] = sum_j H[i,j]*x[t,b,j] + sum_j I[i,j]*slow[t-1,b,j] + b_s[i]
  (6)  slow[t,b,i] = every(t, 4)*tanh(n_slow[t,b,i]) + slow[t-1,b,i]*(1 - every(t, 4))
- (7)  fast_medium_slow[t,b,i] = fast[t,b,i] [i <= N_fast-1]
+ (7)  part_y[t,b,i] = fast[t,b,i] [i <= N_fast-1]
           + medium[t,b,i-N_fast] [i >= N_fast, i <= N_fast+N_medium-1]
           + slow[t,b,i-N_fast-N_medium] [i >= N_fast+N_medium]
- (8)  y[t,b,i] = sum_j W[i,j]*fast_medium_slow[t,b,j] + b_y[i]
+ (8)  y[t,b,i] = sum_j W[i,j]*part_y[t,b,j] + b_y[i]
  (9)  loss = sum_t,b,i (y[t,b,i] - target_y[t,b,i])^2/(B*N_y*T)
 (10)  d_y[t,b,i] = 2*(y[t,b,i] - target_y[t,b,i])/(B*N_y*T)
-(11)  d_fast_medium_slow[t,b,i] = sum_j W[j,i]*d_y[t,b,j]
-(12)  d_slow[t,b,i] = d_fast_medium_slow[t,b,N_fast+N_medium+i]
+(11)  d_part_y[t,b,i] = sum_j W[j,i]*d_y[t,b,j]
+(12)  d_slow[t,b,i] = d_part_y[t,b,N_fast+N_medium+i]
           + d_slow[t+1,b,i]*(1 - every(1 + t, 4)) [t <= T-2]
           + sum_j I[j,i]*d_n_slow[t+1,b,j] [t <= T-2]
           + sum_j G[j,i]*d_n_medium[t+1,b,j] [t <= T-2]
           + sum_j D[j,i]*d_n_fast[t+1,b,j] [t <= T-2]
 (13)  d_n_slow[t,b,i] = d_slow[t,b,i]*every(t, 4)*(1 - tanh(n_slow[t,b,i])^2)
-(14)  d_medium[t,b,i] = d_fast_medium_slow[t,b,N_fast+i]
+(14)  d_medium[t,b,i] = d_part_y[t,b,N_fast+i]
           + d_medium[t+1,b,i]*(1 - every(1 + t, 2)) [t <= T-2]
           + sum_j F[j,i]*d_n_medium[t+1,b,j] [t <= T-2]
           + sum_j C[j,i]*d_n_fast[t+1,b,j] [t <= T-2]
 (15)  d_n_medium[t,b,i] = d_medium[t,b,i]*every(t, 2)*(1 - tanh(n_medium[t,b,i])^2)
-(16)  d_fast[t,b,i] = d_fast_medium_slow[t,b,i] + sum_j B_f[j,i]*d_n_fast[t+1,b,j] [t <= T-2]
+(16)  d_fast[t,b,i] = d_part_y[t,b,i] + sum_j B_f[j,i]*d_n_fast[t+1,b,j] [t <= T-2]
 (17)  d_n_fast[t,b,i] = d_fast[t,b,i]*(1 - fast[t,b,i]^2)
 (18)  d_x[t,b,i] = sum_j H[j,i]*d_n_slow[t,b,j] + sum_j E[j,i]*d_n_medium[t,b,j]
           + sum_j A[j,i]*d_n_fast[t,b,j]
@@ -53,7 +53,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_fast = 3, N_medium = 3,
 (28)  d_H[i,j] = sum_t,b d_n_slow[t,b,i]*x[t,b,j]
 (29)  d_I[i,j] = sum_t,b d_n_slow[t,b,i]*slow[t-1,b,j]
 (30)  d_b_s[i] = sum_t,b d_n_slow[t,b,i]
-(31)  d_W[i,j] = sum_t,b d_y[t,b,i]*fast_medium_slow[t,b,j]
+(31)  d_W[i,j] = sum_t,b d_y[t,b,i]*part_y[t,b,j]
 (32)  d_b_y[i] = sum_t,b d_y[t,b,i]
 (33)  d_initial_fast[k,b,i] = sum_j B_f[j,i]*d_n_fast[k,b,j]
 (34)  d_initial_medium[k,b,i] = d_medium[k,b,i]*(1 - every(k, 2))
@@ -258,15 +258,15 @@ def _forward(arrays, T, B, dtype):
         n_fast_t = n_fast[t]
         n_fast_t += fast[t] @ B_f.T  # (1) ij,bj->bi
         fast_t = np.tanh(n_fast_t, out=fast[t + 1])  # (2)
-    fast_medium_slow = np.zeros((T, B, 9), dtype)
-    fast_medium_slow[:, :, :3] += fast[1:]  # (7)
-    fast_medium_slow[:, :, 3:6] += medium[1:]  # (7)
-    fast_medium_slow[:, :, 6:] += slow[1:]  # (7)
-    y = (_rows(fast_medium_slow) @ W.T).reshape(-1, B, 2)  # (8) ij,tbj->tbi
+    part_y = np.zeros((T, B, 9), dtype)
+    part_y[:, :, :3] += fast[1:]  # (7)
+    part_y[:, :, 3:6] += medium[1:]  # (7)
+    part_y[:, :, 6:] += slow[1:]  # (7)
+    y = (_rows(part_y) @ W.T).reshape(-1, B, 2)  # (8) ij,tbj->tbi
     y += b_y  # (8)
     arrays["tanh_n_medium"] = tanh_n_medium
     arrays["tanh_n_slow"] = tanh_n_slow
-    arrays["fast_medium_slow"] = fast_medium_slow
+    arrays["part_y"] = part_y
     arrays["y"] = y
 
 
@@ -295,14 +295,14 @@ def _backward(arrays, T, B, dtype):
     G = arrays["G"]
     I = arrays["I"]
     W = arrays["W"]
-    fast_medium_slow = arrays["fast_medium_slow"]
+    part_y = arrays["part_y"]
     tanh_n_medium = arrays["tanh_n_medium"]
     tanh_n_slow = arrays["tanh_n_slow"]
     error_y = arrays["error_y"]
 
     d_y = 2 / (B * 2 * T) * error_y  # (10)
-    d_fast_medium_slow = (_rows(d_y) @ W).reshape(-1, B, 9)  # (11) ij,tbj->tbi
-    d_fast = d_fast_medium_slow[:, :, :3].copy()  # (16)
+    d_part_y = (_rows(d_y) @ W).reshape(-1, B, 9)  # (11) ij,tbj->tbi
+    d_fast = d_part_y[:, :, :3].copy()  # (16)
     d_n_fast = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
         d_fast_t = d_fast[t]
@@ -311,7 +311,7 @@ def _backward(arrays, T, B, dtype):
         d_n_fast_t = np.square(fast[t + 1], out=d_n_fast[t])  # (17)
         np.subtract(1, d_n_fast_t, out=d_n_fast_t)  # (17)
         d_n_fast_t *= d_fast_t  # (17)
-    d_medium = d_fast_medium_slow[:, :, 3:6].copy()  # (14)
+    d_medium = d_part_y[:, :, 3:6].copy()  # (14)
     d_medium[:T - 1] += (_rows(d_n_fast[1:]) @ C).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     d_n_medium = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
@@ -320,7 +320,7 @@ def _backward(arrays, T, B, dtype):
             d_medium_t += d_medium[t + 1] * (1 - _every(1 + t + first_step, 2))  # (14)
             d_medium_t += d_n_medium[t + 1] @ F  # (14) ij,bj->bi
         d_n_medium[t] = d_n_medium_t = d_medium_t * (1 - tanh_n_medium[t] ** 2) * _every(t + first_step, 2)  # (15)
-    d_slow = d_fast_medium_slow[:, :, 6:].copy()  # (12)
+    d_slow = d_part_y[:, :, 6:].copy()  # (12)
     d_slow[:T - 1] += (_rows(d_n_medium[1:]) @ G).reshape(-1, B, 3)  # (12) ij,tbj->tbi
     d_slow[:T - 1] += (_rows(d_n_fast[1:]) @ D).reshape(-1, B, 3)  # (12) ij,tbj->tbi
     d_n_slow = np.empty((T, B, 3), dtype)
@@ -342,7 +342,7 @@ def _backward(arrays, T, B, dtype):
     d_H = _rows(d_n_slow).T @ _rows(x)  # (28) tbi,tbj->ij
     d_I = _rows(d_n_slow).T @ _rows(slow[:T])  # (29) tbi,tbj->ij
     d_b_s = d_n_slow.sum(axis=(0, 1))  # (30) tbi->i
-    d_W = _rows(d_y).T @ _rows(fast_medium_slow)  # (31) tbi,tbj->ij
+    d_W = _rows(d_y).T @ _rows(part_y)  # (31) tbi,tbj->ij
     d_b_y = d_y.sum(axis=(0, 1))  # (32) tbi->i
     arrays["d_slow"] = d_slow
     arrays["d_n_slow"] = d_n_slow
@@ -590,4 +590,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: d1fc4518d0500e7e95b9784b05ce88075937387704c43ed581f324a3e02ab8df
+# Generated. SHA-256 of all above: e75459bc3d1e1eefb3fd38078092390a567d64d6bfd8d2fb56d757c3f5c19938

@@ -14,8 +14,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_s = 3, N_h = 6, N_y = 2
  (2)  logsumexp_a[t,b] = log(sum_i exp(n_a[t,b,i]))
  (3)  a[t,b,i] = exp(n_a[t,b,i] - logsumexp_a[t,b])
  (4)  s[t,b,i] = sum_j S[i,j]*a[t,b,j]
- (5)  x_s[t,b,i] = x[t,b,i] [i <= N_x-1] + s[t,b,i-N_x] [i >= N_x]
- (6)  n_h[t,b,i] = sum_j W[i,j]*x_s[t,b,j] + sum_j U[i,j]*h[t-1,b,j] + b[i]
+ (5)  concat_x_s[t,b,i] = x[t,b,i] [i <= N_x-1] + s[t,b,i-N_x] [i >= N_x]
+ (6)  n_h[t,b,i] = sum_j W[i,j]*concat_x_s[t,b,j] + sum_j U[i,j]*h[t-1,b,j] + b[i]
  (7)  h[t,b,i] = tanh(n_h[t,b,i])
  (8)  y[t,b,i] = sum_j V[i,j]*h[t,b,j] + c[i]
  (9)  loss = sum_t,b,i (y[t,b,i] - target_y[t,b,i])^2/(B*N_y*T)
@@ -23,16 +23,16 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_s = 3, N_h = 6, N_y = 2
 (11)  d_h[t,b,i] = sum_j V[j,i]*d_y[t,b,j] + sum_j U[j,i]*d_n_h[t+1,b,j] [t <= T-2]
           + sum_j K[j,i]*d_n_a[t+1,b,j] [t <= T-2]
 (12)  d_n_h[t,b,i] = d_h[t,b,i]*(1 - h[t,b,i]^2)
-(13)  d_x_s[t,b,i] = sum_j W[j,i]*d_n_h[t,b,j]
-(14)  d_s[t,b,i] = d_x_s[t,b,N_x+i]
+(13)  d_concat_x_s[t,b,i] = sum_j W[j,i]*d_n_h[t,b,j]
+(14)  d_s[t,b,i] = d_concat_x_s[t,b,N_x+i]
 (15)  d_a[t,b,i] = sum_j S[j,i]*d_s[t,b,j]
 (16)  d_logsumexp_a[t,b] = -sum_i d_a[t,b,i]*a[t,b,i]
 (17)  d_n_a[t,b,i] = d_a[t,b,i]*a[t,b,i] + d_logsumexp_a[t,b]*a[t,b,i]
-(18)  d_x[t,b,i] = d_x_s[t,b,i] + sum_j Q[j,i]*d_n_a[t,b,j]
+(18)  d_x[t,b,i] = d_concat_x_s[t,b,i] + sum_j Q[j,i]*d_n_a[t,b,j]
 (19)  d_K[i,j] = sum_t,b d_n_a[t,b,i]*h[t-1,b,j]
 (20)  d_Q[i,j] = sum_t,b d_n_a[t,b,i]*x[t,b,j]
 (21)  d_S[i,j] = sum_t,b d_s[t,b,i]*a[t,b,j]
-(22)  d_W[i,j] = sum_t,b d_n_h[t,b,i]*x_s[t,b,j]
+(22)  d_W[i,j] = sum_t,b d_n_h[t,b,i]*concat_x_s[t,b,j]
 (23)  d_U[i,j] = sum_t,b d_n_h[t,b,i]*h[t-1,b,j]
 (24)  d_b[i] = sum_t,b d_n_h[t,b,i]
 (25)  d_V[i,j] = sum_t,b d_y[t,b,i]*h[t,b,j]
@@ -189,8 +189,8 @@ def _forward(arrays, T, B, dtype):
     n_a = (_rows(x) @ Q.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
     a = np.empty((T, B, 4), dtype)
     s = np.empty((T, B, 3), dtype)
-    x_s = np.zeros((T, B, 6), dtype)
-    x_s[:, :, :3] += x  # (5)
+    concat_x_s = np.zeros((T, B, 6), dtype)
+    concat_x_s[:, :, :3] += x  # (5)
     n_h = np.zeros((T, B, 6), dtype)
     n_h += b  # (6)
     for t in range(T):
@@ -200,17 +200,17 @@ def _forward(arrays, T, B, dtype):
         logsumexp_a_t = _logsumexp(n_a_t, axis=1)  # (2)
         a_t = np.exp(n_a_t - logsumexp_a_t[:, None], out=a[t])  # (3)
         s[t] = s_t = a_t @ S.T  # (4) ij,bj->bi
-        x_s_t = x_s[t]
-        x_s_t[:, 3:] += s_t  # (5)
+        concat_x_s_t = concat_x_s[t]
+        concat_x_s_t[:, 3:] += s_t  # (5)
         n_h_t = n_h[t]
-        n_h_t += x_s_t @ W.T  # (6) ij,bj->bi
+        n_h_t += concat_x_s_t @ W.T  # (6) ij,bj->bi
         n_h_t += h_t_minus_1 @ U.T  # (6) ij,bj->bi
         h_t = np.tanh(n_h_t, out=h[t + 1])  # (7)
     y = (_rows(h[1:]) @ V.T).reshape(-1, B, 2)  # (8) ij,tbj->tbi
     y += c  # (8)
     arrays["a"] = a
     arrays["s"] = s
-    arrays["x_s"] = x_s
+    arrays["concat_x_s"] = concat_x_s
     arrays["y"] = y
 
 
@@ -235,13 +235,13 @@ def _backward(arrays, T, B, dtype):
     W = arrays["W"]
     U = arrays["U"]
     V = arrays["V"]
-    x_s = arrays["x_s"]
+    concat_x_s = arrays["concat_x_s"]
     error_y = arrays["error_y"]
 
     d_y = 2 / (B * 2 * T) * error_y  # (10)
     d_h = (_rows(d_y) @ V).reshape(-1, B, 6)  # (11) ij,tbj->tbi
     d_n_h = np.empty((T, B, 6), dtype)
-    d_x_s = np.empty((T, B, 6), dtype)
+    d_concat_x_s = np.empty((T, B, 6), dtype)
     d_s = np.empty((T, B, 3), dtype)
     d_n_a = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
@@ -253,8 +253,8 @@ def _backward(arrays, T, B, dtype):
         d_n_h_t = np.square(h[t + 1], out=d_n_h[t])  # (12)
         np.subtract(1, d_n_h_t, out=d_n_h_t)  # (12)
         d_n_h_t *= d_h_t  # (12)
-        d_x_s[t] = d_x_s_t = d_n_h_t @ W  # (13) ij,bj->bi
-        d_s[t] = d_s_t = d_x_s_t[:, 3:]  # (14)
+        d_concat_x_s[t] = d_concat_x_s_t = d_n_h_t @ W  # (13) ij,bj->bi
+        d_s[t] = d_s_t = d_concat_x_s_t[:, 3:]  # (14)
         d_a_t = d_s_t @ S  # (15) ij,bj->bi
         d_logsumexp_a_t = -(d_a_t * a_t).sum(axis=1)  # (16) bi->b
         d_n_a_t = np.multiply(d_a_t, a_t, out=d_n_a[t])  # (17)
@@ -262,13 +262,13 @@ def _backward(arrays, T, B, dtype):
     d_K = _rows(d_n_a).T @ _rows(h[:T])  # (19) tbi,tbj->ij
     d_Q = _rows(d_n_a).T @ _rows(x)  # (20) tbi,tbj->ij
     d_S = _rows(d_s).T @ _rows(a)  # (21) tbi,tbj->ij
-    d_W = _rows(d_n_h).T @ _rows(x_s)  # (22) tbi,tbj->ij
+    d_W = _rows(d_n_h).T @ _rows(concat_x_s)  # (22) tbi,tbj->ij
     d_U = _rows(d_n_h).T @ _rows(h[:T])  # (23) tbi,tbj->ij
     d_b = d_n_h.sum(axis=(0, 1))  # (24) tbi->i
     d_V = _rows(d_y).T @ _rows(h[1:])  # (25) tbi,tbj->ij
     d_c = d_y.sum(axis=(0, 1))  # (26) tbi->i
     arrays["d_n_h"] = d_n_h
-    arrays["d_x_s"] = d_x_s
+    arrays["d_concat_x_s"] = d_concat_x_s
     arrays["d_n_a"] = d_n_a
     arrays["d_K"] = d_K
     arrays["d_Q"] = d_Q
@@ -283,11 +283,11 @@ def _backward(arrays, T, B, dtype):
 def _input_gradients(arrays, T, B, dtype):
     """The gradients of the inputs."""
     Q = arrays["Q"]
-    d_x_s = arrays["d_x_s"]
+    d_concat_x_s = arrays["d_concat_x_s"]
     d_n_a = arrays["d_n_a"]
 
     d_x = (_rows(d_n_a) @ Q).reshape(-1, B, 3)  # (18) ij,tbj->tbi
-    d_x += d_x_s[:, :, :3]  # (18)
+    d_x += d_concat_x_s[:, :, :3]  # (18)
     arrays["d_x"] = d_x
 
 
@@ -478,4 +478,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 0cd4df8b0589a6b28facd693b0c2ee0e3ff9b22f43b3601f5dc3a0521a76daec
+# Generated. SHA-256 of all above: 657b7cc9a94de375283dc9090244af0f9af75cdd03c98c755418a162e6854027

@@ -16,9 +16,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 4, N_memory = 10, N_output =
  (3)  n_z_memory[t,b,i] = sum_j W_z_memory_x[i,j]*x[t,b,j]
           + sum_j U_z_memory[i,j]*memory[t-1,b,j] + b_z_memory[i]
  (4)  z_memory[t,b,i] = sigmoid(n_z_memory[t,b,i])
- (5)  U_n_h_c_n_memory[t,b,i] = sum_j U_n_memory[i,j]*memory[t-1,b,j] + c_n_memory[i]
+ (5)  part_n_memory[t,b,i] = sum_j U_n_memory[i,j]*memory[t-1,b,j] + c_n_memory[i]
  (6)  n_n_memory[t,b,i] = sum_j W_n_memory_x[i,j]*x[t,b,j] + b_n_memory[i]
-          + U_n_h_c_n_memory[t,b,i]*r_memory[t,b,i]
+          + part_n_memory[t,b,i]*r_memory[t,b,i]
  (7)  n_memory[t,b,i] = tanh(n_n_memory[t,b,i])
  (8)  memory[t,b,i] = n_memory[t,b,i]*(1 - z_memory[t,b,i]) + memory[t-1,b,i]*z_memory[t,b,i]
  (9)  output[t,b,i] = sum_j W_output_memory[i,j]*memory[t,b,j] + b_output[i]
@@ -27,15 +27,15 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 4, N_memory = 10, N_output =
 (12)  d_output[t,b,i] = 2*weight_output[t,b]*(output[t,b,i] - target_output[t,b,i])/(N_output*total_weight_output)
 (13)  d_memory[t,b,i] = sum_j W_output_memory[j,i]*d_output[t,b,j]
           + d_memory[t+1,b,i]*z_memory[t+1,b,i] [t <= T-2]
-          + sum_j U_n_memory[j,i]*d_U_n_h_c_n_memory[t+1,b,j] [t <= T-2]
+          + sum_j U_n_memory[j,i]*d_part_n_memory[t+1,b,j] [t <= T-2]
           + sum_j U_z_memory[j,i]*d_n_z_memory[t+1,b,j] [t <= T-2]
           + sum_j U_r_memory[j,i]*d_n_r_memory[t+1,b,j] [t <= T-2]
 (14)  d_n_memory[t,b,i] = d_memory[t,b,i]*(1 - z_memory[t,b,i])
 (15)  d_n_n_memory[t,b,i] = d_n_memory[t,b,i]*(1 - n_memory[t,b,i]^2)
-(16)  d_U_n_h_c_n_memory[t,b,i] = d_n_n_memory[t,b,i]*r_memory[t,b,i]
+(16)  d_part_n_memory[t,b,i] = d_n_n_memory[t,b,i]*r_memory[t,b,i]
 (17)  d_z_memory[t,b,i] = d_memory[t,b,i]*(memory[t-1,b,i] - n_memory[t,b,i])
 (18)  d_n_z_memory[t,b,i] = d_z_memory[t,b,i]*z_memory[t,b,i]*(1 - z_memory[t,b,i])
-(19)  d_r_memory[t,b,i] = d_n_n_memory[t,b,i]*U_n_h_c_n_memory[t,b,i]
+(19)  d_r_memory[t,b,i] = d_n_n_memory[t,b,i]*part_n_memory[t,b,i]
 (20)  d_n_r_memory[t,b,i] = d_r_memory[t,b,i]*r_memory[t,b,i]*(1 - r_memory[t,b,i])
 (21)  d_x[t,b,i] = sum_j W_n_memory_x[j,i]*d_n_n_memory[t,b,j]
           + sum_j W_z_memory_x[j,i]*d_n_z_memory[t,b,j]
@@ -48,12 +48,12 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 4, N_memory = 10, N_output =
 (27)  d_b_z_memory[i] = sum_t,b d_n_z_memory[t,b,i]
 (28)  d_W_n_memory_x[i,j] = sum_t,b d_n_n_memory[t,b,i]*x[t,b,j]
 (29)  d_b_n_memory[i] = sum_t,b d_n_n_memory[t,b,i]
-(30)  d_U_n_memory[i,j] = sum_t,b d_U_n_h_c_n_memory[t,b,i]*memory[t-1,b,j]
-(31)  d_c_n_memory[i] = sum_t,b d_U_n_h_c_n_memory[t,b,i]
+(30)  d_U_n_memory[i,j] = sum_t,b d_part_n_memory[t,b,i]*memory[t-1,b,j]
+(31)  d_c_n_memory[i] = sum_t,b d_part_n_memory[t,b,i]
 (32)  d_W_output_memory[i,j] = sum_t,b d_output[t,b,i]*memory[t,b,j]
 (33)  d_b_output[i] = sum_t,b d_output[t,b,i]
 (34)  d_initial_memory[k,b,i] = d_memory[k,b,i]*z_memory[k,b,i]
-          + sum_j U_n_memory[j,i]*d_U_n_h_c_n_memory[k,b,j]
+          + sum_j U_n_memory[j,i]*d_part_n_memory[k,b,j]
           + sum_j U_z_memory[j,i]*d_n_z_memory[k,b,j]
           + sum_j U_r_memory[j,i]*d_n_r_memory[k,b,j]
 
@@ -210,8 +210,8 @@ def _forward(arrays, T, B, dtype):
     W_output_memory = arrays["W_output_memory"]
     b_output = arrays["b_output"]
 
-    U_n_h_c_n_memory = np.zeros((T, B, 10), dtype)
-    U_n_h_c_n_memory += c_n_memory  # (5)
+    part_n_memory = np.zeros((T, B, 10), dtype)
+    part_n_memory += c_n_memory  # (5)
     n_r_memory = (_rows(x) @ W_r_memory_x.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
     n_r_memory += b_r_memory  # (1)
     r_memory = n_r_memory  # takes its place, step by step
@@ -223,13 +223,13 @@ def _forward(arrays, T, B, dtype):
     z_memory = n_z_memory  # takes its place, step by step
     for t in range(T):
         memory_t_minus_1 = memory[t]
-        U_n_h_c_n_memory_t = U_n_h_c_n_memory[t]
-        U_n_h_c_n_memory_t += memory_t_minus_1 @ U_n_memory.T  # (5) ij,bj->bi
+        part_n_memory_t = part_n_memory[t]
+        part_n_memory_t += memory_t_minus_1 @ U_n_memory.T  # (5) ij,bj->bi
         n_r_memory_t = n_r_memory[t]
         n_r_memory_t += memory_t_minus_1 @ U_r_memory.T  # (1) ij,bj->bi
         r_memory_t = _sigmoid(n_r_memory_t, out=r_memory[t])  # (2)
         n_n_memory_t = n_n_memory[t]
-        n_n_memory_t += U_n_h_c_n_memory_t * r_memory_t  # (6)
+        n_n_memory_t += part_n_memory_t * r_memory_t  # (6)
         n_memory_t = np.tanh(n_n_memory_t, out=n_memory[t])  # (7)
         n_z_memory_t = n_z_memory[t]
         n_z_memory_t += memory_t_minus_1 @ U_z_memory.T  # (3) ij,bj->bi
@@ -241,7 +241,7 @@ def _forward(arrays, T, B, dtype):
     output += b_output  # (9)
     arrays["r_memory"] = r_memory
     arrays["z_memory"] = z_memory
-    arrays["U_n_h_c_n_memory"] = U_n_h_c_n_memory
+    arrays["part_n_memory"] = part_n_memory
     arrays["n_memory"] = n_memory
     arrays["output"] = output
 
@@ -271,7 +271,7 @@ def _backward(arrays, T, B, dtype):
     U_z_memory = arrays["U_z_memory"]
     U_n_memory = arrays["U_n_memory"]
     W_output_memory = arrays["W_output_memory"]
-    U_n_h_c_n_memory = arrays["U_n_h_c_n_memory"]
+    part_n_memory = arrays["part_n_memory"]
     weight_output = arrays["weight_output"]
     total_weight_output = arrays["total_weight_output"]
     error_output = arrays["error_output"]
@@ -279,9 +279,9 @@ def _backward(arrays, T, B, dtype):
     d_output = 2 / (2 * total_weight_output) * error_output * weight_output[:, :, None]  # (12)
     d_memory = (_rows(d_output) @ W_output_memory).reshape(-1, B, 10)  # (13) ij,tbj->tbi
     d_n_n_memory = np.empty((T, B, 10), dtype)
-    d_U_n_h_c_n_memory = np.empty((T, B, 10), dtype)
     d_n_r_memory = np.empty((T, B, 10), dtype)
     d_n_z_memory = np.empty((T, B, 10), dtype)
+    d_part_n_memory = np.empty((T, B, 10), dtype)
     for t in range(T - 1, -1, -1):
         z_memory_t = z_memory[t]
         n_memory_t = n_memory[t]
@@ -289,15 +289,14 @@ def _backward(arrays, T, B, dtype):
         d_memory_t = d_memory[t]
         if t < T - 1:
             d_memory_t += d_memory[t + 1] * z_memory[t + 1]  # (13)
-            d_memory_t += d_U_n_h_c_n_memory[t + 1] @ U_n_memory  # (13) ij,bj->bi
+            d_memory_t += d_part_n_memory[t + 1] @ U_n_memory  # (13) ij,bj->bi
             d_memory_t += d_n_z_memory[t + 1] @ U_z_memory  # (13) ij,bj->bi
             d_memory_t += d_n_r_memory[t + 1] @ U_r_memory  # (13) ij,bj->bi
         d_n_memory_t = d_memory_t * (1 - z_memory_t)  # (14)
         d_n_n_memory_t = np.square(n_memory_t, out=d_n_n_memory[t])  # (15)
         np.subtract(1, d_n_n_memory_t, out=d_n_n_memory_t)  # (15)
         d_n_n_memory_t *= d_n_memory_t  # (15)
-        d_U_n_h_c_n_memory_t = np.multiply(d_n_n_memory_t, r_memory_t, out=d_U_n_h_c_n_memory[t])  # (16)
-        d_r_memory_t = d_n_n_memory_t * U_n_h_c_n_memory[t]  # (19)
+        d_r_memory_t = d_n_n_memory_t * part_n_memory[t]  # (19)
         d_n_r_memory_t = np.subtract(1, r_memory_t, out=d_n_r_memory[t])  # (20)
         d_n_r_memory_t *= d_r_memory_t  # (20)
         d_n_r_memory_t *= r_memory_t  # (20)
@@ -305,6 +304,7 @@ def _backward(arrays, T, B, dtype):
         d_n_z_memory_t = np.subtract(1, z_memory_t, out=d_n_z_memory[t])  # (18)
         d_n_z_memory_t *= d_z_memory_t  # (18)
         d_n_z_memory_t *= z_memory_t  # (18)
+        d_part_n_memory_t = np.multiply(d_n_n_memory_t, r_memory_t, out=d_part_n_memory[t])  # (16)
     d_W_r_memory_x = _rows(d_n_r_memory).T @ _rows(x)  # (22) tbi,tbj->ij
     d_U_r_memory = _rows(d_n_r_memory).T @ _rows(memory[:T])  # (23) tbi,tbj->ij
     d_b_r_memory = d_n_r_memory.sum(axis=(0, 1))  # (24) tbi->i
@@ -313,13 +313,13 @@ def _backward(arrays, T, B, dtype):
     d_b_z_memory = d_n_z_memory.sum(axis=(0, 1))  # (27) tbi->i
     d_W_n_memory_x = _rows(d_n_n_memory).T @ _rows(x)  # (28) tbi,tbj->ij
     d_b_n_memory = d_n_n_memory.sum(axis=(0, 1))  # (29) tbi->i
-    d_U_n_memory = _rows(d_U_n_h_c_n_memory).T @ _rows(memory[:T])  # (30) tbi,tbj->ij
-    d_c_n_memory = d_U_n_h_c_n_memory.sum(axis=(0, 1))  # (31) tbi->i
+    d_U_n_memory = _rows(d_part_n_memory).T @ _rows(memory[:T])  # (30) tbi,tbj->ij
+    d_c_n_memory = d_part_n_memory.sum(axis=(0, 1))  # (31) tbi->i
     d_W_output_memory = _rows(d_output).T @ _rows(memory[1:])  # (32) tbi,tbj->ij
     d_b_output = d_output.sum(axis=(0, 1))  # (33) tbi->i
     arrays["d_memory"] = d_memory
     arrays["d_n_n_memory"] = d_n_n_memory
-    arrays["d_U_n_h_c_n_memory"] = d_U_n_h_c_n_memory
+    arrays["d_part_n_memory"] = d_part_n_memory
     arrays["d_n_z_memory"] = d_n_z_memory
     arrays["d_n_r_memory"] = d_n_r_memory
     arrays["d_W_r_memory_x"] = d_W_r_memory_x
@@ -358,11 +358,11 @@ def _initial_gradients(arrays, T, B, dtype):
     U_z_memory = arrays["U_z_memory"]
     U_n_memory = arrays["U_n_memory"]
     d_memory = arrays["d_memory"]
-    d_U_n_h_c_n_memory = arrays["d_U_n_h_c_n_memory"]
+    d_part_n_memory = arrays["d_part_n_memory"]
     d_n_z_memory = arrays["d_n_z_memory"]
     d_n_r_memory = arrays["d_n_r_memory"]
 
-    d_initial_memory = (_rows(d_U_n_h_c_n_memory[:1]) @ U_n_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
+    d_initial_memory = (_rows(d_part_n_memory[:1]) @ U_n_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
     d_initial_memory += d_memory[:1] * z_memory[:1]  # (34)
     d_initial_memory += (_rows(d_n_z_memory[:1]) @ U_z_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
     d_initial_memory += (_rows(d_n_r_memory[:1]) @ U_r_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
@@ -555,4 +555,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: d4ea80cbcf0cc711277b3490a3ec1bca7c9e7729f1b5ae614b90c3b00daf90c0
+# Generated. SHA-256 of all above: 80938fe437e0ec607b06781f269760e5433b56d04943261ffb5b91515a39832a

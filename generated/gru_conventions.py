@@ -16,9 +16,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_after = 3, N_before = 3
  (3)  n_z_after[t,b,i] = sum_j W_z_after_x[i,j]*x[t,b,j] + sum_j U_z_after[i,j]*after[t-1,b,j]
           + b_z_after[i]
  (4)  z_after[t,b,i] = sigmoid(n_z_after[t,b,i])
- (5)  U_n_h_c_n_after[t,b,i] = sum_j U_n_after[i,j]*after[t-1,b,j] + c_n_after[i]
+ (5)  part_n_after[t,b,i] = sum_j U_n_after[i,j]*after[t-1,b,j] + c_n_after[i]
  (6)  n_n_after[t,b,i] = sum_j W_n_after_x[i,j]*x[t,b,j] + b_n_after[i]
-          + U_n_h_c_n_after[t,b,i]*r_after[t,b,i]
+          + part_n_after[t,b,i]*r_after[t,b,i]
  (7)  n_after[t,b,i] = tanh(n_n_after[t,b,i])
  (8)  after[t,b,i] = n_after[t,b,i]*(1 - z_after[t,b,i]) + after[t-1,b,i]*z_after[t,b,i]
  (9)  n_r_before[t,b,i] = sum_j W_r_before_after[i,j]*after[t,b,j]
@@ -77,15 +77,15 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_after = 3, N_before = 3
           + sum_j W_z_before_after[j,i]*d_n_z_before[t,b,j]
           + sum_j W_r_before_after[j,i]*d_n_r_before[t,b,j]
           + d_after[t+1,b,i]*z_after[t+1,b,i] [t <= T-2]
-          + sum_j U_n_after[j,i]*d_U_n_h_c_n_after[t+1,b,j] [t <= T-2]
+          + sum_j U_n_after[j,i]*d_part_n_after[t+1,b,j] [t <= T-2]
           + sum_j U_z_after[j,i]*d_n_z_after[t+1,b,j] [t <= T-2]
           + sum_j U_r_after[j,i]*d_n_r_after[t+1,b,j] [t <= T-2]
 (43)  d_n_after[t,b,i] = d_after[t,b,i]*(1 - z_after[t,b,i])
 (44)  d_n_n_after[t,b,i] = d_n_after[t,b,i]*(1 - n_after[t,b,i]^2)
-(45)  d_U_n_h_c_n_after[t,b,i] = d_n_n_after[t,b,i]*r_after[t,b,i]
+(45)  d_part_n_after[t,b,i] = d_n_n_after[t,b,i]*r_after[t,b,i]
 (46)  d_z_after[t,b,i] = d_after[t,b,i]*(after[t-1,b,i] - n_after[t,b,i])
 (47)  d_n_z_after[t,b,i] = d_z_after[t,b,i]*z_after[t,b,i]*(1 - z_after[t,b,i])
-(48)  d_r_after[t,b,i] = d_n_n_after[t,b,i]*U_n_h_c_n_after[t,b,i]
+(48)  d_r_after[t,b,i] = d_n_n_after[t,b,i]*part_n_after[t,b,i]
 (49)  d_n_r_after[t,b,i] = d_r_after[t,b,i]*r_after[t,b,i]*(1 - r_after[t,b,i])
 (50)  d_x[t,b,i] = sum_j W_n_other_x_2[j,i]*d_n_n_other[t+2,b,j] [t <= T-3]
           + sum_j W_z_other_x_2[j,i]*d_n_z_other[t+2,b,j] [t <= T-3]
@@ -101,8 +101,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_after = 3, N_before = 3
 (56)  d_b_z_after[i] = sum_t,b d_n_z_after[t,b,i]
 (57)  d_W_n_after_x[i,j] = sum_t,b d_n_n_after[t,b,i]*x[t,b,j]
 (58)  d_b_n_after[i] = sum_t,b d_n_n_after[t,b,i]
-(59)  d_U_n_after[i,j] = sum_t,b d_U_n_h_c_n_after[t,b,i]*after[t-1,b,j]
-(60)  d_c_n_after[i] = sum_t,b d_U_n_h_c_n_after[t,b,i]
+(59)  d_U_n_after[i,j] = sum_t,b d_part_n_after[t,b,i]*after[t-1,b,j]
+(60)  d_c_n_after[i] = sum_t,b d_part_n_after[t,b,i]
 (61)  d_W_r_before_after[i,j] = sum_t,b d_n_r_before[t,b,i]*after[t,b,j]
 (62)  d_U_r_before[i,j] = sum_t,b d_n_r_before[t,b,i]*before[t-1,b,j]
 (63)  d_b_r_before[i] = sum_t,b d_n_r_before[t,b,i]
@@ -128,8 +128,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_after = 3, N_before = 3
           + sum_j W_z_other_x_2[j,i]*d_n_z_other[k,b,j] [k <= T-1]
           + sum_j W_r_other_x_2[j,i]*d_n_r_other[k,b,j] [k <= T-1]
 (83)  d_initial_after[k,b,i] = d_after[k,b,i]*z_after[k,b,i]
-          + sum_j U_n_after[j,i]*d_U_n_h_c_n_after[k,b,j]
-          + sum_j U_z_after[j,i]*d_n_z_after[k,b,j] + sum_j U_r_after[j,i]*d_n_r_after[k,b,j]
+          + sum_j U_n_after[j,i]*d_part_n_after[k,b,j] + sum_j U_z_after[j,i]*d_n_z_after[k,b,j]
+          + sum_j U_r_after[j,i]*d_n_r_after[k,b,j]
 (84)  d_initial_before[k,b,i] = d_before[k,b,i]*z_before[k,b,i]
           + d_r_h_before[k,b,i]*r_before[k,b,i] + sum_j U_z_before[j,i]*d_n_z_before[k,b,j]
           + sum_j U_r_before[j,i]*d_n_r_before[k,b,j]
@@ -347,8 +347,8 @@ def _forward(arrays, T, B, dtype):
     U_n_other = arrays["U_n_other"]
     b_n_other = arrays["b_n_other"]
 
-    U_n_h_c_n_after = np.zeros((T, B, 3), dtype)
-    U_n_h_c_n_after += c_n_after  # (5)
+    part_n_after = np.zeros((T, B, 3), dtype)
+    part_n_after += c_n_after  # (5)
     n_r_after = (_rows(x[2:]) @ W_r_after_x.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
     n_r_after += b_r_after  # (1)
     r_after = n_r_after  # takes its place, step by step
@@ -360,13 +360,13 @@ def _forward(arrays, T, B, dtype):
     z_after = n_z_after  # takes its place, step by step
     for t in range(T):
         after_t_minus_1 = after[t]
-        U_n_h_c_n_after_t = U_n_h_c_n_after[t]
-        U_n_h_c_n_after_t += after_t_minus_1 @ U_n_after.T  # (5) ij,bj->bi
+        part_n_after_t = part_n_after[t]
+        part_n_after_t += after_t_minus_1 @ U_n_after.T  # (5) ij,bj->bi
         n_r_after_t = n_r_after[t]
         n_r_after_t += after_t_minus_1 @ U_r_after.T  # (1) ij,bj->bi
         r_after_t = _sigmoid(n_r_after_t, out=r_after[t])  # (2)
         n_n_after_t = n_n_after[t]
-        n_n_after_t += U_n_h_c_n_after_t * r_after_t  # (6)
+        n_n_after_t += part_n_after_t * r_after_t  # (6)
         n_after_t = np.tanh(n_n_after_t, out=n_after[t])  # (7)
         n_z_after_t = n_z_after[t]
         n_z_after_t += after_t_minus_1 @ U_z_after.T  # (3) ij,bj->bi
@@ -428,7 +428,7 @@ def _forward(arrays, T, B, dtype):
         other_t += other_t_minus_1 * (1 - z_other_t)  # (24)
     arrays["r_after"] = r_after
     arrays["z_after"] = z_after
-    arrays["U_n_h_c_n_after"] = U_n_h_c_n_after
+    arrays["part_n_after"] = part_n_after
     arrays["n_after"] = n_after
     arrays["r_before"] = r_before
     arrays["z_before"] = z_before
@@ -481,7 +481,7 @@ def _backward(arrays, T, B, dtype):
     U_z_other = arrays["U_z_other"]
     W_n_other_before = arrays["W_n_other_before"]
     U_n_other = arrays["U_n_other"]
-    U_n_h_c_n_after = arrays["U_n_h_c_n_after"]
+    part_n_after = arrays["part_n_after"]
     r_h_before = arrays["r_h_before"]
     r_h_other = arrays["r_h_other"]
     error_other = arrays["error_other"]
@@ -550,9 +550,9 @@ def _backward(arrays, T, B, dtype):
     d_after += (_rows(d_n_z_before) @ W_z_before_after).reshape(-1, B, 3)  # (42) ij,tbj->tbi
     d_after += (_rows(d_n_r_before) @ W_r_before_after).reshape(-1, B, 3)  # (42) ij,tbj->tbi
     d_n_n_after = np.empty((T, B, 3), dtype)
-    d_U_n_h_c_n_after = np.empty((T, B, 3), dtype)
     d_n_r_after = np.empty((T, B, 3), dtype)
     d_n_z_after = np.empty((T, B, 3), dtype)
+    d_part_n_after = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
         z_after_t = z_after[t]
         n_after_t = n_after[t]
@@ -560,15 +560,14 @@ def _backward(arrays, T, B, dtype):
         d_after_t = d_after[t]
         if t < T - 1:
             d_after_t += d_after[t + 1] * z_after[t + 1]  # (42)
-            d_after_t += d_U_n_h_c_n_after[t + 1] @ U_n_after  # (42) ij,bj->bi
+            d_after_t += d_part_n_after[t + 1] @ U_n_after  # (42) ij,bj->bi
             d_after_t += d_n_z_after[t + 1] @ U_z_after  # (42) ij,bj->bi
             d_after_t += d_n_r_after[t + 1] @ U_r_after  # (42) ij,bj->bi
         d_n_after_t = d_after_t * (1 - z_after_t)  # (43)
         d_n_n_after_t = np.square(n_after_t, out=d_n_n_after[t])  # (44)
         np.subtract(1, d_n_n_after_t, out=d_n_n_after_t)  # (44)
         d_n_n_after_t *= d_n_after_t  # (44)
-        d_U_n_h_c_n_after_t = np.multiply(d_n_n_after_t, r_after_t, out=d_U_n_h_c_n_after[t])  # (45)
-        d_r_after_t = d_n_n_after_t * U_n_h_c_n_after[t]  # (48)
+        d_r_after_t = d_n_n_after_t * part_n_after[t]  # (48)
         d_n_r_after_t = np.subtract(1, r_after_t, out=d_n_r_after[t])  # (49)
         d_n_r_after_t *= d_r_after_t  # (49)
         d_n_r_after_t *= r_after_t  # (49)
@@ -576,6 +575,7 @@ def _backward(arrays, T, B, dtype):
         d_n_z_after_t = np.subtract(1, z_after_t, out=d_n_z_after[t])  # (47)
         d_n_z_after_t *= d_z_after_t  # (47)
         d_n_z_after_t *= z_after_t  # (47)
+        d_part_n_after_t = np.multiply(d_n_n_after_t, r_after_t, out=d_part_n_after[t])  # (45)
     d_W_r_after_x = _rows(d_n_r_after).T @ _rows(x[2:])  # (51) tbi,tbj->ij
     d_U_r_after = _rows(d_n_r_after).T @ _rows(after[:T])  # (52) tbi,tbj->ij
     d_b_r_after = d_n_r_after.sum(axis=(0, 1))  # (53) tbi->i
@@ -584,8 +584,8 @@ def _backward(arrays, T, B, dtype):
     d_b_z_after = d_n_z_after.sum(axis=(0, 1))  # (56) tbi->i
     d_W_n_after_x = _rows(d_n_n_after).T @ _rows(x[2:])  # (57) tbi,tbj->ij
     d_b_n_after = d_n_n_after.sum(axis=(0, 1))  # (58) tbi->i
-    d_U_n_after = _rows(d_U_n_h_c_n_after).T @ _rows(after[:T])  # (59) tbi,tbj->ij
-    d_c_n_after = d_U_n_h_c_n_after.sum(axis=(0, 1))  # (60) tbi->i
+    d_U_n_after = _rows(d_part_n_after).T @ _rows(after[:T])  # (59) tbi,tbj->ij
+    d_c_n_after = d_part_n_after.sum(axis=(0, 1))  # (60) tbi->i
     d_W_r_before_after = _rows(d_n_r_before).T @ _rows(after[1:])  # (61) tbi,tbj->ij
     d_U_r_before = _rows(d_n_r_before).T @ _rows(before[:T])  # (62) tbi,tbj->ij
     d_b_r_before = d_n_r_before.sum(axis=(0, 1))  # (63) tbi->i
@@ -618,7 +618,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_n_r_before"] = d_n_r_before
     arrays["d_after"] = d_after
     arrays["d_n_n_after"] = d_n_n_after
-    arrays["d_U_n_h_c_n_after"] = d_U_n_h_c_n_after
+    arrays["d_part_n_after"] = d_part_n_after
     arrays["d_n_z_after"] = d_n_z_after
     arrays["d_n_r_after"] = d_n_r_after
     arrays["d_W_r_after_x"] = d_W_r_after_x
@@ -705,7 +705,7 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_z_before = arrays["d_n_z_before"]
     d_n_r_before = arrays["d_n_r_before"]
     d_after = arrays["d_after"]
-    d_U_n_h_c_n_after = arrays["d_U_n_h_c_n_after"]
+    d_part_n_after = arrays["d_part_n_after"]
     d_n_z_after = arrays["d_n_z_after"]
     d_n_r_after = arrays["d_n_r_after"]
 
@@ -713,7 +713,7 @@ def _initial_gradients(arrays, T, B, dtype):
     d_initial_x[:min(2, T)] += (_rows(d_n_n_other[:min(2, T)]) @ W_n_other_x_2).reshape(-1, B, 2)  # (82) ij,kbj->kbi
     d_initial_x[:min(2, T)] += (_rows(d_n_z_other[:min(2, T)]) @ W_z_other_x_2).reshape(-1, B, 2)  # (82) ij,kbj->kbi
     d_initial_x[:min(2, T)] += (_rows(d_n_r_other[:min(2, T)]) @ W_r_other_x_2).reshape(-1, B, 2)  # (82) ij,kbj->kbi
-    d_initial_after = (_rows(d_U_n_h_c_n_after[:1]) @ U_n_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
+    d_initial_after = (_rows(d_part_n_after[:1]) @ U_n_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
     d_initial_after += d_after[:1] * z_after[:1]  # (83)
     d_initial_after += (_rows(d_n_z_after[:1]) @ U_z_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
     d_initial_after += (_rows(d_n_r_after[:1]) @ U_r_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
@@ -940,4 +940,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 4a84f5b9f52c799a553c1a4623c9605e70c0d3edbb82abc0a69a3b516c807af5
+# Generated. SHA-256 of all above: 942cd570139356c4c71317b8b1bdf83cc0db2dd7901a507cb255e7a332adca4e

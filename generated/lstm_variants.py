@@ -41,8 +41,8 @@ N_projected = 2, N_normalised = 3.
  (16)  o_projected[t,b,i] = sigmoid(n_o_projected[t,b,i])
  (17)  c_projected[t,b,i] = c_projected[t-1,b,i]*f_projected[t,b,i]
            + g_projected[t,b,i]*i_projected[t,b,i]
- (18)  o_c_projected[t,b,i] = o_projected[t,b,i]*tanh(c_projected[t,b,i])
- (19)  projected[t,b,i] = sum_j P_projected[i,j]*o_c_projected[t,b,j]
+ (18)  o_tanh_c_projected[t,b,i] = o_projected[t,b,i]*tanh(c_projected[t,b,i])
+ (19)  projected[t,b,i] = sum_j P_projected[i,j]*o_tanh_c_projected[t,b,j]
  (20)  n_i_normalised[t,b,i] = sum_j W_i_normalised_projected[i,j]*projected[t,b,j]
            + sum_j W_i_normalised_x_1[i,j]*x[t-1,b,j]
            + sum_j U_i_normalised[i,j]*normalised[t-1,b,j]
@@ -120,10 +120,10 @@ N_projected = 2, N_normalised = 3.
            + sum_j U_g_projected[j,i]*d_n_g_projected[t+1,b,j] [t <= T-2]
            + sum_j U_f_projected[j,i]*d_n_f_projected[t+1,b,j] [t <= T-2]
            + sum_j U_i_projected[j,i]*d_n_i_projected[t+1,b,j] [t <= T-2]
- (62)  d_o_c_projected[t,b,i] = sum_j P_projected[j,i]*d_projected[t,b,j]
- (63)  d_c_projected[t,b,i] = d_o_c_projected[t,b,i]*o_projected[t,b,i]*(1 - tanh(c_projected[t,b,i])^2)
+ (62)  d_o_tanh_c_projected[t,b,i] = sum_j P_projected[j,i]*d_projected[t,b,j]
+ (63)  d_c_projected[t,b,i] = d_o_tanh_c_projected[t,b,i]*o_projected[t,b,i]*(1 - tanh(c_projected[t,b,i])^2)
            + d_c_projected[t+1,b,i]*f_projected[t+1,b,i] [t <= T-2]
- (64)  d_o_projected[t,b,i] = d_o_c_projected[t,b,i]*tanh(c_projected[t,b,i])
+ (64)  d_o_projected[t,b,i] = d_o_tanh_c_projected[t,b,i]*tanh(c_projected[t,b,i])
  (65)  d_n_o_projected[t,b,i] = d_o_projected[t,b,i]*o_projected[t,b,i]*(1 - o_projected[t,b,i])
  (66)  d_g_projected[t,b,i] = d_c_projected[t,b,i]*i_projected[t,b,i]
  (67)  d_n_g_projected[t,b,i] = d_g_projected[t,b,i]*(1 - g_projected[t,b,i]^2)
@@ -182,7 +182,7 @@ N_projected = 2, N_normalised = 3.
 (103)  d_W_o_projected_x[i,j] = sum_t,b d_n_o_projected[t,b,i]*x[t,b,j]
 (104)  d_U_o_projected[i,j] = sum_t,b d_n_o_projected[t,b,i]*projected[t-1,b,j]
 (105)  d_b_o_projected[i] = sum_t,b d_n_o_projected[t,b,i]
-(106)  d_P_projected[i,j] = sum_t,b d_projected[t,b,i]*o_c_projected[t,b,j]
+(106)  d_P_projected[i,j] = sum_t,b d_projected[t,b,i]*o_tanh_c_projected[t,b,j]
 (107)  d_s_i_normalised[i] = sum_t,b d_i_normalised[t,b,i]*centred_i_normalised[t,b,i]*i_normalised[t,b,i]*(1 - i_normalised[t,b,i])/sqrt(1e-05 + variance_i_normalised[t,b])
 (108)  d_W_i_normalised_projected[i,j] = sum_t,b d_n_i_normalised[t,b,i]*projected[t,b,j]
 (109)  d_W_i_normalised_x_1[i,j] = sum_t,b d_n_i_normalised[t,b,i]*x[t-1,b,j]
@@ -528,7 +528,7 @@ def _forward(arrays, T, B, dtype):
     n_o_projected += b_o_projected  # (15)
     o_projected = n_o_projected  # takes its place, step by step
     tanh_c_projected = np.empty((T, B, 5), dtype)
-    o_c_projected = np.empty((T, B, 5), dtype)
+    o_tanh_c_projected = np.empty((T, B, 5), dtype)
     for t in range(T):
         projected_t_minus_1 = projected[t]
         n_f_projected_t = n_f_projected[t]
@@ -546,8 +546,8 @@ def _forward(arrays, T, B, dtype):
         n_o_projected_t += projected_t_minus_1 @ U_o_projected.T  # (15) ij,bj->bi
         o_projected_t = _sigmoid(n_o_projected_t, out=o_projected[t])  # (16)
         tanh_c_projected_t = np.tanh(c_projected_t, out=tanh_c_projected[t])  # (18)
-        o_c_projected_t = np.multiply(o_projected_t, tanh_c_projected_t, out=o_c_projected[t])  # (18)
-        projected[t + 1] = projected_t = o_c_projected_t @ P_projected.T  # (19) ij,bj->bi
+        o_tanh_c_projected_t = np.multiply(o_projected_t, tanh_c_projected_t, out=o_tanh_c_projected[t])  # (18)
+        projected[t + 1] = projected_t = o_tanh_c_projected_t @ P_projected.T  # (19) ij,bj->bi
     n_f_normalised = (_rows(projected[1:]) @ W_f_normalised_projected.T).reshape(-1, B, 3)  # (24) ij,tbj->tbi
     n_f_normalised += (_rows(x[:T]) @ W_f_normalised_x_1.T).reshape(-1, B, 3)  # (24) ij,tbj->tbi
     centred_f_normalised = np.empty((T, B, 3), dtype)
@@ -623,7 +623,7 @@ def _forward(arrays, T, B, dtype):
     arrays["g_projected"] = g_projected
     arrays["o_projected"] = o_projected
     arrays["tanh_c_projected"] = tanh_c_projected
-    arrays["o_c_projected"] = o_c_projected
+    arrays["o_tanh_c_projected"] = o_tanh_c_projected
     arrays["centred_i_normalised"] = centred_i_normalised
     arrays["variance_i_normalised"] = variance_i_normalised
     arrays["i_normalised"] = i_normalised
@@ -697,7 +697,7 @@ def _backward(arrays, T, B, dtype):
     W_o_normalised_projected = arrays["W_o_normalised_projected"]
     U_o_normalised = arrays["U_o_normalised"]
     s_c_normalised = arrays["s_c_normalised"]
-    o_c_projected = arrays["o_c_projected"]
+    o_tanh_c_projected = arrays["o_tanh_c_projected"]
     centred_i_normalised = arrays["centred_i_normalised"]
     variance_i_normalised = arrays["variance_i_normalised"]
     centred_f_normalised = arrays["centred_f_normalised"]
@@ -828,10 +828,10 @@ def _backward(arrays, T, B, dtype):
             d_projected_t += d_n_g_projected[t + 1] @ U_g_projected  # (61) ij,bj->bi
             d_projected_t += d_n_f_projected[t + 1] @ U_f_projected  # (61) ij,bj->bi
             d_projected_t += d_n_i_projected[t + 1] @ U_i_projected  # (61) ij,bj->bi
-        d_o_c_projected_t = d_projected_t @ P_projected  # (62) ij,bj->bi
+        d_o_tanh_c_projected_t = d_projected_t @ P_projected  # (62) ij,bj->bi
         d_c_projected_t = np.square(tanh_c_projected_t, out=d_c_projected[t])  # (63)
         np.subtract(1, d_c_projected_t, out=d_c_projected_t)  # (63)
-        d_c_projected_t *= d_o_c_projected_t  # (63)
+        d_c_projected_t *= d_o_tanh_c_projected_t  # (63)
         d_c_projected_t *= o_projected_t  # (63)
         if t < T - 1:
             d_c_projected_t += d_c_projected[t + 1] * f_projected[t + 1]  # (63)
@@ -847,7 +847,7 @@ def _backward(arrays, T, B, dtype):
         d_n_i_projected_t = np.subtract(1, i_projected_t, out=d_n_i_projected[t])  # (71)
         d_n_i_projected_t *= d_i_projected_t  # (71)
         d_n_i_projected_t *= i_projected_t  # (71)
-        d_o_projected_t = d_o_c_projected_t * tanh_c_projected_t  # (64)
+        d_o_projected_t = d_o_tanh_c_projected_t * tanh_c_projected_t  # (64)
         d_n_o_projected_t = np.subtract(1, o_projected_t, out=d_n_o_projected[t])  # (65)
         d_n_o_projected_t *= d_o_projected_t  # (65)
         d_n_o_projected_t *= o_projected_t  # (65)
@@ -912,7 +912,7 @@ def _backward(arrays, T, B, dtype):
     d_W_o_projected_x = _rows(d_n_o_projected).T @ _rows(x[1:])  # (103) tbi,tbj->ij
     d_U_o_projected = _rows(d_n_o_projected).T @ _rows(projected[:T])  # (104) tbi,tbj->ij
     d_b_o_projected = d_n_o_projected.sum(axis=(0, 1))  # (105) tbi->i
-    d_P_projected = _rows(d_projected).T @ _rows(o_c_projected)  # (106) tbi,tbj->ij
+    d_P_projected = _rows(d_projected).T @ _rows(o_tanh_c_projected)  # (106) tbi,tbj->ij
     d_s_i_normalised = (d_i_normalised * centred_i_normalised * i_normalised * (1 - i_normalised) * (1 / np.sqrt(1e-05 + variance_i_normalised[:, :, None]))).sum(axis=(0, 1))  # (107) tbi->i
     d_W_i_normalised_projected = _rows(d_n_i_normalised).T @ _rows(projected[1:])  # (108) tbi,tbj->ij
     d_W_i_normalised_x_1 = _rows(d_n_i_normalised).T @ _rows(x[:T])  # (109) tbi,tbj->ij
@@ -1329,4 +1329,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: a05b8a2123d91c6fc05d5595838c413a1d263b52da9d8cb84cbb23c96ca8f3db
+# Generated. SHA-256 of all above: 7bc0beade3b5354f7a4c72d8e7ed450b6641234a2d8484726c4ddf1999ff16a0

@@ -21,8 +21,8 @@ N_h = 4, N_att = 5, N_y = 4.
  (7)  logsumexp_a[t,b] = log(sum_s exp(e[t,s,b]))
  (8)  a[t,s,b] = exp(e[t,s,b] - logsumexp_a[t,b])
  (9)  c[t,b,i] = sum_s a[t,s,b]*enc[s,b,i]
-(10)  c_h[t,b,i] = c[t,b,i] [i <= N_enc-1] + h[t,b,i-N_enc] [i >= N_enc]
-(11)  n_att[t,b,i] = sum_j C[i,j]*c_h[t,b,j]
+(10)  concat_c_h[t,b,i] = c[t,b,i] [i <= N_enc-1] + h[t,b,i-N_enc] [i >= N_enc]
+(11)  n_att[t,b,i] = sum_j C[i,j]*concat_c_h[t,b,j]
 (12)  att[t,b,i] = tanh(n_att[t,b,i])
 (13)  n_y[t,b,i] = sum_j W_y[i,j]*att[t,b,j]
 (14)  logsumexp_y[t,b] = log(sum_i exp(n_y[t,b,i]))
@@ -31,13 +31,13 @@ N_h = 4, N_att = 5, N_y = 4.
 (17)  d_n_y[t,b,i] = (y[t,b,i] - target_y[t,b,i])/(B*T)
 (18)  d_att[t,b,i] = sum_j W_y[j,i]*d_n_y[t,b,j] + sum_j F[j,i]*d_n_h[t+1,b,j] [t <= T-2]
 (19)  d_n_att[t,b,i] = d_att[t,b,i]*(1 - att[t,b,i]^2)
-(20)  d_c_h[t,b,i] = sum_j C[j,i]*d_n_att[t,b,j]
-(21)  d_c[t,b,i] = d_c_h[t,b,i]
+(20)  d_concat_c_h[t,b,i] = sum_j C[j,i]*d_n_att[t,b,j]
+(21)  d_c[t,b,i] = d_concat_c_h[t,b,i]
 (22)  d_a[t,s,b] = sum_i d_c[t,b,i]*enc[s,b,i]
 (23)  d_logsumexp_a[t,b] = -sum_s d_a[t,s,b]*a[t,s,b]
 (24)  d_e[t,s,b] = d_a[t,s,b]*a[t,s,b] + d_logsumexp_a[t,b]*a[t,s,b]
 (25)  d_h_A[t,b,i] = sum_s d_e[t,s,b]*enc[s,b,i]
-(26)  d_h[t,b,i] = d_c_h[t,b,N_enc+i] + sum_j A[i,j]*d_h_A[t,b,j]
+(26)  d_h[t,b,i] = d_concat_c_h[t,b,N_enc+i] + sum_j A[i,j]*d_h_A[t,b,j]
           + sum_j U[j,i]*d_n_h[t+1,b,j] [t <= T-2]
 (27)  d_n_h[t,b,i] = d_h[t,b,i]*(1 - h[t,b,i]^2)
 (28)  d_enc[s,b,i] = sum_t d_c[t,b,i]*a[t,s,b] + sum_t d_e[t,s,b]*h_A[t,b,i]
@@ -52,7 +52,7 @@ N_h = 4, N_att = 5, N_y = 4.
 (36)  d_F[i,j] = sum_t,b d_n_h[t,b,i]*att[t-1,b,j]
 (37)  d_U[i,j] = sum_t,b d_n_h[t,b,i]*h[t-1,b,j]
 (38)  d_b[i] = sum_t,b d_n_h[t,b,i]
-(39)  d_C[i,j] = sum_t,b d_n_att[t,b,i]*c_h[t,b,j]
+(39)  d_C[i,j] = sum_t,b d_n_att[t,b,i]*concat_c_h[t,b,j]
 (40)  d_W_y[i,j] = sum_t,b d_n_y[t,b,i]*att[t,b,j]
 (41)  d_A[i,j] = sum_t,b d_h_A[t,b,j]*h[t,b,i]
 (42)  d_initial_enc[k,b,i] = sum_j U_e[j,i]*d_n_enc[k,b,j]
@@ -234,7 +234,7 @@ def _forward(arrays, T, S, B, dtype):
     e = np.empty((T, S, B), dtype)
     a = np.empty((T, S, B), dtype)
     c = np.empty((T, B, 3), dtype)
-    c_h = np.empty((T, B, 7), dtype)
+    concat_c_h = np.empty((T, B, 7), dtype)
     for t in range(T):
         n_h_t = n_h[t]
         n_h_t += att[t] @ F.T  # (3) ij,bj->bi
@@ -245,11 +245,11 @@ def _forward(arrays, T, S, B, dtype):
         logsumexp_a_t = _logsumexp(e_t.T, axis=1)  # (7)
         a_t = np.exp(e_t - logsumexp_a_t, out=a[t])  # (8)
         c[t] = c_t = (enc[1:] * a_t[:, :, None]).sum(axis=0)  # (9) sbi->bi
-        c_h_t = np.zeros((B, 7), dtype)
-        c_h_t[:, :3] += c_t  # (10)
-        c_h_t[:, 3:] += h_t  # (10)
-        c_h[t] = c_h_t
-        n_att_t = c_h_t @ C.T  # (11) ij,bj->bi
+        concat_c_h_t = np.zeros((B, 7), dtype)
+        concat_c_h_t[:, :3] += c_t  # (10)
+        concat_c_h_t[:, 3:] += h_t  # (10)
+        concat_c_h[t] = concat_c_h_t
+        n_att_t = concat_c_h_t @ C.T  # (11) ij,bj->bi
         att_t = np.tanh(n_att_t, out=att[t + 1])  # (12)
     n_y = (_rows(att[1:]) @ W_y.T).reshape(-1, B, 4)  # (13) ij,tbj->tbi
     logsumexp_y = _logsumexp(n_y, axis=2)  # (14)
@@ -258,7 +258,7 @@ def _forward(arrays, T, S, B, dtype):
     arrays["e"] = e
     arrays["a"] = a
     arrays["c"] = c
-    arrays["c_h"] = c_h
+    arrays["concat_c_h"] = concat_c_h
     arrays["n_y"] = n_y
     arrays["logsumexp_y"] = logsumexp_y
     arrays["y"] = y
@@ -293,7 +293,7 @@ def _backward(arrays, T, S, B, dtype):
     W_y = arrays["W_y"]
     A = arrays["A"]
     h_A = arrays["h_A"]
-    c_h = arrays["c_h"]
+    concat_c_h = arrays["concat_c_h"]
     target_y = arrays["target_y"]
 
     d_n_y = 1 / (B * T) * (y - target_y)  # (17)
@@ -311,14 +311,14 @@ def _backward(arrays, T, S, B, dtype):
         d_n_att_t = np.square(att[t + 1], out=d_n_att[t])  # (19)
         np.subtract(1, d_n_att_t, out=d_n_att_t)  # (19)
         d_n_att_t *= d_att_t  # (19)
-        d_c_h_t = d_n_att_t @ C  # (20) ij,bj->bi
-        d_c[t] = d_c_t = d_c_h_t[:, :3]  # (21)
+        d_concat_c_h_t = d_n_att_t @ C  # (20) ij,bj->bi
+        d_c[t] = d_c_t = d_concat_c_h_t[:, :3]  # (21)
         d_a_t = (enc[1:] * d_c_t).sum(axis=2)  # (22) sbi->sb
         d_logsumexp_a_t = -(d_a_t * a_t).sum(axis=0)  # (23) sb->b
         d_e_t = np.multiply(d_a_t, a_t, out=d_e[t])  # (24)
         d_e_t += d_logsumexp_a_t * a_t  # (24)
         d_h_A[t] = d_h_A_t = (enc[1:] * d_e_t[:, :, None]).sum(axis=0)  # (25) sbi->bi
-        d_h_t = d_c_h_t[:, 3:] + d_h_A_t @ A.T  # (26) ij,bj->bi
+        d_h_t = d_concat_c_h_t[:, 3:] + d_h_A_t @ A.T  # (26) ij,bj->bi
         if t < T - 1:
             d_h_t += d_n_h[t + 1] @ U  # (26) ij,bj->bi
         d_n_h_t = np.square(h[t + 1], out=d_n_h[t])  # (27)
@@ -341,7 +341,7 @@ def _backward(arrays, T, S, B, dtype):
     d_F = _rows(d_n_h).T @ _rows(att[:T])  # (36) tbi,tbj->ij
     d_U = _rows(d_n_h).T @ _rows(h[:T])  # (37) tbi,tbj->ij
     d_b = d_n_h.sum(axis=(0, 1))  # (38) tbi->i
-    d_C = _rows(d_n_att).T @ _rows(c_h)  # (39) tbi,tbj->ij
+    d_C = _rows(d_n_att).T @ _rows(concat_c_h)  # (39) tbi,tbj->ij
     d_W_y = _rows(d_n_y).T @ _rows(att[1:])  # (40) tbi,tbj->ij
     d_A = _rows(h[1:]).T @ _rows(d_h_A)  # (41) tbj,tbi->ij
     arrays["d_n_h"] = d_n_h
@@ -566,4 +566,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: cc0534a8927957510c49a8150f948228f789a4cc07eb1b039132f2c59b01bb59
+# Generated. SHA-256 of all above: 65662a3fc855453ff96a7761f9fdff98b2c332d7a8280f975172f4a511d84562

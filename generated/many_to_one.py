@@ -16,9 +16,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
  (3)  n_z_forth[t,b,i] = sum_j W_z_forth_x[i,j]*x[t,b,j] + sum_j U_z_forth[i,j]*forth[t-1,b,j]
           + b_z_forth[i]
  (4)  z_forth[t,b,i] = sigmoid(n_z_forth[t,b,i])
- (5)  U_n_h_c_n_forth[t,b,i] = sum_j U_n_forth[i,j]*forth[t-1,b,j] + c_n_forth[i]
+ (5)  part_n_forth[t,b,i] = sum_j U_n_forth[i,j]*forth[t-1,b,j] + c_n_forth[i]
  (6)  n_n_forth[t,b,i] = sum_j W_n_forth_x[i,j]*x[t,b,j] + b_n_forth[i]
-          + U_n_h_c_n_forth[t,b,i]*r_forth[t,b,i]
+          + part_n_forth[t,b,i]*r_forth[t,b,i]
  (7)  n_forth[t,b,i] = tanh(n_n_forth[t,b,i])
  (8)  forth[t,b,i] = n_forth[t,b,i]*(1 - z_forth[t,b,i]) + forth[t-1,b,i]*z_forth[t,b,i]
  (9)  n_r_back[t,b,i] = sum_j W_r_back_x[i,j]*x[t,b,j] + sum_j U_r_back[i,j]*back[t+1,b,j]
@@ -27,9 +27,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
 (11)  n_z_back[t,b,i] = sum_j W_z_back_x[i,j]*x[t,b,j] + sum_j U_z_back[i,j]*back[t+1,b,j]
           + b_z_back[i]
 (12)  z_back[t,b,i] = sigmoid(n_z_back[t,b,i])
-(13)  U_n_h_c_n_back[t,b,i] = sum_j U_n_back[i,j]*back[t+1,b,j] + c_n_back[i]
+(13)  part_n_back[t,b,i] = sum_j U_n_back[i,j]*back[t+1,b,j] + c_n_back[i]
 (14)  n_n_back[t,b,i] = sum_j W_n_back_x[i,j]*x[t,b,j] + b_n_back[i]
-          + U_n_h_c_n_back[t,b,i]*r_back[t,b,i]
+          + part_n_back[t,b,i]*r_back[t,b,i]
 (15)  n_back[t,b,i] = tanh(n_n_back[t,b,i])
 (16)  back[t,b,i] = n_back[t,b,i]*(1 - z_back[t,b,i]) + back[t+1,b,i]*z_back[t,b,i]
 (17)  n_label[b,i] = sum_j W_label_forth_last[i,j]*forth[T-1,b,j]
@@ -40,27 +40,27 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
 (21)  d_n_label[b,i] = (label[b,i] - target_label[b,i])/B
 (22)  d_back[t,b,i] = sum_j W_label_back_first[j,i]*d_n_label[b,j] [t = 0]
           + d_back[t-1,b,i]*z_back[t-1,b,i] [t >= 1]
-          + sum_j U_n_back[j,i]*d_U_n_h_c_n_back[t-1,b,j] [t >= 1]
+          + sum_j U_n_back[j,i]*d_part_n_back[t-1,b,j] [t >= 1]
           + sum_j U_z_back[j,i]*d_n_z_back[t-1,b,j] [t >= 1]
           + sum_j U_r_back[j,i]*d_n_r_back[t-1,b,j] [t >= 1]
 (23)  d_n_back[t,b,i] = d_back[t,b,i]*(1 - z_back[t,b,i])
 (24)  d_n_n_back[t,b,i] = d_n_back[t,b,i]*(1 - n_back[t,b,i]^2)
-(25)  d_U_n_h_c_n_back[t,b,i] = d_n_n_back[t,b,i]*r_back[t,b,i]
+(25)  d_part_n_back[t,b,i] = d_n_n_back[t,b,i]*r_back[t,b,i]
 (26)  d_z_back[t,b,i] = d_back[t,b,i]*(back[t+1,b,i] - n_back[t,b,i])
 (27)  d_n_z_back[t,b,i] = d_z_back[t,b,i]*z_back[t,b,i]*(1 - z_back[t,b,i])
-(28)  d_r_back[t,b,i] = d_n_n_back[t,b,i]*U_n_h_c_n_back[t,b,i]
+(28)  d_r_back[t,b,i] = d_n_n_back[t,b,i]*part_n_back[t,b,i]
 (29)  d_n_r_back[t,b,i] = d_r_back[t,b,i]*r_back[t,b,i]*(1 - r_back[t,b,i])
 (30)  d_forth[t,b,i] = sum_j W_label_forth_last[j,i]*d_n_label[b,j] [t = T-1]
           + d_forth[t+1,b,i]*z_forth[t+1,b,i] [t <= T-2]
-          + sum_j U_n_forth[j,i]*d_U_n_h_c_n_forth[t+1,b,j] [t <= T-2]
+          + sum_j U_n_forth[j,i]*d_part_n_forth[t+1,b,j] [t <= T-2]
           + sum_j U_z_forth[j,i]*d_n_z_forth[t+1,b,j] [t <= T-2]
           + sum_j U_r_forth[j,i]*d_n_r_forth[t+1,b,j] [t <= T-2]
 (31)  d_n_forth[t,b,i] = d_forth[t,b,i]*(1 - z_forth[t,b,i])
 (32)  d_n_n_forth[t,b,i] = d_n_forth[t,b,i]*(1 - n_forth[t,b,i]^2)
-(33)  d_U_n_h_c_n_forth[t,b,i] = d_n_n_forth[t,b,i]*r_forth[t,b,i]
+(33)  d_part_n_forth[t,b,i] = d_n_n_forth[t,b,i]*r_forth[t,b,i]
 (34)  d_z_forth[t,b,i] = d_forth[t,b,i]*(forth[t-1,b,i] - n_forth[t,b,i])
 (35)  d_n_z_forth[t,b,i] = d_z_forth[t,b,i]*z_forth[t,b,i]*(1 - z_forth[t,b,i])
-(36)  d_r_forth[t,b,i] = d_n_n_forth[t,b,i]*U_n_h_c_n_forth[t,b,i]
+(36)  d_r_forth[t,b,i] = d_n_n_forth[t,b,i]*part_n_forth[t,b,i]
 (37)  d_n_r_forth[t,b,i] = d_r_forth[t,b,i]*r_forth[t,b,i]*(1 - r_forth[t,b,i])
 (38)  d_x[t,b,i] = sum_j W_n_back_x[j,i]*d_n_n_back[t,b,j]
           + sum_j W_z_back_x[j,i]*d_n_z_back[t,b,j] + sum_j W_r_back_x[j,i]*d_n_r_back[t,b,j]
@@ -75,8 +75,8 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
 (44)  d_b_z_forth[i] = sum_t,b d_n_z_forth[t,b,i]
 (45)  d_W_n_forth_x[i,j] = sum_t,b d_n_n_forth[t,b,i]*x[t,b,j]
 (46)  d_b_n_forth[i] = sum_t,b d_n_n_forth[t,b,i]
-(47)  d_U_n_forth[i,j] = sum_t,b d_U_n_h_c_n_forth[t,b,i]*forth[t-1,b,j]
-(48)  d_c_n_forth[i] = sum_t,b d_U_n_h_c_n_forth[t,b,i]
+(47)  d_U_n_forth[i,j] = sum_t,b d_part_n_forth[t,b,i]*forth[t-1,b,j]
+(48)  d_c_n_forth[i] = sum_t,b d_part_n_forth[t,b,i]
 (49)  d_W_r_back_x[i,j] = sum_t,b d_n_r_back[t,b,i]*x[t,b,j]
 (50)  d_U_r_back[i,j] = sum_t,b d_n_r_back[t,b,i]*back[t+1,b,j]
 (51)  d_b_r_back[i] = sum_t,b d_n_r_back[t,b,i]
@@ -85,16 +85,16 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_forth = 4, N_back = 4, 
 (54)  d_b_z_back[i] = sum_t,b d_n_z_back[t,b,i]
 (55)  d_W_n_back_x[i,j] = sum_t,b d_n_n_back[t,b,i]*x[t,b,j]
 (56)  d_b_n_back[i] = sum_t,b d_n_n_back[t,b,i]
-(57)  d_U_n_back[i,j] = sum_t,b d_U_n_h_c_n_back[t,b,i]*back[t+1,b,j]
-(58)  d_c_n_back[i] = sum_t,b d_U_n_h_c_n_back[t,b,i]
+(57)  d_U_n_back[i,j] = sum_t,b d_part_n_back[t,b,i]*back[t+1,b,j]
+(58)  d_c_n_back[i] = sum_t,b d_part_n_back[t,b,i]
 (59)  d_W_label_forth_last[i,j] = sum_b d_n_label[b,i]*forth[T-1,b,j]
 (60)  d_W_label_back_first[i,j] = sum_b d_n_label[b,i]*back[0,b,j]
 (61)  d_b_label[i] = sum_b d_n_label[b,i]
 (62)  d_initial_forth[k,b,i] = d_forth[k,b,i]*z_forth[k,b,i]
-          + sum_j U_n_forth[j,i]*d_U_n_h_c_n_forth[k,b,j]
-          + sum_j U_z_forth[j,i]*d_n_z_forth[k,b,j] + sum_j U_r_forth[j,i]*d_n_r_forth[k,b,j]
+          + sum_j U_n_forth[j,i]*d_part_n_forth[k,b,j] + sum_j U_z_forth[j,i]*d_n_z_forth[k,b,j]
+          + sum_j U_r_forth[j,i]*d_n_r_forth[k,b,j]
 (63)  d_after_back[k,b,i] = d_back[k+T-1,b,i]*z_back[k+T-1,b,i]
-          + sum_j U_n_back[j,i]*d_U_n_h_c_n_back[k+T-1,b,j]
+          + sum_j U_n_back[j,i]*d_part_n_back[k+T-1,b,j]
           + sum_j U_z_back[j,i]*d_n_z_back[k+T-1,b,j]
           + sum_j U_r_back[j,i]*d_n_r_back[k+T-1,b,j]
 
@@ -285,8 +285,8 @@ def _forward(arrays, T, B, dtype):
     W_label_back_first = arrays["W_label_back_first"]
     b_label = arrays["b_label"]
 
-    U_n_h_c_n_forth = np.zeros((T, B, 4), dtype)
-    U_n_h_c_n_forth += c_n_forth  # (5)
+    part_n_forth = np.zeros((T, B, 4), dtype)
+    part_n_forth += c_n_forth  # (5)
     n_r_forth = (_rows(x) @ W_r_forth_x.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
     n_r_forth += b_r_forth  # (1)
     r_forth = n_r_forth  # takes its place, step by step
@@ -298,13 +298,13 @@ def _forward(arrays, T, B, dtype):
     z_forth = n_z_forth  # takes its place, step by step
     for t in range(T):
         forth_t_minus_1 = forth[t]
-        U_n_h_c_n_forth_t = U_n_h_c_n_forth[t]
-        U_n_h_c_n_forth_t += forth_t_minus_1 @ U_n_forth.T  # (5) ij,bj->bi
+        part_n_forth_t = part_n_forth[t]
+        part_n_forth_t += forth_t_minus_1 @ U_n_forth.T  # (5) ij,bj->bi
         n_r_forth_t = n_r_forth[t]
         n_r_forth_t += forth_t_minus_1 @ U_r_forth.T  # (1) ij,bj->bi
         r_forth_t = _sigmoid(n_r_forth_t, out=r_forth[t])  # (2)
         n_n_forth_t = n_n_forth[t]
-        n_n_forth_t += U_n_h_c_n_forth_t * r_forth_t  # (6)
+        n_n_forth_t += part_n_forth_t * r_forth_t  # (6)
         n_forth_t = np.tanh(n_n_forth_t, out=n_forth[t])  # (7)
         n_z_forth_t = n_z_forth[t]
         n_z_forth_t += forth_t_minus_1 @ U_z_forth.T  # (3) ij,bj->bi
@@ -312,8 +312,8 @@ def _forward(arrays, T, B, dtype):
         forth_t = np.subtract(1, z_forth_t, out=forth[t + 1])  # (8)
         forth_t *= n_forth_t  # (8)
         forth_t += forth_t_minus_1 * z_forth_t  # (8)
-    U_n_h_c_n_back = np.zeros((T, B, 4), dtype)
-    U_n_h_c_n_back += c_n_back  # (13)
+    part_n_back = np.zeros((T, B, 4), dtype)
+    part_n_back += c_n_back  # (13)
     n_r_back = (_rows(x) @ W_r_back_x.T).reshape(-1, B, 4)  # (9) ij,tbj->tbi
     n_r_back += b_r_back  # (9)
     r_back = n_r_back  # takes its place, step by step
@@ -325,13 +325,13 @@ def _forward(arrays, T, B, dtype):
     z_back = n_z_back  # takes its place, step by step
     for t in range(T - 1, -1, -1):
         back_t_plus_1 = back[t + 1]
-        U_n_h_c_n_back_t = U_n_h_c_n_back[t]
-        U_n_h_c_n_back_t += back_t_plus_1 @ U_n_back.T  # (13) ij,bj->bi
+        part_n_back_t = part_n_back[t]
+        part_n_back_t += back_t_plus_1 @ U_n_back.T  # (13) ij,bj->bi
         n_r_back_t = n_r_back[t]
         n_r_back_t += back_t_plus_1 @ U_r_back.T  # (9) ij,bj->bi
         r_back_t = _sigmoid(n_r_back_t, out=r_back[t])  # (10)
         n_n_back_t = n_n_back[t]
-        n_n_back_t += U_n_h_c_n_back_t * r_back_t  # (14)
+        n_n_back_t += part_n_back_t * r_back_t  # (14)
         n_back_t = np.tanh(n_n_back_t, out=n_back[t])  # (15)
         n_z_back_t = n_z_back[t]
         n_z_back_t += back_t_plus_1 @ U_z_back.T  # (11) ij,bj->bi
@@ -346,11 +346,11 @@ def _forward(arrays, T, B, dtype):
     label = np.exp(n_label - logsumexp_label[:, None])  # (19)
     arrays["r_forth"] = r_forth
     arrays["z_forth"] = z_forth
-    arrays["U_n_h_c_n_forth"] = U_n_h_c_n_forth
+    arrays["part_n_forth"] = part_n_forth
     arrays["n_forth"] = n_forth
     arrays["r_back"] = r_back
     arrays["z_back"] = z_back
-    arrays["U_n_h_c_n_back"] = U_n_h_c_n_back
+    arrays["part_n_back"] = part_n_back
     arrays["n_back"] = n_back
     arrays["n_label"] = n_label
     arrays["logsumexp_label"] = logsumexp_label
@@ -390,17 +390,17 @@ def _backward(arrays, T, B, dtype):
     U_n_back = arrays["U_n_back"]
     W_label_forth_last = arrays["W_label_forth_last"]
     W_label_back_first = arrays["W_label_back_first"]
-    U_n_h_c_n_forth = arrays["U_n_h_c_n_forth"]
-    U_n_h_c_n_back = arrays["U_n_h_c_n_back"]
+    part_n_forth = arrays["part_n_forth"]
+    part_n_back = arrays["part_n_back"]
     target_label = arrays["target_label"]
 
     d_n_label = 1 / B * (label - target_label)  # (21)
     d_back = np.zeros((T, B, 4), dtype)
     d_back[:1] += (d_n_label @ W_label_back_first)  # (22) ij,bj->bi
     d_n_n_back = np.empty((T, B, 4), dtype)
-    d_U_n_h_c_n_back = np.empty((T, B, 4), dtype)
     d_n_r_back = np.empty((T, B, 4), dtype)
     d_n_z_back = np.empty((T, B, 4), dtype)
+    d_part_n_back = np.empty((T, B, 4), dtype)
     for t in range(T):
         z_back_t = z_back[t]
         n_back_t = n_back[t]
@@ -408,15 +408,14 @@ def _backward(arrays, T, B, dtype):
         d_back_t = d_back[t]
         if t >= 1:
             d_back_t += d_back[t - 1] * z_back[t - 1]  # (22)
-            d_back_t += d_U_n_h_c_n_back[t - 1] @ U_n_back  # (22) ij,bj->bi
+            d_back_t += d_part_n_back[t - 1] @ U_n_back  # (22) ij,bj->bi
             d_back_t += d_n_z_back[t - 1] @ U_z_back  # (22) ij,bj->bi
             d_back_t += d_n_r_back[t - 1] @ U_r_back  # (22) ij,bj->bi
         d_n_back_t = d_back_t * (1 - z_back_t)  # (23)
         d_n_n_back_t = np.square(n_back_t, out=d_n_n_back[t])  # (24)
         np.subtract(1, d_n_n_back_t, out=d_n_n_back_t)  # (24)
         d_n_n_back_t *= d_n_back_t  # (24)
-        d_U_n_h_c_n_back_t = np.multiply(d_n_n_back_t, r_back_t, out=d_U_n_h_c_n_back[t])  # (25)
-        d_r_back_t = d_n_n_back_t * U_n_h_c_n_back[t]  # (28)
+        d_r_back_t = d_n_n_back_t * part_n_back[t]  # (28)
         d_n_r_back_t = np.subtract(1, r_back_t, out=d_n_r_back[t])  # (29)
         d_n_r_back_t *= d_r_back_t  # (29)
         d_n_r_back_t *= r_back_t  # (29)
@@ -424,12 +423,13 @@ def _backward(arrays, T, B, dtype):
         d_n_z_back_t = np.subtract(1, z_back_t, out=d_n_z_back[t])  # (27)
         d_n_z_back_t *= d_z_back_t  # (27)
         d_n_z_back_t *= z_back_t  # (27)
+        d_part_n_back_t = np.multiply(d_n_n_back_t, r_back_t, out=d_part_n_back[t])  # (25)
     d_forth = np.zeros((T, B, 4), dtype)
     d_forth[T - 1:] += (d_n_label @ W_label_forth_last)  # (30) ij,bj->bi
     d_n_n_forth = np.empty((T, B, 4), dtype)
-    d_U_n_h_c_n_forth = np.empty((T, B, 4), dtype)
     d_n_r_forth = np.empty((T, B, 4), dtype)
     d_n_z_forth = np.empty((T, B, 4), dtype)
+    d_part_n_forth = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
         z_forth_t = z_forth[t]
         n_forth_t = n_forth[t]
@@ -437,15 +437,14 @@ def _backward(arrays, T, B, dtype):
         d_forth_t = d_forth[t]
         if t < T - 1:
             d_forth_t += d_forth[t + 1] * z_forth[t + 1]  # (30)
-            d_forth_t += d_U_n_h_c_n_forth[t + 1] @ U_n_forth  # (30) ij,bj->bi
+            d_forth_t += d_part_n_forth[t + 1] @ U_n_forth  # (30) ij,bj->bi
             d_forth_t += d_n_z_forth[t + 1] @ U_z_forth  # (30) ij,bj->bi
             d_forth_t += d_n_r_forth[t + 1] @ U_r_forth  # (30) ij,bj->bi
         d_n_forth_t = d_forth_t * (1 - z_forth_t)  # (31)
         d_n_n_forth_t = np.square(n_forth_t, out=d_n_n_forth[t])  # (32)
         np.subtract(1, d_n_n_forth_t, out=d_n_n_forth_t)  # (32)
         d_n_n_forth_t *= d_n_forth_t  # (32)
-        d_U_n_h_c_n_forth_t = np.multiply(d_n_n_forth_t, r_forth_t, out=d_U_n_h_c_n_forth[t])  # (33)
-        d_r_forth_t = d_n_n_forth_t * U_n_h_c_n_forth[t]  # (36)
+        d_r_forth_t = d_n_n_forth_t * part_n_forth[t]  # (36)
         d_n_r_forth_t = np.subtract(1, r_forth_t, out=d_n_r_forth[t])  # (37)
         d_n_r_forth_t *= d_r_forth_t  # (37)
         d_n_r_forth_t *= r_forth_t  # (37)
@@ -453,6 +452,7 @@ def _backward(arrays, T, B, dtype):
         d_n_z_forth_t = np.subtract(1, z_forth_t, out=d_n_z_forth[t])  # (35)
         d_n_z_forth_t *= d_z_forth_t  # (35)
         d_n_z_forth_t *= z_forth_t  # (35)
+        d_part_n_forth_t = np.multiply(d_n_n_forth_t, r_forth_t, out=d_part_n_forth[t])  # (33)
     d_W_r_forth_x = _rows(d_n_r_forth).T @ _rows(x)  # (39) tbi,tbj->ij
     d_U_r_forth = _rows(d_n_r_forth).T @ _rows(forth[:T])  # (40) tbi,tbj->ij
     d_b_r_forth = d_n_r_forth.sum(axis=(0, 1))  # (41) tbi->i
@@ -461,8 +461,8 @@ def _backward(arrays, T, B, dtype):
     d_b_z_forth = d_n_z_forth.sum(axis=(0, 1))  # (44) tbi->i
     d_W_n_forth_x = _rows(d_n_n_forth).T @ _rows(x)  # (45) tbi,tbj->ij
     d_b_n_forth = d_n_n_forth.sum(axis=(0, 1))  # (46) tbi->i
-    d_U_n_forth = _rows(d_U_n_h_c_n_forth).T @ _rows(forth[:T])  # (47) tbi,tbj->ij
-    d_c_n_forth = d_U_n_h_c_n_forth.sum(axis=(0, 1))  # (48) tbi->i
+    d_U_n_forth = _rows(d_part_n_forth).T @ _rows(forth[:T])  # (47) tbi,tbj->ij
+    d_c_n_forth = d_part_n_forth.sum(axis=(0, 1))  # (48) tbi->i
     d_W_r_back_x = _rows(d_n_r_back).T @ _rows(x)  # (49) tbi,tbj->ij
     d_U_r_back = _rows(d_n_r_back).T @ _rows(back[1:])  # (50) tbi,tbj->ij
     d_b_r_back = d_n_r_back.sum(axis=(0, 1))  # (51) tbi->i
@@ -471,19 +471,19 @@ def _backward(arrays, T, B, dtype):
     d_b_z_back = d_n_z_back.sum(axis=(0, 1))  # (54) tbi->i
     d_W_n_back_x = _rows(d_n_n_back).T @ _rows(x)  # (55) tbi,tbj->ij
     d_b_n_back = d_n_n_back.sum(axis=(0, 1))  # (56) tbi->i
-    d_U_n_back = _rows(d_U_n_h_c_n_back).T @ _rows(back[1:])  # (57) tbi,tbj->ij
-    d_c_n_back = d_U_n_h_c_n_back.sum(axis=(0, 1))  # (58) tbi->i
+    d_U_n_back = _rows(d_part_n_back).T @ _rows(back[1:])  # (57) tbi,tbj->ij
+    d_c_n_back = d_part_n_back.sum(axis=(0, 1))  # (58) tbi->i
     d_W_label_forth_last = d_n_label.T @ forth[T]  # (59) bi,bj->ij
     d_W_label_back_first = d_n_label.T @ back[0]  # (60) bi,bj->ij
     d_b_label = d_n_label.sum(axis=0)  # (61) bi->i
     arrays["d_back"] = d_back
     arrays["d_n_n_back"] = d_n_n_back
-    arrays["d_U_n_h_c_n_back"] = d_U_n_h_c_n_back
+    arrays["d_part_n_back"] = d_part_n_back
     arrays["d_n_z_back"] = d_n_z_back
     arrays["d_n_r_back"] = d_n_r_back
     arrays["d_forth"] = d_forth
     arrays["d_n_n_forth"] = d_n_n_forth
-    arrays["d_U_n_h_c_n_forth"] = d_U_n_h_c_n_forth
+    arrays["d_part_n_forth"] = d_part_n_forth
     arrays["d_n_z_forth"] = d_n_z_forth
     arrays["d_n_r_forth"] = d_n_r_forth
     arrays["d_W_r_forth_x"] = d_W_r_forth_x
@@ -546,19 +546,19 @@ def _initial_gradients(arrays, T, B, dtype):
     U_z_back = arrays["U_z_back"]
     U_n_back = arrays["U_n_back"]
     d_back = arrays["d_back"]
-    d_U_n_h_c_n_back = arrays["d_U_n_h_c_n_back"]
+    d_part_n_back = arrays["d_part_n_back"]
     d_n_z_back = arrays["d_n_z_back"]
     d_n_r_back = arrays["d_n_r_back"]
     d_forth = arrays["d_forth"]
-    d_U_n_h_c_n_forth = arrays["d_U_n_h_c_n_forth"]
+    d_part_n_forth = arrays["d_part_n_forth"]
     d_n_z_forth = arrays["d_n_z_forth"]
     d_n_r_forth = arrays["d_n_r_forth"]
 
-    d_initial_forth = (_rows(d_U_n_h_c_n_forth[:1]) @ U_n_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
+    d_initial_forth = (_rows(d_part_n_forth[:1]) @ U_n_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_forth += d_forth[:1] * z_forth[:1]  # (62)
     d_initial_forth += (_rows(d_n_z_forth[:1]) @ U_z_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_forth += (_rows(d_n_r_forth[:1]) @ U_r_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_after_back = (_rows(d_U_n_h_c_n_back[T - 1:]) @ U_n_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
+    d_after_back = (_rows(d_part_n_back[T - 1:]) @ U_n_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     d_after_back += d_back[T - 1:] * z_back[T - 1:]  # (63)
     d_after_back += (_rows(d_n_z_back[T - 1:]) @ U_z_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     d_after_back += (_rows(d_n_r_back[T - 1:]) @ U_r_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
@@ -771,4 +771,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 33878787d430a20d812ca2acd6b1cb48267705621417f28e49bba73e7c5db814
+# Generated. SHA-256 of all above: c4832f7e6a1f18c8338d2aee0d8935491c94c48cad415fd1e6bce4c514caf042

@@ -11,9 +11,9 @@ brackets is zero where the condition does not hold.
 t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_multiplicative = 3, N_tapped = 3,
 N_minimal = 3, N_independent = 2.
 
- (1)  W_m_multiplicative_x_x_multiplicative[t,b,i] = sum_j W_m_multiplicative_x[i,j]*x[t,b,j]
+ (1)  W_m_x_multiplicative[t,b,i] = sum_j W_m_multiplicative_x[i,j]*x[t,b,j]
  (2)  U_m_h_multiplicative[t,b,i] = sum_j U_m_multiplicative[i,j]*multiplicative[t-1,b,j]
- (3)  m_multiplicative[t,b,i] = U_m_h_multiplicative[t,b,i]*W_m_multiplicative_x_x_multiplicative[t,b,i]
+ (3)  m_multiplicative[t,b,i] = U_m_h_multiplicative[t,b,i]*W_m_x_multiplicative[t,b,i]
  (4)  n_i_multiplicative[t,b,i] = sum_j W_i_multiplicative_x[i,j]*x[t,b,j]
           + sum_j V_i_multiplicative[i,j]*m_multiplicative[t,b,j]
  (5)  i_multiplicative[t,b,i] = sigmoid(n_i_multiplicative[t,b,i])
@@ -33,11 +33,11 @@ N_minimal = 3, N_independent = 2.
           + sum_j W_z_tapped_multiplicative_2[i,j]*multiplicative[t-2,b,j]
           + sum_j U_z_tapped[i,j]*tapped[t-1,b,j] + sum_j V_z_tapped[i,j]*tapped[t-4,b,j]
 (15)  z_tapped[t,b,i] = sigmoid(n_z_tapped[t,b,i])
-(16)  h_part_tapped[t,b,i] = tapped[t-1,b,i] [i <= N_tapped-1]
+(16)  concat_h_h_tapped[t,b,i] = tapped[t-1,b,i] [i <= N_tapped-1]
           + tapped[t-3,b,i-N_tapped] [i >= N_tapped]
 (17)  n_tapped[t,b,i] = sum_j W_tapped_multiplicative[i,j]*multiplicative[t,b,j]
           + sum_j W_tapped_multiplicative_2[i,j]*multiplicative[t-2,b,j]
-          + sum_j U_tapped[i,j]*h_part_tapped[t,b,j] + b_tapped[i]
+          + sum_j U_tapped[i,j]*concat_h_h_tapped[t,b,j] + b_tapped[i]
 (18)  tapped[t,b,i] = tapped[t-2,b,i]*z_tapped[t,b,i]
           + (1 - z_tapped[t,b,i])*tanh(n_tapped[t,b,i])
 (19)  n_f_minimal[t,b,i] = sum_j W_f_minimal_tapped[i,j]*tapped[t,b,j]
@@ -68,12 +68,13 @@ N_minimal = 3, N_independent = 2.
 (35)  d_n_f_minimal[t,b,i] = d_f_minimal[t,b,i]*f_minimal[t,b,i]*(1 - f_minimal[t,b,i])
 (36)  d_tapped[t,b,i] = sum_j W_n_minimal_tapped[j,i]*d_n_n_minimal[t,b,j]
           + sum_j W_f_minimal_tapped[j,i]*d_n_f_minimal[t,b,j]
-          + d_tapped[t+2,b,i]*z_tapped[t+2,b,i] [t <= T-3] + d_h_part_tapped[t+1,b,i] [t <= T-2]
-          + d_h_part_tapped[t+3,b,N_tapped+i] [t <= T-4]
+          + d_tapped[t+2,b,i]*z_tapped[t+2,b,i] [t <= T-3]
+          + d_concat_h_h_tapped[t+1,b,i] [t <= T-2]
+          + d_concat_h_h_tapped[t+3,b,N_tapped+i] [t <= T-4]
           + sum_j U_z_tapped[j,i]*d_n_z_tapped[t+1,b,j] [t <= T-2]
           + sum_j V_z_tapped[j,i]*d_n_z_tapped[t+4,b,j] [t <= T-5]
 (37)  d_n_tapped[t,b,i] = d_tapped[t,b,i]*(1 - z_tapped[t,b,i])*(1 - tanh(n_tapped[t,b,i])^2)
-(38)  d_h_part_tapped[t,b,i] = sum_j U_tapped[j,i]*d_n_tapped[t,b,j]
+(38)  d_concat_h_h_tapped[t,b,i] = sum_j U_tapped[j,i]*d_n_tapped[t,b,j]
 (39)  d_z_tapped[t,b,i] = d_tapped[t,b,i]*(tapped[t-2,b,i] - tanh(n_tapped[t,b,i]))
 (40)  d_n_z_tapped[t,b,i] = d_z_tapped[t,b,i]*z_tapped[t,b,i]*(1 - z_tapped[t,b,i])
 (41)  d_multiplicative[t,b,i] = sum_j W_tapped_multiplicative[j,i]*d_n_tapped[t,b,j]
@@ -95,14 +96,14 @@ N_minimal = 3, N_independent = 2.
           + sum_j V_g_multiplicative[j,i]*d_n_g_multiplicative[t,b,j]
           + sum_j V_f_multiplicative[j,i]*d_n_f_multiplicative[t,b,j]
           + sum_j V_i_multiplicative[j,i]*d_n_i_multiplicative[t,b,j]
-(52)  d_U_m_h_multiplicative[t,b,i] = d_m_multiplicative[t,b,i]*W_m_multiplicative_x_x_multiplicative[t,b,i]
-(53)  d_W_m_multiplicative_x_x_multiplicative[t,b,i] = d_m_multiplicative[t,b,i]*U_m_h_multiplicative[t,b,i]
+(52)  d_U_m_h_multiplicative[t,b,i] = d_m_multiplicative[t,b,i]*W_m_x_multiplicative[t,b,i]
+(53)  d_W_m_x_multiplicative[t,b,i] = d_m_multiplicative[t,b,i]*U_m_h_multiplicative[t,b,i]
 (54)  d_x[t,b,i] = sum_j W_o_multiplicative_x[j,i]*d_n_o_multiplicative[t,b,j]
           + sum_j W_g_multiplicative_x[j,i]*d_n_g_multiplicative[t,b,j]
           + sum_j W_f_multiplicative_x[j,i]*d_n_f_multiplicative[t,b,j]
           + sum_j W_i_multiplicative_x[j,i]*d_n_i_multiplicative[t,b,j]
-          + sum_j W_m_multiplicative_x[j,i]*d_W_m_multiplicative_x_x_multiplicative[t,b,j]
-(55)  d_W_m_multiplicative_x[i,j] = sum_t,b d_W_m_multiplicative_x_x_multiplicative[t,b,i]*x[t,b,j]
+          + sum_j W_m_multiplicative_x[j,i]*d_W_m_x_multiplicative[t,b,j]
+(55)  d_W_m_multiplicative_x[i,j] = sum_t,b d_W_m_x_multiplicative[t,b,i]*x[t,b,j]
 (56)  d_U_m_multiplicative[i,j] = sum_t,b d_U_m_h_multiplicative[t,b,i]*multiplicative[t-1,b,j]
 (57)  d_W_i_multiplicative_x[i,j] = sum_t,b d_n_i_multiplicative[t,b,i]*x[t,b,j]
 (58)  d_V_i_multiplicative[i,j] = sum_t,b d_n_i_multiplicative[t,b,i]*m_multiplicative[t,b,j]
@@ -119,7 +120,7 @@ N_minimal = 3, N_independent = 2.
 (69)  d_V_z_tapped[i,j] = sum_t,b d_n_z_tapped[t,b,i]*tapped[t-4,b,j]
 (70)  d_W_tapped_multiplicative[i,j] = sum_t,b d_n_tapped[t,b,i]*multiplicative[t,b,j]
 (71)  d_W_tapped_multiplicative_2[i,j] = sum_t,b d_n_tapped[t,b,i]*multiplicative[t-2,b,j]
-(72)  d_U_tapped[i,j] = sum_t,b d_n_tapped[t,b,i]*h_part_tapped[t,b,j]
+(72)  d_U_tapped[i,j] = sum_t,b d_n_tapped[t,b,i]*concat_h_h_tapped[t,b,j]
 (73)  d_b_tapped[i] = sum_t,b d_n_tapped[t,b,i]
 (74)  d_W_f_minimal_tapped[i,j] = sum_t,b d_n_f_minimal[t,b,i]*tapped[t,b,j]
 (75)  d_U_f_minimal[i,j] = sum_t,b d_n_f_minimal[t,b,i]*minimal[t-1,b,j]
@@ -135,8 +136,8 @@ N_minimal = 3, N_independent = 2.
           + sum_j U_m_multiplicative[j,i]*d_U_m_h_multiplicative[k-1,b,j] [k >= 1]
 (84)  d_initial_c_multiplicative[k,b,i] = d_c_multiplicative[k,b,i]*f_multiplicative[k,b,i]
 (85)  d_initial_tapped[k,b,i] = d_tapped[k-2,b,i]*z_tapped[k-2,b,i] [k >= 2, k <= T+1]
-          + d_h_part_tapped[k-3,b,i] [k >= 3]
-          + d_h_part_tapped[k-1,b,N_tapped+i] [k <= T, k >= 1]
+          + d_concat_h_h_tapped[k-3,b,i] [k >= 3]
+          + d_concat_h_h_tapped[k-1,b,N_tapped+i] [k <= T, k >= 1]
           + sum_j U_z_tapped[j,i]*d_n_z_tapped[k-3,b,j] [k >= 3]
           + sum_j V_z_tapped[j,i]*d_n_z_tapped[k,b,j] [k <= T-1]
 (86)  d_initial_minimal[k,b,i] = d_minimal[k,b,i]*(1 - f_minimal[k,b,i])
@@ -354,7 +355,7 @@ def _forward(arrays, T, B, dtype):
     u_independent = arrays["u_independent"]
     b_independent = arrays["b_independent"]
 
-    W_m_multiplicative_x_x_multiplicative = (_rows(x) @ W_m_multiplicative_x.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
+    W_m_x_multiplicative = (_rows(x) @ W_m_multiplicative_x.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
     U_m_h_multiplicative = np.empty((T, B, 3), dtype)
     m_multiplicative = np.empty((T, B, 3), dtype)
     n_f_multiplicative = (_rows(x) @ W_f_multiplicative_x.T).reshape(-1, B, 3)  # (6) ij,tbj->tbi
@@ -369,7 +370,7 @@ def _forward(arrays, T, B, dtype):
     tanh_c_multiplicative = np.empty((T, B, 3), dtype)
     for t in range(T):
         U_m_h_multiplicative[t] = U_m_h_multiplicative_t = multiplicative[t + 1] @ U_m_multiplicative.T  # (2) ij,bj->bi
-        m_multiplicative_t = np.multiply(U_m_h_multiplicative_t, W_m_multiplicative_x_x_multiplicative[t], out=m_multiplicative[t])  # (3)
+        m_multiplicative_t = np.multiply(U_m_h_multiplicative_t, W_m_x_multiplicative[t], out=m_multiplicative[t])  # (3)
         n_f_multiplicative_t = n_f_multiplicative[t]
         n_f_multiplicative_t += m_multiplicative_t @ V_f_multiplicative.T  # (6) ij,bj->bi
         f_multiplicative_t = _sigmoid(n_f_multiplicative_t, out=f_multiplicative[t])  # (7)
@@ -386,7 +387,7 @@ def _forward(arrays, T, B, dtype):
         o_multiplicative_t = _sigmoid(n_o_multiplicative_t, out=o_multiplicative[t])  # (11)
         tanh_c_multiplicative_t = np.tanh(c_multiplicative_t, out=tanh_c_multiplicative[t])  # (13)
         multiplicative_t = np.multiply(o_multiplicative_t, tanh_c_multiplicative_t, out=multiplicative[t + 2])  # (13)
-    h_part_tapped = np.empty((T, B, 6), dtype)
+    concat_h_h_tapped = np.empty((T, B, 6), dtype)
     n_tapped = (_rows(multiplicative[2:]) @ W_tapped_multiplicative.T).reshape(-1, B, 3)  # (17) ij,tbj->tbi
     n_tapped += (_rows(multiplicative[:T]) @ W_tapped_multiplicative_2.T).reshape(-1, B, 3)  # (17) ij,tbj->tbi
     n_tapped += b_tapped  # (17)
@@ -396,12 +397,12 @@ def _forward(arrays, T, B, dtype):
     z_tapped = n_z_tapped  # takes its place, step by step
     for t in range(T):
         tapped_t_minus_1 = tapped[t + 3]
-        h_part_tapped_t = np.zeros((B, 6), dtype)
-        h_part_tapped_t[:, :3] += tapped_t_minus_1  # (16)
-        h_part_tapped_t[:, 3:] += tapped[t + 1]  # (16)
-        h_part_tapped[t] = h_part_tapped_t
+        concat_h_h_tapped_t = np.zeros((B, 6), dtype)
+        concat_h_h_tapped_t[:, :3] += tapped_t_minus_1  # (16)
+        concat_h_h_tapped_t[:, 3:] += tapped[t + 1]  # (16)
+        concat_h_h_tapped[t] = concat_h_h_tapped_t
         n_tapped_t = n_tapped[t]
-        n_tapped_t += h_part_tapped_t @ U_tapped.T  # (17) ij,bj->bi
+        n_tapped_t += concat_h_h_tapped_t @ U_tapped.T  # (17) ij,bj->bi
         n_z_tapped_t = n_z_tapped[t]
         n_z_tapped_t += tapped_t_minus_1 @ U_z_tapped.T  # (14) ij,bj->bi
         n_z_tapped_t += tapped[t] @ V_z_tapped.T  # (14) ij,bj->bi
@@ -434,7 +435,7 @@ def _forward(arrays, T, B, dtype):
         n_independent_t = n_independent[t]
         n_independent_t += u_independent * independent[t]  # (25)
         independent[t + 1] = independent_t = _relu(n_independent_t)  # (26)
-    arrays["W_m_multiplicative_x_x_multiplicative"] = W_m_multiplicative_x_x_multiplicative
+    arrays["W_m_x_multiplicative"] = W_m_x_multiplicative
     arrays["U_m_h_multiplicative"] = U_m_h_multiplicative
     arrays["m_multiplicative"] = m_multiplicative
     arrays["i_multiplicative"] = i_multiplicative
@@ -443,7 +444,7 @@ def _forward(arrays, T, B, dtype):
     arrays["o_multiplicative"] = o_multiplicative
     arrays["tanh_c_multiplicative"] = tanh_c_multiplicative
     arrays["z_tapped"] = z_tapped
-    arrays["h_part_tapped"] = h_part_tapped
+    arrays["concat_h_h_tapped"] = concat_h_h_tapped
     arrays["tanh_n_tapped"] = tanh_n_tapped
     arrays["f_minimal"] = f_minimal
     arrays["f_h_minimal"] = f_h_minimal
@@ -495,9 +496,9 @@ def _backward(arrays, T, B, dtype):
     U_n_minimal = arrays["U_n_minimal"]
     W_independent_minimal = arrays["W_independent_minimal"]
     u_independent = arrays["u_independent"]
-    W_m_multiplicative_x_x_multiplicative = arrays["W_m_multiplicative_x_x_multiplicative"]
+    W_m_x_multiplicative = arrays["W_m_x_multiplicative"]
     U_m_h_multiplicative = arrays["U_m_h_multiplicative"]
-    h_part_tapped = arrays["h_part_tapped"]
+    concat_h_h_tapped = arrays["concat_h_h_tapped"]
     f_h_minimal = arrays["f_h_minimal"]
     tanh_c_multiplicative = arrays["tanh_c_multiplicative"]
     tanh_n_tapped = arrays["tanh_n_tapped"]
@@ -538,7 +539,7 @@ def _backward(arrays, T, B, dtype):
     d_tapped = (_rows(d_n_n_minimal) @ W_n_minimal_tapped).reshape(-1, B, 3)  # (36) ij,tbj->tbi
     d_tapped += (_rows(d_n_f_minimal) @ W_f_minimal_tapped).reshape(-1, B, 3)  # (36) ij,tbj->tbi
     d_n_tapped = np.empty((T, B, 3), dtype)
-    d_h_part_tapped = np.empty((T, B, 6), dtype)
+    d_concat_h_h_tapped = np.empty((T, B, 6), dtype)
     d_n_z_tapped = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
         tanh_n_tapped_t = tanh_n_tapped[t]
@@ -547,17 +548,17 @@ def _backward(arrays, T, B, dtype):
         if t < T - 2:
             d_tapped_t += d_tapped[t + 2] * z_tapped[t + 2]  # (36)
         if t < T - 1:
-            d_tapped_t += d_h_part_tapped[t + 1, :, :3]  # (36)
+            d_tapped_t += d_concat_h_h_tapped[t + 1, :, :3]  # (36)
             d_tapped_t += d_n_z_tapped[t + 1] @ U_z_tapped  # (36) ij,bj->bi
         if t < T - 3:
-            d_tapped_t += d_h_part_tapped[t + 3, :, 3:]  # (36)
+            d_tapped_t += d_concat_h_h_tapped[t + 3, :, 3:]  # (36)
         if t < T - 4:
             d_tapped_t += d_n_z_tapped[t + 4] @ V_z_tapped  # (36) ij,bj->bi
         d_n_tapped_t = np.square(tanh_n_tapped_t, out=d_n_tapped[t])  # (37)
         np.subtract(1, d_n_tapped_t, out=d_n_tapped_t)  # (37)
         d_n_tapped_t *= d_tapped_t  # (37)
         d_n_tapped_t *= (1 - z_tapped_t)  # (37)
-        d_h_part_tapped[t] = d_h_part_tapped_t = d_n_tapped_t @ U_tapped  # (38) ij,bj->bi
+        d_concat_h_h_tapped[t] = d_concat_h_h_tapped_t = d_n_tapped_t @ U_tapped  # (38) ij,bj->bi
         d_z_tapped_t = d_tapped_t * (tapped[t + 2] - tanh_n_tapped_t)  # (39)
         d_n_z_tapped_t = np.subtract(1, z_tapped_t, out=d_n_z_tapped[t])  # (40)
         d_n_z_tapped_t *= d_z_tapped_t  # (40)
@@ -610,9 +611,9 @@ def _backward(arrays, T, B, dtype):
             + d_n_f_multiplicative_t @ V_f_multiplicative  # ij,bj->bi
             + d_n_i_multiplicative_t @ V_i_multiplicative  # ij,bj->bi
         )
-        d_U_m_h_multiplicative_t = np.multiply(d_m_multiplicative_t, W_m_multiplicative_x_x_multiplicative[t], out=d_U_m_h_multiplicative[t])  # (52)
-    d_W_m_multiplicative_x_x_multiplicative = d_m_multiplicative * U_m_h_multiplicative  # (53)
-    d_W_m_multiplicative_x = _rows(d_W_m_multiplicative_x_x_multiplicative).T @ _rows(x)  # (55) tbi,tbj->ij
+        d_U_m_h_multiplicative_t = np.multiply(d_m_multiplicative_t, W_m_x_multiplicative[t], out=d_U_m_h_multiplicative[t])  # (52)
+    d_W_m_x_multiplicative = d_m_multiplicative * U_m_h_multiplicative  # (53)
+    d_W_m_multiplicative_x = _rows(d_W_m_x_multiplicative).T @ _rows(x)  # (55) tbi,tbj->ij
     d_U_m_multiplicative = _rows(d_U_m_h_multiplicative).T @ _rows(multiplicative[1:T + 1])  # (56) tbi,tbj->ij
     d_W_i_multiplicative_x = _rows(d_n_i_multiplicative).T @ _rows(x)  # (57) tbi,tbj->ij
     d_V_i_multiplicative = _rows(d_n_i_multiplicative).T @ _rows(m_multiplicative)  # (58) tbi,tbj->ij
@@ -629,7 +630,7 @@ def _backward(arrays, T, B, dtype):
     d_V_z_tapped = _rows(d_n_z_tapped).T @ _rows(tapped[:T])  # (69) tbi,tbj->ij
     d_W_tapped_multiplicative = _rows(d_n_tapped).T @ _rows(multiplicative[2:])  # (70) tbi,tbj->ij
     d_W_tapped_multiplicative_2 = _rows(d_n_tapped).T @ _rows(multiplicative[:T])  # (71) tbi,tbj->ij
-    d_U_tapped = _rows(d_n_tapped).T @ _rows(h_part_tapped)  # (72) tbi,tbj->ij
+    d_U_tapped = _rows(d_n_tapped).T @ _rows(concat_h_h_tapped)  # (72) tbi,tbj->ij
     d_b_tapped = d_n_tapped.sum(axis=(0, 1))  # (73) tbi->i
     d_W_f_minimal_tapped = _rows(d_n_f_minimal).T @ _rows(tapped[4:])  # (74) tbi,tbj->ij
     d_U_f_minimal = _rows(d_n_f_minimal).T @ _rows(minimal[:T])  # (75) tbi,tbj->ij
@@ -646,7 +647,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_n_f_minimal"] = d_n_f_minimal
     arrays["d_tapped"] = d_tapped
     arrays["d_n_tapped"] = d_n_tapped
-    arrays["d_h_part_tapped"] = d_h_part_tapped
+    arrays["d_concat_h_h_tapped"] = d_concat_h_h_tapped
     arrays["d_n_z_tapped"] = d_n_z_tapped
     arrays["d_c_multiplicative"] = d_c_multiplicative
     arrays["d_n_o_multiplicative"] = d_n_o_multiplicative
@@ -654,7 +655,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_n_f_multiplicative"] = d_n_f_multiplicative
     arrays["d_n_i_multiplicative"] = d_n_i_multiplicative
     arrays["d_U_m_h_multiplicative"] = d_U_m_h_multiplicative
-    arrays["d_W_m_multiplicative_x_x_multiplicative"] = d_W_m_multiplicative_x_x_multiplicative
+    arrays["d_W_m_x_multiplicative"] = d_W_m_x_multiplicative
     arrays["d_W_m_multiplicative_x"] = d_W_m_multiplicative_x
     arrays["d_U_m_multiplicative"] = d_U_m_multiplicative
     arrays["d_W_i_multiplicative_x"] = d_W_i_multiplicative_x
@@ -696,13 +697,13 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_g_multiplicative = arrays["d_n_g_multiplicative"]
     d_n_f_multiplicative = arrays["d_n_f_multiplicative"]
     d_n_i_multiplicative = arrays["d_n_i_multiplicative"]
-    d_W_m_multiplicative_x_x_multiplicative = arrays["d_W_m_multiplicative_x_x_multiplicative"]
+    d_W_m_x_multiplicative = arrays["d_W_m_x_multiplicative"]
 
     d_x = (_rows(d_n_o_multiplicative) @ W_o_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
     d_x += (_rows(d_n_g_multiplicative) @ W_g_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
     d_x += (_rows(d_n_f_multiplicative) @ W_f_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
     d_x += (_rows(d_n_i_multiplicative) @ W_i_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
-    d_x += (_rows(d_W_m_multiplicative_x_x_multiplicative) @ W_m_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
+    d_x += (_rows(d_W_m_x_multiplicative) @ W_m_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -724,7 +725,7 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_f_minimal = arrays["d_n_f_minimal"]
     d_tapped = arrays["d_tapped"]
     d_n_tapped = arrays["d_n_tapped"]
-    d_h_part_tapped = arrays["d_h_part_tapped"]
+    d_concat_h_h_tapped = arrays["d_concat_h_h_tapped"]
     d_n_z_tapped = arrays["d_n_z_tapped"]
     d_c_multiplicative = arrays["d_c_multiplicative"]
     d_U_m_h_multiplicative = arrays["d_U_m_h_multiplicative"]
@@ -736,8 +737,8 @@ def _initial_gradients(arrays, T, B, dtype):
     d_initial_c_multiplicative = d_c_multiplicative[:1] * f_multiplicative[:1]  # (84)
     d_initial_tapped = np.zeros((4, B, 3), dtype)
     d_initial_tapped[2:min(4, T + 2)] += d_tapped[:min(2, T)] * z_tapped[:min(2, T)]  # (85)
-    d_initial_tapped[3:] += d_h_part_tapped[:1, :, :3]  # (85)
-    d_initial_tapped[1:min(4, T + 1)] += d_h_part_tapped[:min(3, T), :, 3:]  # (85)
+    d_initial_tapped[3:] += d_concat_h_h_tapped[:1, :, :3]  # (85)
+    d_initial_tapped[1:min(4, T + 1)] += d_concat_h_h_tapped[:min(3, T), :, 3:]  # (85)
     d_initial_tapped[3:] += (_rows(d_n_z_tapped[:1]) @ U_z_tapped).reshape(-1, B, 3)  # (85) ij,kbj->kbi
     d_initial_tapped[:min(4, T)] += (_rows(d_n_z_tapped[:min(4, T)]) @ V_z_tapped).reshape(-1, B, 3)  # (85) ij,kbj->kbi
     d_initial_minimal = (_rows(d_n_f_minimal[:1]) @ U_f_minimal).reshape(-1, B, 3)  # (86) ij,kbj->kbi
@@ -966,4 +967,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: abdc9d038f5a48189f2414c198c1f36efc125c07c12a5c8abe746559bac7bd7c
+# Generated. SHA-256 of all above: 9969d283af397680087dee6138ab05f019144a9280624cb1d4e507e5d079b13d

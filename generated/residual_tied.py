@@ -18,9 +18,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_code = 4.
  (5)  n_z_first[t,b,i] = sum_j W_z_first_code[i,j]*code[t,b,j]
           + sum_j U_z_first[i,j]*first[t-1,b,j] + b_z_first[i]
  (6)  z_first[t,b,i] = sigmoid(n_z_first[t,b,i])
- (7)  U_n_h_c_n_first[t,b,i] = sum_j U_n_first[i,j]*first[t-1,b,j] + c_n_first[i]
+ (7)  part_n_first[t,b,i] = sum_j U_n_first[i,j]*first[t-1,b,j] + c_n_first[i]
  (8)  n_n_first[t,b,i] = sum_j W_n_first_code[i,j]*code[t,b,j] + b_n_first[i]
-          + U_n_h_c_n_first[t,b,i]*r_first[t,b,i]
+          + part_n_first[t,b,i]*r_first[t,b,i]
  (9)  n_first[t,b,i] = tanh(n_n_first[t,b,i])
 (10)  first[t,b,i] = n_first[t,b,i]*(1 - z_first[t,b,i]) + first[t-1,b,i]*z_first[t,b,i]
 (11)  n_r_second[t,b,i] = sum_j W_r_first_code[i,j]*first[t,b,j]
@@ -29,9 +29,9 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_code = 4.
 (13)  n_z_second[t,b,i] = sum_j W_z_first_code[i,j]*first[t,b,j]
           + sum_j U_z_first[i,j]*second[t-1,b,j] + b_z_first[i]
 (14)  z_second[t,b,i] = sigmoid(n_z_second[t,b,i])
-(15)  U_n_h_c_n_second[t,b,i] = sum_j U_n_first[i,j]*second[t-1,b,j] + c_n_first[i]
+(15)  part_n_second[t,b,i] = sum_j U_n_first[i,j]*second[t-1,b,j] + c_n_first[i]
 (16)  n_n_second[t,b,i] = sum_j W_n_first_code[i,j]*first[t,b,j] + b_n_first[i]
-          + U_n_h_c_n_second[t,b,i]*r_second[t,b,i]
+          + part_n_second[t,b,i]*r_second[t,b,i]
 (17)  n_second[t,b,i] = tanh(n_n_second[t,b,i])
 (18)  second[t,b,i] = n_second[t,b,i]*(1 - z_second[t,b,i]) + second[t-1,b,i]*z_second[t,b,i]
 (19)  n_mixed[t,b,i] = sum_j W_mixed_second[i,j]*second[t,b,j] + b_mixed[i]
@@ -44,29 +44,29 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_code = 4.
 (25)  d_n_mixed[t,b,i] = d_mixed[t,b,i]*(1 - tanh(n_mixed[t,b,i])^2)
 (26)  d_second[t,b,i] = d_mixed[t,b,i] + sum_j W_mixed_second[j,i]*d_n_mixed[t,b,j]
           + d_second[t+1,b,i]*z_second[t+1,b,i] [t <= T-2]
-          + sum_j U_n_first[j,i]*d_U_n_h_c_n_second[t+1,b,j] [t <= T-2]
+          + sum_j U_n_first[j,i]*d_part_n_second[t+1,b,j] [t <= T-2]
           + sum_j U_z_first[j,i]*d_n_z_second[t+1,b,j] [t <= T-2]
           + sum_j U_r_first[j,i]*d_n_r_second[t+1,b,j] [t <= T-2]
 (27)  d_n_second[t,b,i] = d_second[t,b,i]*(1 - z_second[t,b,i])
 (28)  d_n_n_second[t,b,i] = d_n_second[t,b,i]*(1 - n_second[t,b,i]^2)
-(29)  d_U_n_h_c_n_second[t,b,i] = d_n_n_second[t,b,i]*r_second[t,b,i]
+(29)  d_part_n_second[t,b,i] = d_n_n_second[t,b,i]*r_second[t,b,i]
 (30)  d_z_second[t,b,i] = d_second[t,b,i]*(second[t-1,b,i] - n_second[t,b,i])
 (31)  d_n_z_second[t,b,i] = d_z_second[t,b,i]*z_second[t,b,i]*(1 - z_second[t,b,i])
-(32)  d_r_second[t,b,i] = d_n_n_second[t,b,i]*U_n_h_c_n_second[t,b,i]
+(32)  d_r_second[t,b,i] = d_n_n_second[t,b,i]*part_n_second[t,b,i]
 (33)  d_n_r_second[t,b,i] = d_r_second[t,b,i]*r_second[t,b,i]*(1 - r_second[t,b,i])
 (34)  d_first[t,b,i] = sum_j W_n_first_code[j,i]*d_n_n_second[t,b,j]
           + sum_j W_z_first_code[j,i]*d_n_z_second[t,b,j]
           + sum_j W_r_first_code[j,i]*d_n_r_second[t,b,j]
           + d_first[t+1,b,i]*z_first[t+1,b,i] [t <= T-2]
-          + sum_j U_n_first[j,i]*d_U_n_h_c_n_first[t+1,b,j] [t <= T-2]
+          + sum_j U_n_first[j,i]*d_part_n_first[t+1,b,j] [t <= T-2]
           + sum_j U_z_first[j,i]*d_n_z_first[t+1,b,j] [t <= T-2]
           + sum_j U_r_first[j,i]*d_n_r_first[t+1,b,j] [t <= T-2]
 (35)  d_n_first[t,b,i] = d_first[t,b,i]*(1 - z_first[t,b,i])
 (36)  d_n_n_first[t,b,i] = d_n_first[t,b,i]*(1 - n_first[t,b,i]^2)
-(37)  d_U_n_h_c_n_first[t,b,i] = d_n_n_first[t,b,i]*r_first[t,b,i]
+(37)  d_part_n_first[t,b,i] = d_n_n_first[t,b,i]*r_first[t,b,i]
 (38)  d_z_first[t,b,i] = d_first[t,b,i]*(first[t-1,b,i] - n_first[t,b,i])
 (39)  d_n_z_first[t,b,i] = d_z_first[t,b,i]*z_first[t,b,i]*(1 - z_first[t,b,i])
-(40)  d_r_first[t,b,i] = d_n_n_first[t,b,i]*U_n_h_c_n_first[t,b,i]
+(40)  d_r_first[t,b,i] = d_n_n_first[t,b,i]*part_n_first[t,b,i]
 (41)  d_n_r_first[t,b,i] = d_r_first[t,b,i]*r_first[t,b,i]*(1 - r_first[t,b,i])
 (42)  d_code[t,b,i] = sum_j W_n_first_code[j,i]*d_n_n_first[t,b,j]
           + sum_j W_z_first_code[j,i]*d_n_z_first[t,b,j]
@@ -89,19 +89,19 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 3, N_code = 4.
 (53)  d_W_n_first_code[i,j] = sum_t,b d_n_n_second[t,b,i]*first[t,b,j]
           + sum_t,b d_n_n_first[t,b,i]*code[t,b,j]
 (54)  d_b_n_first[i] = sum_t,b d_n_n_second[t,b,i] + sum_t,b d_n_n_first[t,b,i]
-(55)  d_U_n_first[i,j] = sum_t,b d_U_n_h_c_n_second[t,b,i]*second[t-1,b,j]
-          + sum_t,b d_U_n_h_c_n_first[t,b,i]*first[t-1,b,j]
-(56)  d_c_n_first[i] = sum_t,b d_U_n_h_c_n_second[t,b,i] + sum_t,b d_U_n_h_c_n_first[t,b,i]
+(55)  d_U_n_first[i,j] = sum_t,b d_part_n_second[t,b,i]*second[t-1,b,j]
+          + sum_t,b d_part_n_first[t,b,i]*first[t-1,b,j]
+(56)  d_c_n_first[i] = sum_t,b d_part_n_second[t,b,i] + sum_t,b d_part_n_first[t,b,i]
 (57)  d_W_mixed_second[i,j] = sum_t,b d_n_mixed[t,b,i]*second[t,b,j]
 (58)  d_b_mixed[i] = sum_t,b d_n_mixed[t,b,i]
 (59)  d_W_output_x_1[i,j] = sum_t,b d_output[t,b,i]*x[t-1,b,j]
 (60)  d_b_output[i] = sum_t,b d_output[t,b,i]
 (61)  d_initial_x[k,b,i] = sum_j W_output_x_1[j,i]*d_output[k,b,j]
 (62)  d_initial_first[k,b,i] = d_first[k,b,i]*z_first[k,b,i]
-          + sum_j U_n_first[j,i]*d_U_n_h_c_n_first[k,b,j]
-          + sum_j U_z_first[j,i]*d_n_z_first[k,b,j] + sum_j U_r_first[j,i]*d_n_r_first[k,b,j]
+          + sum_j U_n_first[j,i]*d_part_n_first[k,b,j] + sum_j U_z_first[j,i]*d_n_z_first[k,b,j]
+          + sum_j U_r_first[j,i]*d_n_r_first[k,b,j]
 (63)  d_initial_second[k,b,i] = d_second[k,b,i]*z_second[k,b,i]
-          + sum_j U_n_first[j,i]*d_U_n_h_c_n_second[k,b,j]
+          + sum_j U_n_first[j,i]*d_part_n_second[k,b,j]
           + sum_j U_z_first[j,i]*d_n_z_second[k,b,j] + sum_j U_r_first[j,i]*d_n_r_second[k,b,j]
 
 Generated by bptt from a topology file. This module needs NumPy and nothing else.
@@ -283,8 +283,8 @@ def _forward(arrays, T, B, dtype):
     n_code = (_rows(x[1:]) @ E.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
     n_code += b_code  # (1)
     code = np.tanh(n_code)  # (2)
-    U_n_h_c_n_first = np.zeros((T, B, 4), dtype)
-    U_n_h_c_n_first += c_n_first  # (7)
+    part_n_first = np.zeros((T, B, 4), dtype)
+    part_n_first += c_n_first  # (7)
     n_r_first = (_rows(code) @ W_r_first_code.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
     n_r_first += b_r_first  # (3)
     r_first = n_r_first  # takes its place, step by step
@@ -296,13 +296,13 @@ def _forward(arrays, T, B, dtype):
     z_first = n_z_first  # takes its place, step by step
     for t in range(T):
         first_t_minus_1 = first[t]
-        U_n_h_c_n_first_t = U_n_h_c_n_first[t]
-        U_n_h_c_n_first_t += first_t_minus_1 @ U_n_first.T  # (7) ij,bj->bi
+        part_n_first_t = part_n_first[t]
+        part_n_first_t += first_t_minus_1 @ U_n_first.T  # (7) ij,bj->bi
         n_r_first_t = n_r_first[t]
         n_r_first_t += first_t_minus_1 @ U_r_first.T  # (3) ij,bj->bi
         r_first_t = _sigmoid(n_r_first_t, out=r_first[t])  # (4)
         n_n_first_t = n_n_first[t]
-        n_n_first_t += U_n_h_c_n_first_t * r_first_t  # (8)
+        n_n_first_t += part_n_first_t * r_first_t  # (8)
         n_first_t = np.tanh(n_n_first_t, out=n_first[t])  # (9)
         n_z_first_t = n_z_first[t]
         n_z_first_t += first_t_minus_1 @ U_z_first.T  # (5) ij,bj->bi
@@ -310,8 +310,8 @@ def _forward(arrays, T, B, dtype):
         first_t = np.subtract(1, z_first_t, out=first[t + 1])  # (10)
         first_t *= n_first_t  # (10)
         first_t += first_t_minus_1 * z_first_t  # (10)
-    U_n_h_c_n_second = np.zeros((T, B, 4), dtype)
-    U_n_h_c_n_second += c_n_first  # (15)
+    part_n_second = np.zeros((T, B, 4), dtype)
+    part_n_second += c_n_first  # (15)
     n_r_second = (_rows(first[1:]) @ W_r_first_code.T).reshape(-1, B, 4)  # (11) ij,tbj->tbi
     n_r_second += b_r_first  # (11)
     r_second = n_r_second  # takes its place, step by step
@@ -323,13 +323,13 @@ def _forward(arrays, T, B, dtype):
     z_second = n_z_second  # takes its place, step by step
     for t in range(T):
         second_t_minus_1 = second[t]
-        U_n_h_c_n_second_t = U_n_h_c_n_second[t]
-        U_n_h_c_n_second_t += second_t_minus_1 @ U_n_first.T  # (15) ij,bj->bi
+        part_n_second_t = part_n_second[t]
+        part_n_second_t += second_t_minus_1 @ U_n_first.T  # (15) ij,bj->bi
         n_r_second_t = n_r_second[t]
         n_r_second_t += second_t_minus_1 @ U_r_first.T  # (11) ij,bj->bi
         r_second_t = _sigmoid(n_r_second_t, out=r_second[t])  # (12)
         n_n_second_t = n_n_second[t]
-        n_n_second_t += U_n_h_c_n_second_t * r_second_t  # (16)
+        n_n_second_t += part_n_second_t * r_second_t  # (16)
         n_second_t = np.tanh(n_n_second_t, out=n_second[t])  # (17)
         n_z_second_t = n_z_second[t]
         n_z_second_t += second_t_minus_1 @ U_z_first.T  # (13) ij,bj->bi
@@ -346,11 +346,11 @@ def _forward(arrays, T, B, dtype):
     arrays["code"] = code
     arrays["r_first"] = r_first
     arrays["z_first"] = z_first
-    arrays["U_n_h_c_n_first"] = U_n_h_c_n_first
+    arrays["part_n_first"] = part_n_first
     arrays["n_first"] = n_first
     arrays["r_second"] = r_second
     arrays["z_second"] = z_second
-    arrays["U_n_h_c_n_second"] = U_n_h_c_n_second
+    arrays["part_n_second"] = part_n_second
     arrays["n_second"] = n_second
     arrays["n_mixed"] = n_mixed
     arrays["mixed"] = mixed
@@ -389,8 +389,8 @@ def _backward(arrays, T, B, dtype):
     W_n_first_code = arrays["W_n_first_code"]
     U_n_first = arrays["U_n_first"]
     W_mixed_second = arrays["W_mixed_second"]
-    U_n_h_c_n_first = arrays["U_n_h_c_n_first"]
-    U_n_h_c_n_second = arrays["U_n_h_c_n_second"]
+    part_n_first = arrays["part_n_first"]
+    part_n_second = arrays["part_n_second"]
     n_mixed = arrays["n_mixed"]
     error_output = arrays["error_output"]
 
@@ -400,9 +400,9 @@ def _backward(arrays, T, B, dtype):
     d_second = (_rows(d_n_mixed) @ W_mixed_second).reshape(-1, B, 4)  # (26) ij,tbj->tbi
     d_second += d_mixed  # (26)
     d_n_n_second = np.empty((T, B, 4), dtype)
-    d_U_n_h_c_n_second = np.empty((T, B, 4), dtype)
     d_n_r_second = np.empty((T, B, 4), dtype)
     d_n_z_second = np.empty((T, B, 4), dtype)
+    d_part_n_second = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
         z_second_t = z_second[t]
         n_second_t = n_second[t]
@@ -410,15 +410,14 @@ def _backward(arrays, T, B, dtype):
         d_second_t = d_second[t]
         if t < T - 1:
             d_second_t += d_second[t + 1] * z_second[t + 1]  # (26)
-            d_second_t += d_U_n_h_c_n_second[t + 1] @ U_n_first  # (26) ij,bj->bi
+            d_second_t += d_part_n_second[t + 1] @ U_n_first  # (26) ij,bj->bi
             d_second_t += d_n_z_second[t + 1] @ U_z_first  # (26) ij,bj->bi
             d_second_t += d_n_r_second[t + 1] @ U_r_first  # (26) ij,bj->bi
         d_n_second_t = d_second_t * (1 - z_second_t)  # (27)
         d_n_n_second_t = np.square(n_second_t, out=d_n_n_second[t])  # (28)
         np.subtract(1, d_n_n_second_t, out=d_n_n_second_t)  # (28)
         d_n_n_second_t *= d_n_second_t  # (28)
-        d_U_n_h_c_n_second_t = np.multiply(d_n_n_second_t, r_second_t, out=d_U_n_h_c_n_second[t])  # (29)
-        d_r_second_t = d_n_n_second_t * U_n_h_c_n_second[t]  # (32)
+        d_r_second_t = d_n_n_second_t * part_n_second[t]  # (32)
         d_n_r_second_t = np.subtract(1, r_second_t, out=d_n_r_second[t])  # (33)
         d_n_r_second_t *= d_r_second_t  # (33)
         d_n_r_second_t *= r_second_t  # (33)
@@ -426,13 +425,14 @@ def _backward(arrays, T, B, dtype):
         d_n_z_second_t = np.subtract(1, z_second_t, out=d_n_z_second[t])  # (31)
         d_n_z_second_t *= d_z_second_t  # (31)
         d_n_z_second_t *= z_second_t  # (31)
+        d_part_n_second_t = np.multiply(d_n_n_second_t, r_second_t, out=d_part_n_second[t])  # (29)
     d_first = (_rows(d_n_n_second) @ W_n_first_code).reshape(-1, B, 4)  # (34) ij,tbj->tbi
     d_first += (_rows(d_n_z_second) @ W_z_first_code).reshape(-1, B, 4)  # (34) ij,tbj->tbi
     d_first += (_rows(d_n_r_second) @ W_r_first_code).reshape(-1, B, 4)  # (34) ij,tbj->tbi
     d_n_n_first = np.empty((T, B, 4), dtype)
-    d_U_n_h_c_n_first = np.empty((T, B, 4), dtype)
     d_n_r_first = np.empty((T, B, 4), dtype)
     d_n_z_first = np.empty((T, B, 4), dtype)
+    d_part_n_first = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
         z_first_t = z_first[t]
         n_first_t = n_first[t]
@@ -440,15 +440,14 @@ def _backward(arrays, T, B, dtype):
         d_first_t = d_first[t]
         if t < T - 1:
             d_first_t += d_first[t + 1] * z_first[t + 1]  # (34)
-            d_first_t += d_U_n_h_c_n_first[t + 1] @ U_n_first  # (34) ij,bj->bi
+            d_first_t += d_part_n_first[t + 1] @ U_n_first  # (34) ij,bj->bi
             d_first_t += d_n_z_first[t + 1] @ U_z_first  # (34) ij,bj->bi
             d_first_t += d_n_r_first[t + 1] @ U_r_first  # (34) ij,bj->bi
         d_n_first_t = d_first_t * (1 - z_first_t)  # (35)
         d_n_n_first_t = np.square(n_first_t, out=d_n_n_first[t])  # (36)
         np.subtract(1, d_n_n_first_t, out=d_n_n_first_t)  # (36)
         d_n_n_first_t *= d_n_first_t  # (36)
-        d_U_n_h_c_n_first_t = np.multiply(d_n_n_first_t, r_first_t, out=d_U_n_h_c_n_first[t])  # (37)
-        d_r_first_t = d_n_n_first_t * U_n_h_c_n_first[t]  # (40)
+        d_r_first_t = d_n_n_first_t * part_n_first[t]  # (40)
         d_n_r_first_t = np.subtract(1, r_first_t, out=d_n_r_first[t])  # (41)
         d_n_r_first_t *= d_r_first_t  # (41)
         d_n_r_first_t *= r_first_t  # (41)
@@ -456,6 +455,7 @@ def _backward(arrays, T, B, dtype):
         d_n_z_first_t = np.subtract(1, z_first_t, out=d_n_z_first[t])  # (39)
         d_n_z_first_t *= d_z_first_t  # (39)
         d_n_z_first_t *= z_first_t  # (39)
+        d_part_n_first_t = np.multiply(d_n_n_first_t, r_first_t, out=d_part_n_first[t])  # (37)
     d_code = (_rows(d_n_n_first) @ W_n_first_code).reshape(-1, B, 4)  # (42) ij,tbj->tbi
     d_code += (_rows(d_n_z_first) @ W_z_first_code).reshape(-1, B, 4)  # (42) ij,tbj->tbi
     d_code += (_rows(d_n_r_first) @ W_r_first_code).reshape(-1, B, 4)  # (42) ij,tbj->tbi
@@ -479,21 +479,21 @@ def _backward(arrays, T, B, dtype):
     d_W_n_first_code += _rows(d_n_n_first).T @ _rows(code)  # (53) tbi,tbj->ij
     d_b_n_first = d_n_n_second.sum(axis=(0, 1))  # (54) tbi->i
     d_b_n_first += d_n_n_first.sum(axis=(0, 1))  # (54) tbi->i
-    d_U_n_first = _rows(d_U_n_h_c_n_second).T @ _rows(second[:T])  # (55) tbi,tbj->ij
-    d_U_n_first += _rows(d_U_n_h_c_n_first).T @ _rows(first[:T])  # (55) tbi,tbj->ij
-    d_c_n_first = d_U_n_h_c_n_second.sum(axis=(0, 1))  # (56) tbi->i
-    d_c_n_first += d_U_n_h_c_n_first.sum(axis=(0, 1))  # (56) tbi->i
+    d_U_n_first = _rows(d_part_n_second).T @ _rows(second[:T])  # (55) tbi,tbj->ij
+    d_U_n_first += _rows(d_part_n_first).T @ _rows(first[:T])  # (55) tbi,tbj->ij
+    d_c_n_first = d_part_n_second.sum(axis=(0, 1))  # (56) tbi->i
+    d_c_n_first += d_part_n_first.sum(axis=(0, 1))  # (56) tbi->i
     d_W_mixed_second = _rows(d_n_mixed).T @ _rows(second[1:])  # (57) tbi,tbj->ij
     d_b_mixed = d_n_mixed.sum(axis=(0, 1))  # (58) tbi->i
     d_W_output_x_1 = _rows(d_output).T @ _rows(x[:T])  # (59) tbi,tbj->ij
     d_b_output = d_output.sum(axis=(0, 1))  # (60) tbi->i
     arrays["d_output"] = d_output
     arrays["d_second"] = d_second
-    arrays["d_U_n_h_c_n_second"] = d_U_n_h_c_n_second
+    arrays["d_part_n_second"] = d_part_n_second
     arrays["d_n_z_second"] = d_n_z_second
     arrays["d_n_r_second"] = d_n_r_second
     arrays["d_first"] = d_first
-    arrays["d_U_n_h_c_n_first"] = d_U_n_h_c_n_first
+    arrays["d_part_n_first"] = d_part_n_first
     arrays["d_n_z_first"] = d_n_z_first
     arrays["d_n_r_first"] = d_n_r_first
     arrays["d_n_code"] = d_n_code
@@ -537,20 +537,20 @@ def _initial_gradients(arrays, T, B, dtype):
     W_output_x_1 = arrays["W_output_x_1"]
     d_output = arrays["d_output"]
     d_second = arrays["d_second"]
-    d_U_n_h_c_n_second = arrays["d_U_n_h_c_n_second"]
+    d_part_n_second = arrays["d_part_n_second"]
     d_n_z_second = arrays["d_n_z_second"]
     d_n_r_second = arrays["d_n_r_second"]
     d_first = arrays["d_first"]
-    d_U_n_h_c_n_first = arrays["d_U_n_h_c_n_first"]
+    d_part_n_first = arrays["d_part_n_first"]
     d_n_z_first = arrays["d_n_z_first"]
     d_n_r_first = arrays["d_n_r_first"]
 
     d_initial_x = (_rows(d_output[:1]) @ W_output_x_1).reshape(-1, B, 3)  # (61) ij,kbj->kbi
-    d_initial_first = (_rows(d_U_n_h_c_n_first[:1]) @ U_n_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
+    d_initial_first = (_rows(d_part_n_first[:1]) @ U_n_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_first += d_first[:1] * z_first[:1]  # (62)
     d_initial_first += (_rows(d_n_z_first[:1]) @ U_z_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_first += (_rows(d_n_r_first[:1]) @ U_r_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_initial_second = (_rows(d_U_n_h_c_n_second[:1]) @ U_n_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
+    d_initial_second = (_rows(d_part_n_second[:1]) @ U_n_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     d_initial_second += d_second[:1] * z_second[:1]  # (63)
     d_initial_second += (_rows(d_n_z_second[:1]) @ U_z_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     d_initial_second += (_rows(d_n_r_second[:1]) @ U_r_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
@@ -752,4 +752,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 7eb7ceadea35a4b4af4fc943db7e5f23b890ad41012565cae864e45b8fbdd50e
+# Generated. SHA-256 of all above: bf9c9317a04c686d846e9a26a726e2bfdfa2bd37d13a3499dc5c416e2d146f5c

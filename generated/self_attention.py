@@ -40,8 +40,8 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
           + sum_s a4[t,s,b]*v2[s,b,i] [i >= 2, s <= t]
 (27)  y[t,b,i] = h[t,b,i] + sum_j O2[i,j]*o2[t,b,j]
 (28)  count[b] = sum_t valid[t,b]
-(29)  valid_y[b,i] = sum_t valid[t,b]*y[t,b,i]
-(30)  pooled[b,i] = valid_y[b,i]/count[b]
+(29)  sum_valid_y[b,i] = sum_t valid[t,b]*y[t,b,i]
+(30)  pooled[b,i] = sum_valid_y[b,i]/count[b]
 (31)  n_label[b,i] = sum_j W[i,j]*pooled[b,j] + b[i]
 (32)  logsumexp_label[b] = log(sum_i exp(n_label[b,i]))
 (33)  label[b,i] = exp(n_label[b,i] - logsumexp_label[b])
@@ -51,9 +51,9 @@ N_V1_1 = 4, N_Q2_1 = 4, N_K2_1 = 4, N_V2_1 = 4.
 (37)  loss = loss_y + loss_label
 (38)  d_n_label[b,i] = (label[b,i] - target_label[b,i])/B
 (39)  d_pooled[b,i] = sum_j W[j,i]*d_n_label[b,j]
-(40)  d_valid_y[b,i] = d_pooled[b,i]/count[b]
+(40)  d_sum_valid_y[b,i] = d_pooled[b,i]/count[b]
 (41)  d_y[t,b,i] = 2*valid[t,b]*(y[t,b,i] - target_y[t,b,i])/(N_x*total_weight_y)
-          + d_valid_y[b,i]*valid[t,b]
+          + d_sum_valid_y[b,i]*valid[t,b]
 (42)  d_o2[t,b,i] = sum_j O2[j,i]*d_y[t,b,j]
 (43)  d_a4[t,s,b] = sum_i d_o2[t,b,i]*v2[s,b,i] [i >= 2, s <= t]
 (44)  d_logsumexp_a4[t,b] = -sum_s d_a4[t,s,b]*a4[t,s,b] [s <= t]
@@ -336,8 +336,8 @@ def _forward(arrays, T, B, dtype):
     y = (_rows(o2) @ O2.T).reshape(-1, B, 4)  # (27) ij,tbj->tbi
     y += h  # (27)
     count = valid.sum(axis=0)  # (28) tb->b
-    valid_y = (y * valid[:, :, None]).sum(axis=0)  # (29) tbi->bi
-    pooled = valid_y / count[:, None]  # (30)
+    sum_valid_y = (y * valid[:, :, None]).sum(axis=0)  # (29) tbi->bi
+    pooled = sum_valid_y / count[:, None]  # (30)
     n_label = pooled @ W.T  # (31) ij,bj->bi
     n_label += b  # (31)
     logsumexp_label = _logsumexp(n_label, axis=1)  # (32)
@@ -433,10 +433,10 @@ def _backward(arrays, T, B, dtype):
     where_s_t = np.arange(T)[:, None, None] >= np.arange(T)[:, None]
     d_n_label = 1 / B * (label - target_label)  # (38)
     d_pooled = d_n_label @ W  # (39) ij,bj->bi
-    d_valid_y = d_pooled / count[:, None]  # (40)
+    d_sum_valid_y = d_pooled / count[:, None]  # (40)
     d_y = (  # (41)
         2 / (4 * total_weight_y) * error_y * valid[:, :, None]
-        + d_valid_y * valid[:, :, None]
+        + d_sum_valid_y * valid[:, :, None]
     )
     d_o2 = (_rows(d_y) @ O2).reshape(-1, B, 4)  # (42) ij,tbj->tbi
     d_a4 = where_s_t * np.einsum('tbi,sbi->tsb', d_o2[:, :, 2:], v2[:, :, 2:])  # (43) tbi,sbi->tsb
@@ -711,4 +711,4 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 4908640afb84ee27f58f72dddd623b9b0c38312e489501dc8396e5ea0a94999e
+# Generated. SHA-256 of all above: de774168a3c39ea156739a0a16213ae1644fd7e566236e173f249bced9bbf5c8

@@ -6,6 +6,7 @@ becomes a signal with an equation of its own, named after what it is: `n_h`, the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
@@ -367,15 +368,29 @@ class Elaborator:
         return self._local.get(self.target, self.target)
 
     def product_name(self, node: syntax.Node) -> str:
-        """A name made of the quantities in an expression: `r_h` for r[t] * h[t-1]."""
-        names = dict.fromkeys(
-            self._local.get(r.name, r.name)
-            for r in syntax.references(node)
-            if r.name in self.quantities
-        )
-        if len(names) == 1:
-            return f"{next(iter(names))}_part"
+        """A name that says an expression: `r_h` for r[t] * h[t-1], `sum_h` for sum(h[t]).
+
+        What is no product, or a long one, is a part of what is defined.
+        """
+        names = self._said(node)
         return "_".join(names) if 1 < len(names) <= 3 else f"part_{self.local_target}"
+
+    def _said(self, node: syntax.Node) -> tuple[str, ...]:
+        """The functions and factors of a product; none of what is something else."""
+        match node:
+            case syntax.Reference(name) if name in self.quantities:
+                local = self.quantities[name].local
+                short = local.name if local and local.layer == self._layer else name
+                return (self._local.get(name, short),)
+            case syntax.Transpose(operand):
+                return self._said(operand)
+            case syntax.Binary("@" | "*", left, right):
+                factors = [self._said(n) for n in (left, right) if not isinstance(n, syntax.Number)]
+                return tuple(itertools.chain(*factors)) if all(factors) else ()
+            case syntax.Call(function, (first, *rest)) if inner := self._said(first):
+                others = rest if function in syntax.OF_VECTORS else ()
+                return (function, *inner, *itertools.chain(*map(self._said, others)))
+        return ()
 
 
 # What the functions of the language stand for, by their names.
