@@ -58,6 +58,7 @@ class Elaborator:
         self._lifted: dict[object, str] = {}
         self.target = ""
         self._left: set[sp.Symbol] = set()
+        self._whole: tuple[syntax.Node, sp.Expr] | None = None
 
     def define(self, number: int, statement: syntax.Statement, steps: Mapping[str, Axis]) -> None:
         """Append the equations of one statement.
@@ -76,6 +77,8 @@ class Elaborator:
             }
         indices = self._left_indices(quantity, statement.target, by_letters)
         self._left = {index.symbol for index in indices}
+        value = quantity[[index.symbol for index in indices]]
+        self._whole = None if quantity.name in (*self._apart, "") else (statement.expression, value)
         units = [i.symbol for i in indices if i.kind == "feature"]
         if by_letters:
             place = Place(scope={i.symbol.name: i.symbol for i in indices}, by_letters=True)
@@ -263,6 +266,10 @@ class Elaborator:
         limits = syntax.condition(node)
         bounds, _ = conditions_of((limits,) if limits else (), {s.name: s for s in self.axes})
         return self.axes[symbol].index(symbol), bounds
+
+    def value_of(self, node: syntax.Node) -> sp.Expr | None:
+        """The left side where this is the whole right side: it needs no detour. Else None."""
+        return self._whole[1] if self._whole and node is self._whole[0] else None
 
     def is_on_left(self, index: Index) -> bool:
         return index.symbol in self._left

@@ -219,7 +219,11 @@ def _reduced(e: Elaborator, node: Call, place: Place) -> Terms:
         raise _unnamed(node)
     place = place.inside({index.symbol.name: index.symbol})
     summands = _summands(e, e.core.terms(node.arguments[0], place), index, bounds)
-    return [Term(_value(e, summands, index, bounds, REDUCTIONS[node.function]))]
+    reduction, value = REDUCTIONS[node.function], e.value_of(node)
+    if value is None:
+        return [Term(_value(e, summands, index, bounds, reduction))]
+    _count_ties(e, summands, index, bounds, reduction, value)
+    return [Term(summands, (index,), bounds, reduction=reduction)]
 
 
 def _summands(e: Elaborator, terms: Terms, index: Index, bounds: tuple[sp.Expr, ...]) -> sp.Expr:
@@ -235,12 +239,25 @@ def _value(
     bounds: tuple[sp.Expr, ...],
     reduction: Reduction,
 ) -> sp.Expr:
-    """The value of a reduction, as a signal of its own; where summands share, with their number."""
+    """The value of a reduction, as a signal of its own."""
     value = e.made(
         [Term(summand, (index,), bounds, reduction=reduction)],
         f"{reduction.name}_{e.local_target}",
         origin=Made(reduction.name, e.target),
     )
+    _count_ties(e, summand, index, bounds, reduction, value)
+    return value
+
+
+def _count_ties(
+    e: Elaborator,
+    summand: sp.Expr,
+    index: Index,
+    bounds: tuple[sp.Expr, ...],
+    reduction: Reduction,
+    value: sp.Expr,
+) -> None:
+    """Where summands share the derivative of a value, the number of those that do."""
     if reduction.weight is not None and reduction.shared:
         of = name_of(value)
         e.made(
@@ -250,7 +267,6 @@ def _value(
             about=f"number of those that attain {of}",
             differentiable=False,
         )
-    return value
 
 
 def _softmax(e: Elaborator, node: Call, place: Place) -> Terms:
