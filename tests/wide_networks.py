@@ -478,9 +478,15 @@ class _Equation:
         given = [x for x in self.net.of("input") if x.batch]
         if given and not {x.id for x in given} & self._sources(expr) and self.connected:
             expr = binary("+", expr, self.adapted(draw.pick(given), shape))
-        for letter in self.left:
-            if self.steps[letter] == "S" and letter not in self.anchored:
+        for place, letter in enumerate(self.left):
+            is_likely = self.steps[letter] != "S" and (place == 0 or not self._has_steps("T"))
+            if letter not in self.anchored and not is_likely:
                 expr = binary("+", expr, self._anchor(letter))
+        # A letter that stands on the left side alone could be one of steps as well as of units.
+        for letter in self.left_units:
+            if not re.search(rf"[\[,]{letter}\b", expr.text):
+                p = self._shared((self.units[letter],))
+                expr = binary("+", expr, self.read_at(p, [letter]))
         if q.final == "linear" and expr.rank:
             expr = binary("+", expr, self.parameter(shape))
         if q.final in ("softmax", "log_softmax", "sigmoid") and (shape or self.by_index):
