@@ -16,7 +16,7 @@ import sympy as sp
 from bptt.codegen.program import Function, Part, program
 from bptt.derive.calculus.accumulation import accumulated
 from bptt.derive.calculus.adjoint import adjoint
-from bptt.derive.calculus.causality import LoopError
+from bptt.derive.calculus.causality import LoopError, in_one_loop, ordered
 from bptt.derive.calculus.chunks import OBJECTIVE, check_forward, chunked, share_of
 from bptt.derive.calculus.cost import cost
 from bptt.derive.calculus.dependence import dependent, is_gradient, network_side, upstream
@@ -334,7 +334,7 @@ def _online_function(whole: System, found: System) -> Function:
     `found` is the network with its sensitivities, `whole` all that the module knows.
     """
     results = ["loss", *_online_gradients(found).values()]
-    needed = accumulated(whole.restricted(upstream(whole, results)))
+    needed = ordered(accumulated(whole.restricted(upstream(whole, results))), in_one_loop)
     names = tuple(e.quantity.name for e in needed)
     part = Part("_online", "Signals, losses and sensitivities, step by step.", names)
     others = tuple(e for e in whole if e.quantity.name not in needed.definitions)

@@ -160,6 +160,8 @@ FORMS = {
     "sums around sums": "h[t] = tanh(w*h[t-1] + v[t])\nk = mean(h[s], s)\n"
     "y = a1*mean((h[s] - k)*(h[s] - k), s) + a1*h[end]*sum(x[end]) + a1*max(h[s], s)",
     "own states": "h[t] = tanh(w*sum(h[s]*v[s], s < t) + v[t])\ny[t] = x[t]*h[t]",
+    "attention to the past": "e[t,s] = w*(h[t-1] + x[t] @ (A @ x[s]))\n"
+    "a[t,s] = softmax(e[t,s], s <= t)\nh[t] = tanh(sum(a[t,s]*v[s], s <= t))\ny[t] = x[t]*h[t]",
     "a loss that nothing moves": "h[t] = w*v[t]\ny[t] = x[t]*x[t-1]",
     "overwritten": "h[t] = h[t-1]*k[t-1] + v[t]\nk[t] = w*v[t]\ny[t] = x[t]*h[t]",
     "far overwritten": "h[t] = h[t-5]*k[t] + v[t]\nk[t] = w*v[t]\ny[t] = x[t]*h[t]",
@@ -222,7 +224,7 @@ INPUTS = {
 }
 SIGNALS: dict[str, int | tuple[int, ...]] = {
     **dict.fromkeys(("h", "k", "p"), ()),
-    "c": (),
+    **dict.fromkeys(("c", "e", "a"), ()),
     "G": (2, 1),
     "H": (2, 3),
     "K": (2, 2),
@@ -253,6 +255,13 @@ def test_every_form_of_equation(form: str) -> None:
     system = build(form_of(FORMS[form]))
     assert "residuals" in possible_extras(adjoint(system))
     judged(system)
+
+
+@pytest.mark.parametrize(
+    "form", ["sums over pairs of states", "sums around sums", "own states", "attention to the past"]
+)
+def test_what_needs_no_later_step_is_learnt_in_real_time(form: str) -> None:
+    assert "rtrl" in possible_extras(adjoint(build(form_of(FORMS[form]))))
 
 
 T_OF_STEPS = Affine(0, (("T", 1),))

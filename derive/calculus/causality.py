@@ -8,7 +8,7 @@ one time loop, along one axis of each, forward where every offset is negative or
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -45,6 +45,10 @@ class Loop:
     direction: Literal["forward", "backward"]
     axes: Mapping[str, int]
     size: sp.Expr
+
+
+# The quantities in an order of computation, one by one or in loops.
+Order = Callable[[Mapping[str, Equation]], Iterator[str | Loop]]
 
 
 class LoopError(Exception):
@@ -263,7 +267,18 @@ def causal(system: System) -> System:
     Outputs are read everywhere. Raises UserError for loops that no order of time steps can
     evaluate, naming the layers on them.
     """
-    failure = _failure(system)
+    try:
+        return ordered(system, loops)
+    except LoopError as failure:
+        raise _refusal(system, failure) from None
+
+
+def ordered(system: System, order: Order) -> System:
+    """The system, with every signal where it is read alone if no such order computes it otherwise.
+
+    Raises LoopError where none does.
+    """
+    failure = _failure(system, order)
     if failure is None:
         return system
     found = system
@@ -272,19 +287,19 @@ def causal(system: System) -> System:
         if narrowed is found:
             break
         found = narrowed
-    if found is system or _failure(found) is not None:
-        raise _refusal(system, failure)
+    if found is system or _failure(found, order) is not None:
+        raise failure
     return found
 
 
 def is_computable(system: System) -> bool:
     """Whether its quantities can be computed one after another, or step by step."""
-    return _failure(system) is None
+    return _failure(system, loops) is None
 
 
-def _failure(system: System) -> LoopError | None:
+def _failure(system: System, order: Order) -> LoopError | None:
     try:
-        for _ in loops(system.definitions):
+        for _ in order(system.definitions):
             pass
     except LoopError as error:
         return error
