@@ -10,19 +10,17 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bptt.codegen.check import importable, loaded, under_test
-from bptt.codegen.emit import module_source, source_of_test
-from bptt.codegen.extras import extend
+from bptt.codegen.emit import source_of, source_of_test
+from bptt.codegen.extras import Extended
 from bptt.codegen.places import places
-from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.system import System
 
 TOLERANCE = 1e-9
@@ -30,6 +28,8 @@ BATCH, MOST_STEPS = 2, 12
 WRT = ("parameters", "inputs", "initial")
 # What a function holds when it returns: by its name and the variable's, in the order of its text.
 Held = dict[tuple[str, str], Any]
+# Something that is computed by a module, with the help of its test.
+Run = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,17 @@ class Fault:
     lines: tuple[int, ...]
 
 
-def first_wrong(system: System, source: str, extras: Iterable[str] = ()) -> Fault | None:
+def first_wrong(extended: Extended, source: str) -> Fault | None:
     """The first equation that a module computes wrongly; None if none is found.
 
-    `system` is the network, `source` a module for it and its `extras` that runs, and was generated
-    and then changed.
+    `source` is a module for the network and its extras that runs, and was generated and then
+    changed.
     """
-    extended = extend(adjoint(system), extras)
-    right = module_source(extended.base, extended.names)
-    test = source_of_test(extended.base, extended.names)
-    order = _order(right, extended.system)
-    runs = zip(_runs(right, test, system), _runs(source, test, system), strict=False)
-    for ours, theirs in runs:
-        for function, quantity in order:
+    right = source_of(extended)
+    modules = _loaded(right, extended), _loaded(source, extended)
+    for run in _runs(extended):
+        ours, theirs = (_held(*pair, run) for pair in modules)
+        for function, quantity in _order(right, extended.system):
             for key in ((function, quantity), (function, f"{quantity}_t")):
                 if key in ours and key in theirs and not _same(ours[key], theirs[key]):
                     number = extended.system.definitions[quantity].number
@@ -75,21 +73,27 @@ def _order(source: str, system: System) -> list[tuple[str, str]]:
     return [(function, quantity) for _, function, quantity in sorted(found)]
 
 
-def _runs(source: str, test_source: str, system: System) -> Iterator[Held]:
-    """What a module holds for sequences of one step, two, ..., and in its further derivatives."""
+def _loaded(source: str, extended: Extended) -> tuple[types.ModuleType, types.ModuleType]:
+    """A module, and its test."""
+    name = extended.base.name
     with under_test():
-        module = loaded(source, system.name)
-    with importable(module), np.errstate(all="ignore"), under_test():
-        test = loaded(test_source, f"test_{system.name}")
-        reach = max((r.before + r.after for r in system.reach.values()), default=0)
-        for steps in range(1, min(reach + 2, MOST_STEPS) + 1):
-            arguments = test.example(0, steps, BATCH)
-            yield _held(module, partial(module.loss_and_gradients, *arguments, wrt=WRT))
-        if hasattr(test, "extra_errors"):
-            yield _held(module, test.extra_errors)
+        module = loaded(source, name)
+    with importable(module):
+        return module, loaded(source_of_test(extended.base, extended.names), f"test_{name}")
 
 
-def _held(module: types.ModuleType, run: Callable[[], Any]) -> Held:
+def _runs(extended: Extended) -> Iterator[Run]:
+    """What is computed: sequences of one step, of two, ..., and the further derivatives."""
+    reach = max((r.before + r.after for r in extended.base.reach.values()), default=0)
+    for steps in range(1, min(reach + 2, MOST_STEPS) + 1):
+        yield lambda module, test, steps=steps: module.loss_and_gradients(
+            *test.example(0, steps, BATCH), wrt=WRT
+        )
+    if extended.names:
+        yield lambda _, test: test.extra_errors()
+
+
+def _held(module: types.ModuleType, test: types.ModuleType, run: Run) -> Held:
     """The variables of a module's functions when each returns for the first time."""
     found: Held = {}
     seen: set[str] = set()
@@ -104,8 +108,8 @@ def _held(module: types.ModuleType, run: Callable[[], Any]) -> Held:
             if isinstance(value, np.ndarray | np.generic):
                 found[code.co_name, name] = np.array(value)
 
-    with _profiled(look):
-        run()
+    with _profiled(look), np.errstate(all="ignore"), under_test():
+        run(module, test)
     return found
 
 

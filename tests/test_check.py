@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bptt.codegen.check import ModuleFailureError, check
+from bptt.codegen.extras import extend
 from bptt.codegen.locate import first_wrong
 from bptt.commands.main import main
-from bptt.derive import build, load
+from bptt.derive import adjoint, build, load
 
 FOLDER = Path(__file__).parent.parent / "generated"
 # A statement on one line, with its equation's number.
@@ -87,19 +88,20 @@ def test_a_slip_is_named(slip: str) -> None:
 @pytest.mark.parametrize("name", ["gru", "self_attention"])
 def test_the_first_wrong_equation_is_named(name: str) -> None:
     """However much a line spoils, its own equation is the one that is named, with the line."""
-    system = build(load(FOLDER / f"{name}.toml"))
+    network = load(FOLDER / f"{name}.toml")
+    extended = extend(adjoint(build(network)), network.extras)
     lines = (FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines()
     rng = random.Random(4)
     numbered = [n for n, line in enumerate(lines) if SPOILT.search(line)]
     seen = set()
     for place in rng.sample(numbered, 6):
         changed = SPOILT.sub(r"\1 = 1.5 * \2", lines[place])
-        fault = first_wrong(system, "\n".join((*lines[:place], changed, *lines[place + 1 :])))
+        fault = first_wrong(extended, "\n".join((*lines[:place], changed, *lines[place + 1 :])))
         assert fault is not None, changed
         assert (fault.number, fault.lines) == (int(SPOILT.search(lines[place])[3]), (place + 1,))
         seen.add(fault.quantity)
     assert len(seen) > 3
-    assert first_wrong(system, "\n".join(lines)) is None
+    assert first_wrong(extended, "\n".join(lines)) is None
 
 
 def test_the_command_says_which_line_is_wrong(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def check_command(file: str, module: str | None, extras: str, measured: tuple[st
     if wrong:
         listed = ", ".join(f"{r.about} {r.name}" for r in wrong[:8])
         more = f" and {len(wrong) - 8} more" if len(wrong) > 8 else ""
-        fault = None if given is None else first_wrong(system, given, extended.names)
+        fault = None if given is None else first_wrong(extended, given)
         if fault is not None:
             lines = f"line{'s' if len(fault.lines) > 1 else ''} {', '.join(map(str, fault.lines))}"
             place = f"{module}, {lines}" if fault.lines else f"{module}"
