@@ -355,9 +355,9 @@ def _rolled(system: System) -> dict[str, int]:
                 continue
             if sum(axis.kind == "time" for axis in quantity.axes) > 1:
                 continue
-            at = read.indices[quantity.time_axis]
-            back = sp.Integer(0) if now is None and at == quantity.last_step else now and now - at
-            if back is not None and back.is_Integer:
+            # What has no steps itself comes after the last one.
+            back = (quantity.last_step if now is None else now) - read.indices[quantity.time_axis]
+            if back == 0 or (now is not None and back.is_Integer):
                 earlier[quantity.name] = max(earlier.get(quantity.name, 0), int(back))
             else:
                 stored.add(quantity.name)

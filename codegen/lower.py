@@ -227,8 +227,9 @@ class Lowering:
             if name in self.rolled:
                 spans = item.equation.ranges
                 shape = self._shape([r.length for p, r in enumerate(spans) if p != item.axis])
-                lines += [Line(f"{n} = np.zeros({shape}, dtype)") for n in self.rolls(item, loop)]
-                self._last[name] = self.row_name(item, loop), item.axis
+                row, *earlier = self.rolled_rows(item, loop)
+                lines += [Line(f"{local} = np.zeros({shape}, dtype)") for local in earlier]
+                self._last[name] = row, item.axis
             elif item.before:
                 lines += self._all_steps(item.equation, item.before)
             elif self._is_stored(item, loop) and not self._is_padded(name):
@@ -271,17 +272,15 @@ class Lowering:
             return True
         return any(row_offset(r, axis, loop.step) != 0 for r in loop.reads.get(name, ()))
 
-    def rolls(self, item: LoopEquation, loop: TimeLoop) -> list[str]:
-        """The local variables that hold the last values of what is rolled, before a step."""
+    def rolled_rows(self, item: LoopEquation, loop: TimeLoop) -> list[str]:
+        """The local variables for what a step computes of what is rolled, and for earlier steps.
+
+        A running sum has one variable for both.
+        """
         name = item.equation.name
         if added(item, loop) is not None:
-            return [name]
-        return [self.local_name(name, -back) for back in range(1, self.rolled[name] + 1)]
-
-    def row_name(self, item: LoopEquation, loop: TimeLoop) -> str:
-        """The local variable for what a step computes."""
-        name = item.equation.name
-        return name if added(item, loop) is not None else self.local_name(name, 0)
+            return [name, name]
+        return [self.local_name(name, -back) for back in range(self.rolled[name] + 1)]
 
     def local_name(self, name: str, offset: int) -> str:
         """The local variable for a quantity at step t + offset."""
@@ -306,16 +305,15 @@ class _LoopBody:
         lowering, loop = self._lowering, self._loop
         rolled = [o for o in loop.equations if o.equation.name in lowering.rolled]
         for item in rolled:
-            for back, local in enumerate(lowering.rolls(item, loop), 1):
+            for back, local in enumerate(lowering.rolled_rows(item, loop)[1:], 1):
                 self._bound[item.equation.name, item.axis, -back] = local
         lines = self._bindings()
         for item in loop.equations:
             more = added(item, loop) if item in rolled else None
             lines += self._equation(item) if more is None else self._more(item, more)
         for item in rolled:
-            names = [lowering.row_name(item, loop), *lowering.rolls(item, loop)]
-            pairs = [(new, old) for new, old in itertools.pairwise(names) if new != old]
-            lines += [Line(f"{old} = {new}") for new, old in reversed(pairs)]
+            pairs = [*itertools.pairwise(lowering.rolled_rows(item, loop))]
+            lines += [Line(f"{old} = {new}") for new, old in reversed(pairs) if new != old]
         return lines
 
     def _more(self, item: LoopEquation, terms: list[FrozenTerm]) -> list[Statement]:

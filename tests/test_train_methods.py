@@ -247,7 +247,7 @@ def test_adam_against_its_algorithm() -> None:
         (Adam(), "Adam", {}),
         (Adam(decay=0.05), "AdamW", {"weight_decay": 0.05}),
         (Adagrad(epsilon=1e-10), "Adagrad", {}),
-        (RMSprop(0.99), "RMSprop", {}),
+        (RMSprop(average=0.99), "RMSprop", {}),
         (GradientDescent(), "SGD", {}),
         (GradientDescent(0.9), "SGD", {"momentum": 0.9}),
         (GradientDescent(0.9, nesterov=True), "SGD", {"momentum": 0.9, "nesterov": True}),
