@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import textwrap
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bptt.codegen import runtime
+from bptt.codegen import door
 from bptt.codegen.boundaries import allocated, boundary_values, extensions, trimmed
 from bptt.codegen.entries import (
     entry,
@@ -22,9 +23,13 @@ from bptt.codegen.entries import (
 )
 from bptt.codegen.extra_text import extra_functions, extra_tests
 from bptt.codegen.extras import LEGENDS, Extended, check_extras, extend
-from bptt.codegen.lower import render
+from bptt.codegen.lower import lowered
+from bptt.codegen.numpy import runtime
+from bptt.codegen.numpy.layout import formatted
+from bptt.codegen.numpy.statements import first_step_of, statements
+from bptt.codegen.passes import optimised
 from bptt.codegen.places import further_sections, places
-from bptt.codegen.program import Function, Part, program
+from bptt.codegen.program import Function, Part, Program
 from bptt.codegen.share import share_values
 from bptt.codegen.stamp import stamped
 from bptt.codegen.templating import environment
@@ -63,9 +68,9 @@ def generate(system: System, extras: Iterable[str] = ()) -> Generated:
     return generated(extend(adjoint(system), extras))
 
 
-def generated(extended: Extended) -> Generated:
+def generated(extended: Extended, *, plain: bool = False) -> Generated:
     """The module, its test and its equations, for a system with the equations of its extras."""
-    module = source_of(extended)
+    module = source_of(extended, plain=plain)
     described = document(
         extended.system, more=further_sections(extended), places=places(module, extended.system)
     )
@@ -85,22 +90,35 @@ def module_source(system: System, extras: Iterable[str] = ()) -> str:
     return source_of(extend(system, extras))
 
 
-def source_of(extended: Extended) -> str:
-    """The source of the generated module for a system with the equations of its extras."""
-    system = extended.base
+def programs(extended: Extended, *, plain: bool = False) -> list[tuple[Program, System]]:
+    """What a module computes, with the systems whose equations that are.
+
+    `plain` programs are as they were lowered: each term of an equation is a statement.
+    """
     shared = share_values(extended.system, _without_losses(extended))
-    parts = (*_parts(shared, system), *extended.parts)
-    results = {*_results(system), *extended.results}
-    functions = [_function(f, shared) for f in program(shared, parts, results)]
+    parts = (*_parts(shared, extended.base), *extended.parts)
+    results = {*_results(extended.base), *extended.results}
+    found = [(lowered(shared, parts, results), shared)]
     if "online" in extended.values:
-        functions.append(_function(extended.values["online"], extended.system))
+        found.append((extended.values["online"], extended.system))
+    return found if plain else [(optimised(program), system) for program, system in found]
+
+
+def source_of(extended: Extended, *, plain: bool = False) -> str:
+    """The source of the generated module for a system with the equations of its extras.
+
+    With `plain` each contraction is one einsum, as its equation stands.
+    """
+    system = extended.base
+    every = programs(extended, plain=plain)
+    functions = [f for program, known in every for f in _functions(program, known, plain=plain)]
     first_step = next((f.first_step for f in functions if f.first_step), "")
     extra_texts = extra_functions(extended, size_names(system), first_step=first_step)
     body = "\n".join((*(line for f in functions for line in f.lines), *extra_texts))
     boundaries = boundary_values(system)
     chunked = bool({"truncated", "checkpoints"} & set(extended.names))
     inputs = system.of_role("input")
-    return (
+    return formatted(
         environment()
         .get_template("module.py.jinja")
         .render(
@@ -141,6 +159,7 @@ def source_of(extended: Extended) -> str:
             extras=[text.rstrip() for text in extra_texts],
             functions=functions,
             helpers=_helpers(body, bool(system.reach)),
+            door=_door(),
             biases=[f'"{name}"' for name in sorted(_biases(system))],
             extensions=extensions(system, boundaries, chunked=chunked),
         )
@@ -254,24 +273,28 @@ class FunctionText:
     first_step: str
 
 
-def _function(made: Function, system: System) -> FunctionText:
-    lines = [f'    {n} = arrays["{n}"]' for n in made.takes]
-    for name in made.allocates:
+def _functions(program: Program, system: System, *, plain: bool) -> list[FunctionText]:
+    return [_function(f, program, system, plain=plain) for f in program.functions]
+
+
+def _function(function: Function, program: Program, system: System, *, plain: bool) -> FunctionText:
+    first_step = first_step_of(program)
+    lines = [f'    {n} = arrays["{n}"]' for n in function.takes]
+    for name in function.allocates:
         lines.append(f"    {name} = {allocated(system.quantities[name], system)}")
-    if lines and made.statements:
+    body = statements(program, function, plain=plain)
+    if lines and body:
         lines.append("")
-    body = render(made.statements)
-    counts = _mentions(made.first_step, body)
+    counts = _mentions(first_step, body)
     if counts:
-        lines.insert(0, f'    {made.first_step} = arrays.get("first step", 0)')
+        lines.insert(0, f'    {first_step} = arrays.get("first step", 0)')
     for symbol in system.free:
         if _mentions(symbol.name, body):
             lines.insert(0, f'    {symbol} = arrays["{symbol}"]')
     lines += body
-    lines += [f'    arrays["{n}"] = {n}' for n in made.gives if n not in made.takes]
+    lines += [f'    arrays["{n}"] = {n}' for n in function.gives if n not in function.takes]
     lines = lines or ["    return"]
-    first_step = made.first_step if counts else ""
-    return FunctionText(made.part.name, made.part.about, tuple(lines), first_step)
+    return FunctionText(function.name, function.about, tuple(lines), first_step if counts else "")
 
 
 def _mentions(name: str, lines: Iterable[str]) -> bool:
@@ -343,6 +366,28 @@ def _loss_formula(system: System) -> list[str]:
         "the weighted sum of",
         *(f"  {loss.weight:g} * {loss.signal}: {loss.formula}" for loss in system.losses),
     ]
+
+
+def _door() -> list[str]:
+    """The source of the functions that check what is given, without annotations."""
+    functions = [f for f in vars(door).values() if inspect.isfunction(f)]
+    return [untyped(inspect.getsource(f)).rstrip() for f in functions]
+
+
+def untyped(source: str) -> str:
+    """The source of a function without annotations."""
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    lines = source.splitlines(keepends=True)
+    # From the last to the first: what stands before keeps its place.
+    notes = [(function.returns, " -> "), *((a.annotation, ": ") for a in function.args.args[::-1])]
+    for note, sign in notes:
+        if note is not None:
+            line = lines[note.lineno - 1]
+            lines[note.lineno - 1] = (
+                line[: note.col_offset - len(sign)] + line[note.end_col_offset :]
+            )
+    return "".join(lines)
 
 
 def _helpers(body: str, extends: bool) -> list[str]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import sympy as sp
 
-from bptt.codegen.program import Function, Part, program
+from bptt.codegen.lower import lowered
+from bptt.codegen.program import Part, Program
 from bptt.derive.calculus.accumulation import accumulated
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError, in_one_loop, ordered
@@ -22,8 +23,9 @@ from bptt.derive.calculus.cost import cost
 from bptt.derive.calculus.dependence import dependent, is_gradient, network_side, upstream
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.quantity import Derivative, Tangent
+from bptt.derive.calculus.recursion import recursive_sensitivities
 from bptt.derive.calculus.residuals import residuals
-from bptt.derive.calculus.sensitivity import MOST, sensitivities
+from bptt.derive.calculus.sensitivity import MOST
 from bptt.derive.calculus.system import System
 from bptt.derive.calculus.tangent import DOT, PEARLMUTTER, tangent
 from bptt.derive.errors import UserError, did_you_mean
@@ -220,7 +222,7 @@ def _differentiated(
     The module takes the one that costs less at the sizes that it is given.
     """
     parameters = _parameters(system)
-    whole = sensitivities(system, of, parameters)
+    whole = recursive_sensitivities(system, of, parameters)
     moved = dependent(system, parameters)
     count = sum(len(upstream(system, [signal]) & moved) for signal in of)
     if count > MOST:
@@ -301,10 +303,10 @@ def _chunks(old: Extended) -> Extended:
 def _rtrl(old: Extended) -> Extended:
     """Scheduled apart from all else: it is one function."""
     primal, parameters = old.system.primal, _parameters(old.system)
-    found = sensitivities(primal, ["loss"], parameters)
+    found = recursive_sensitivities(primal, ["loss"], parameters)
     whole = old.system.joined(found)
     try:
-        online = _online_function(whole, found)
+        online = _online_program(whole, found)
     except LoopError:
         raise UserError(
             "a step of the network needs later steps",
@@ -328,7 +330,7 @@ def _online_gradients(system: System) -> Names:
     return {p: known[origin].name for p, origin in origins.items() if origin in known}
 
 
-def _online_function(whole: System, found: System) -> Function:
+def _online_program(whole: System, found: System) -> Program:
     """Signals, losses and sensitivities in one loop, the sensitivities of the last steps alone.
 
     `found` is the network with its sensitivities, `whole` all that the module knows.
@@ -339,8 +341,7 @@ def _online_function(whole: System, found: System) -> Function:
     part = Part("_online", "Signals, losses and sensitivities, step by step.", names)
     others = tuple(e for e in whole if e.quantity.name not in needed.definitions)
     every = replace(needed, equations=(*others, *needed))
-    (function,) = program(every, [part], results, step_by_step=True, rolled=_rolled(needed))
-    return function
+    return lowered(every, [part], results, step_by_step=True, rolled=_rolled(needed))
 
 
 def _rolled(system: System) -> dict[str, int]:

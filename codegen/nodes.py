@@ -1,31 +1,18 @@
 """The frozen form of equations: small immutable nodes, with no SymPy left.
 
-Feature sizes are numbers here; the numbers of steps T and of sequences B stay open.
+Feature sizes are numbers here; the numbers of steps T and of sequences B stay open. A node varies
+with its indices: what it is at each place of them is what it means, and no node says how arrays
+are laid out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import sympy as sp
-
-from bptt.derive.calculus.bounds import (
-    AxisKind,
-    Index,
-    coefficient,
-    coefficients,
-    expanded,
-    limits,
-    substitute,
-)
-from bptt.derive.calculus.order import addends, split_quotient, split_sign
-from bptt.derive.calculus.primitives import PRIMITIVES, primitive_of
-from bptt.derive.calculus.quantity import B, Count
+from bptt.derive.calculus.bounds import AxisKind
 from bptt.derive.calculus.reductions import Reduction
-from bptt.derive.calculus.system import Equation, System, Term, calls, name_of
-from bptt.derive.errors import InternalError
 
 
 @dataclass(frozen=True)
@@ -44,26 +31,34 @@ class Affine:
         names = tuple(sorted((n, c) for n, c in counts.items() if c))
         return Affine(self.constant + other.constant, names)
 
-    @property
-    def code(self) -> str:
-        """Python source."""
+    def __sub__(self, other: int | Affine) -> Affine:
+        return self + other * -1
+
+    def __mul__(self, count: int) -> Affine:
+        names = tuple((n, count * c) for n, c in self.names if count)
+        return Affine(count * self.constant, names)
+
+    def __rmul__(self, count: int) -> Affine:
+        return self * count
+
+    def __str__(self) -> str:
+        """What it is, as all languages write it: T - 2."""
         if not self.names:
             return str(self.constant)
-        code = ""
+        text = ""
         for name, count in sorted(self.names, key=lambda pair: pair[1] < 0):
             term = name if abs(count) == 1 else f"{abs(count)} * {name}"
-            if code:
-                code += f" {'-' if count < 0 else '+'} {term}"
+            if text:
+                text += f" {'-' if count < 0 else '+'} {term}"
             else:
-                code = f"-{term}" if count < 0 else term
+                text = f"-{term}" if count < 0 else term
         if not self.constant:
-            return code
-        return f"{code} {'+' if self.constant > 0 else '-'} {abs(self.constant)}"
+            return text
+        return f"{text} {'+' if self.constant > 0 else '-'} {abs(self.constant)}"
 
-    @property
-    def is_never_negative(self) -> bool:
-        """Whether it is >= 0 for every step >= 0 and every length >= 1."""
-        least = self.constant + sum(count for name, count in self.names if name.isupper())
+    def is_never_negative(self, steps: Collection[str] = ()) -> bool:
+        """Whether it is >= 0 for every length >= 1, and for the numbers >= 0 of some steps."""
+        least = self.constant + sum(count for name, count in self.names if name not in steps)
         return least >= 0 and all(count >= 0 for _, count in self.names)
 
 
@@ -150,14 +145,36 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Total:
-    """The sum of a node over some of its indices."""
+class Contract:
+    """The sum of a product over some of its indices."""
 
-    value: Node
+    operands: tuple[Node, ...]
     over: tuple[str, ...]
 
 
-Node = Number | Size | Place | Read | Sum | Product | Power | Call | Where | Total
+@dataclass(frozen=True)
+class Reduce:
+    """What a reduction makes of a value over some of its indices, where conditions hold."""
+
+    reduction: Reduction
+    value: Node
+    over: tuple[str, ...]
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Join:
+    """One part after the other along an index; each part has so many places of it."""
+
+    parts: tuple[Node, ...]
+    lengths: tuple[int, ...]
+    along: str
+
+
+Node = (
+    Number | Size | Place | Read | Sum | Product | Power | Call | Where | Contract | Reduce | Join
+)
+ONE = Number(Fraction(1))
 
 
 @dataclass(frozen=True)
@@ -222,19 +239,44 @@ class FrozenEquation:
 
 def children(node: Node) -> tuple[Node, ...]:
     """The operands of a node."""
+    found: list[Node] = []
+
+    def keep(child: Node) -> Node:
+        found.append(child)
+        return child
+
+    mapped(node, keep)
+    return tuple(found)
+
+
+def mapped(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with its operands changed."""
     match node:
-        case Sum(operands):
-            return operands
+        case Sum(operands, signs):
+            return Sum(tuple(map(change, operands)), signs)
         case Product(above, below):
-            return above + below
-        case Power(base):
-            return (base,)
-        case Call(_, arguments):
-            return arguments
-        case Where(_, value) | Total(value):
-            return (value,)
+            return Product(tuple(map(change, above)), tuple(map(change, below)))
+        case Power(base, exponent):
+            return Power(change(base), exponent)
+        case Call(function, arguments):
+            return Call(function, tuple(map(change, arguments)))
+        case Where(conditions, value, otherwise):
+            return Where(conditions, change(value), otherwise)
+        case Contract(operands, over):
+            return Contract(tuple(map(change, operands)), over)
+        case Reduce(_, value):
+            return replace(node, value=change(value))
+        case Join(parts):
+            return replace(node, parts=tuple(map(change, parts)))
         case _:
-            return ()
+            return node
+
+
+def rewritten(node: Node, change: Callable[[Read], Node]) -> Node:
+    """The node with every read of it changed."""
+    if isinstance(node, Read):
+        return change(node)
+    return mapped(node, lambda child: rewritten(child, change))
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -250,246 +292,28 @@ def reads(node: Node) -> tuple[Read, ...]:
 
 
 def indices(node: Node) -> frozenset[str]:
-    """The indices that an expression varies with."""
-    if isinstance(node, Total):
-        return indices(node.value) - set(node.over)
-    found: set[str] = set()
-    for part in walk(node):
-        match part:
-            case Read(_, subscripts):
-                found |= {s.index for s in subscripts if s.index is not None}
-            case Place(index):
-                found.add(index)
-            case Where(conditions):
-                found |= {name for condition in conditions for name, _ in condition.counts}
-    return frozenset(found)
+    """The indices that a node varies with."""
+    hidden: frozenset[str] = frozenset()
+    conditions: tuple[Condition, ...] = ()
+    match node:
+        case Read(_, subscripts):
+            return frozenset(s.index for s in subscripts if s.index is not None)
+        case Place(index):
+            return frozenset((index,))
+        case Contract():
+            hidden = frozenset(node.over)
+        case Reduce():
+            hidden, conditions = frozenset(node.over), node.conditions
+        case Where():
+            conditions = node.conditions
+    found = {name for condition in conditions for name, _ in condition.counts}
+    return frozenset(found.union(*map(indices, children(node)))) - hidden
 
 
 def is_indicator(node: Node) -> bool:
     """Whether a node is 1 where some conditions hold, else 0."""
-    return isinstance(node, Where) and (node.value, node.otherwise) == (Number(Fraction(1)), 0)
+    return isinstance(node, Where) and (node.value, node.otherwise) == (ONE, 0)
 
 
 def term_reads(equation: FrozenEquation) -> tuple[Read, ...]:
     return tuple(r for term in equation.terms for r in reads(term.factor))
-
-
-def guarded(node: Node, conditions: tuple[Condition, ...]) -> Node:
-    """The node with functions kept from what they would be given outside the conditions."""
-    match node:
-        case Call(function, (argument,)) if (safe := PRIMITIVES[function].safe) is not None:
-            return Call(function, (Where(conditions, guarded(argument, conditions), safe),))
-        case Call(function, arguments):
-            return Call(function, tuple(guarded(a, conditions) for a in arguments))
-        case Sum(operands, signs):
-            return Sum(tuple(guarded(o, conditions) for o in operands), signs)
-        case Product(above, below):
-            return Product(*(tuple(guarded(n, conditions) for n in p) for p in (above, below)))
-        case Power(base, exponent):
-            return Power(guarded(base, conditions), exponent)
-        case _:
-            return node
-
-
-def _strictest(extreme: Callable[..., Affine], places: Iterable[Affine]) -> tuple[Affine, ...]:
-    """Limits without those that others exceed: of some that differ by a number, one."""
-    found: dict[tuple[tuple[str, int], ...], Affine] = {}
-    for place in places:
-        old = found.get(place.names, place)
-        found[place.names] = extreme(old, place, key=lambda p: p.constant)
-    return tuple(found.values())
-
-
-class Freezer:
-    """Turns the equations of one system into frozen ones."""
-
-    def __init__(self, system: System) -> None:
-        self._system = system
-        self._places: dict[sp.Expr, Affine] = {}
-        self._subscripts: dict[sp.Expr, Subscript] = {}
-        self._ranges: dict[tuple[object, ...], Range] = {}
-        self._supports: dict[str, frozenset[sp.Expr]] = {}
-
-    def equation(self, equation: Equation, step: sp.Symbol | None = None) -> FrozenEquation:
-        """One equation; within a loop, `step` is the index that is one number at a time."""
-        ranges = tuple(self._range(index, (), (), None) for index in equation.indices)
-        terms = tuple(self.term(term, equation, step) for term in equation.terms)
-        return FrozenEquation(equation.number, equation.quantity.name, ranges, terms)
-
-    def term(self, term: Term, equation: Equation, step: sp.Symbol | None = None) -> FrozenTerm:
-        """A term of an equation; `step` as for `equation`."""
-        bounds, equals = list(term.bounds), list[sp.Expr]()
-        same: dict[sp.Symbol, sp.Symbol] = {}
-        symbols = [index.symbol for index in equation.indices if index.symbol != step]
-        inside = {index.symbol for index in equation.box(term)} - {step}
-        for equal in term.equals:
-            equal = equal.xreplace(same)
-            found = [s for s in symbols if coefficient(equal, s) != 0]
-            lengths = {i.length for i in equation.indices if i.symbol in found}
-            is_plain = len(lengths) == 1 and expanded(equal).as_coeff_Add()[0] == 0
-            if len(found) == 2 and is_plain:
-                pair = {found[1]: found[0]}
-                same = {other: kept.xreplace(pair) for other, kept in same.items()} | pair
-            elif len(equal.free_symbols & inside) > 1:
-                bounds += [equal, -equal]
-            else:
-                equals.append(equal)
-        factor = term.factor.xreplace(same)
-        bounds, equals = ([e.xreplace(same) for e in part] for part in (bounds, equals))
-        double = [e for e in bounds if len(e.free_symbols & inside) > 1]
-        single = tuple(e for e in bounds if e not in double)
-        is_safe = all(primitive_of(f).safe is None for f in calls(factor))
-        # Zero is nothing to a sum alone.
-        if step is None and is_safe and term.reduction.is_linear:
-            implied = self._implied(factor)
-            double = [e for e in double if e not in implied]
-        ranges = {i.symbol: self._range(i, single, tuple(equals), step) for i in equation.indices}
-        ranges |= {o: replace(ranges[kept], name=o.name) for o, kept in same.items()}
-        pairs = tuple((kept.name, other.name) for other, kept in same.items())
-        sums = [self._range(i, single, tuple(equals), step) for i in term.sums]
-        conditions = tuple(self._condition(e, inside) for e in double)
-        sign, factor = split_sign(factor)
-        node = self.node(factor)
-        if conditions:
-            node = guarded(node, conditions)
-        return FrozenTerm(
-            sign, node, tuple(ranges.values()), tuple(sums), term.reduction, pairs, conditions
-        )
-
-    def _implied(self, factor: sp.Expr) -> set[sp.Expr]:
-        """Conditions outside which a factor of the product is zero anyway."""
-        found: set[sp.Expr] = set()
-        for read in sp.Mul.make_args(factor):
-            if isinstance(read, sp.Indexed) and name_of(read) in self._system.definitions:
-                definition = self._system.definitions[name_of(read)]
-                subscripts = self._system.subscripts(read)
-                at = {i.symbol: s for i, s in zip(definition.indices, subscripts, strict=True)}
-                found |= set(substitute(self._support(definition), at))
-        return found
-
-    def _support(self, definition: Equation) -> frozenset[sp.Expr]:
-        """The conditions on its own indices that all terms of an equation have in common."""
-        name = definition.quantity.name
-        if name not in self._supports:
-            common = []
-            for term in definition.terms:
-                summed = {i.symbol for i in term.sums}
-                common.append(frozenset(e for e in term.bounds if not e.free_symbols & summed))
-            self._supports[name] = frozenset.intersection(*common) if common else frozenset()
-        return self._supports[name]
-
-    def _condition(self, bound: sp.Expr, inside: Iterable[sp.Symbol]) -> Condition:
-        held = coefficients(bound)
-        counts = {s: int(held[s]) for s in inside if s in held}
-        rest = bound - sum(count * symbol for symbol, count in counts.items())
-        named = tuple(sorted((s.name, count) for s, count in counts.items()))
-        return Condition(named, self._affine(rest))
-
-    def _range(
-        self,
-        index: Index,
-        bounds: tuple[sp.Expr, ...],
-        equals: tuple[sp.Expr, ...],
-        step: sp.Symbol | None,
-    ) -> Range:
-        key = (index, bounds, equals, step)
-        found = self._ranges.get(key)
-        if found is None:
-            found = self._ranges[key] = self._limited(*key)
-        return found
-
-    def _limited(
-        self,
-        index: Index,
-        bounds: tuple[sp.Expr, ...],
-        equals: tuple[sp.Expr, ...],
-        step: sp.Symbol | None,
-    ) -> Range:
-        if index.kind == "batch":
-            # B is the one size that is neither a number nor of steps; nothing restricts a batch.
-            return Range(index.symbol.name, "batch", None, (ZERO,), ())
-        if index.symbol == step:
-            # What ties another index to the step restricts the other one.
-            bounds = tuple(e for e in bounds if not self._other_indices(e, step))
-            equals = tuple(e for e in equals if not self._other_indices(e, step))
-        lows, highs = limits(index, bounds, equals)
-        return Range(
-            index.symbol.name,
-            index.kind,
-            self._affine(index.length),
-            _strictest(max, (self._affine(low) for low in lows)),
-            _strictest(min, (self._affine(high) + 1 for high in highs)),
-        )
-
-    def _other_indices(self, expr: sp.Expr, step: sp.Symbol | None) -> set[sp.Symbol]:
-        known = {step, *self._system.lengths, *self._system.sizes, *self._system.free}
-        return {symbol for symbol in expr.free_symbols if symbol not in known}
-
-    def _affine(self, expr: sp.Expr) -> Affine:
-        found = self._places.get(expr)
-        if found is None:
-            found = self._places[expr] = self._evaluated(expr)
-        return found
-
-    def _evaluated(self, expr: sp.Expr) -> Affine:
-        found = ZERO
-        for symbol, count in coefficients(expr).items():
-            if symbol == 1:
-                found += int(count)
-            elif symbol in self._system.sizes:
-                found += int(count) * self._system.sizes[symbol]
-            else:
-                found += Affine(0, ((symbol.name, int(count)),))
-        return found
-
-    def node(self, expr: sp.Expr) -> Node:
-        """A pointwise expression as nodes."""
-        if isinstance(expr, sp.Indexed):
-            subscripts = self._system.subscripts(expr)
-            return Read(name_of(expr), tuple(self._subscript(s) for s in subscripts))
-        if expr.is_Rational:
-            return Number(Fraction(int(expr.p), int(expr.q)))
-        if expr.is_Number:
-            return Number(float(expr))
-        if isinstance(expr, sp.Symbol):
-            return self._symbol(expr)
-        if isinstance(expr, sp.Add):
-            signed = [split_sign(a) for a in addends(expr, self._system.quantities)]
-            return Sum(tuple(self.node(e) for _, e in signed), tuple(s for s, _ in signed))
-        if isinstance(expr, sp.Mul):
-            above, below = (
-                tuple(n for n in map(self.node, part) if n != Number(Fraction(1)))
-                for part in split_quotient(expr, self._system.quantities)
-            )
-            if len(above) == 1 and not below:
-                return above[0]
-            return Product(above, below) if above or below else Number(Fraction(1))
-        if isinstance(expr, sp.Pow):
-            if expr.exp.could_extract_minus_sign():
-                return Product((), (self.node(1 / expr),))
-            if not expr.exp.is_Rational:
-                raise InternalError(f"the exponent {expr.exp} is not a number")
-            return Power(self.node(expr.base), Fraction(int(expr.exp.p), int(expr.exp.q)))
-        primitive = primitive_of(expr)
-        return Call(primitive.name, tuple(self.node(a) for a in expr.args))
-
-    def _symbol(self, symbol: sp.Symbol) -> Node:
-        if symbol == B or symbol in self._system.lengths or isinstance(symbol, Count):
-            return Size(symbol.name)
-        if symbol in self._system.sizes:
-            return Number(Fraction(self._system.size(symbol)))
-        return Place(symbol.name, ZERO)
-
-    def _subscript(self, expr: sp.Expr) -> Subscript:
-        found = self._subscripts.get(expr)
-        if found is None:
-            found = self._subscripts[expr] = self._placed(expr)
-        return found
-
-    def _placed(self, expr: sp.Expr) -> Subscript:
-        known = {*self._system.lengths, *self._system.sizes}
-        symbols = [s for s in expr.free_symbols if s not in known]
-        if not symbols:
-            return Subscript(None, self._affine(expr))
-        (symbol,) = symbols
-        return Subscript(symbol.name, self._affine(expr - symbol))

@@ -8,8 +8,9 @@ from bptt.codegen.extras import Extended
 from bptt.derive.calculus.system import System
 from bptt.derive.notation.document import Section
 
-# The comment of a statement that names the equation which it computes.
-NUMBERED = re.compile(r"(#\s*)\((\d+)\)")
+# The comment of a statement that names the equations which it computes, and one of their numbers.
+NUMBERED = re.compile(r"(#\s*)((?:\(\d+\) ?)+)")
+NUMBER = re.compile(r"\((\d+)\)")
 
 
 def places(module: str, system: System) -> dict[str, tuple[int, ...]]:
@@ -18,8 +19,9 @@ def places(module: str, system: System) -> dict[str, tuple[int, ...]]:
     found: dict[str, list[int]] = {}
     for number, line in enumerate(module.splitlines(), 1):
         match = NUMBERED.search(line)
-        if match and int(match[2]) in named:
-            found.setdefault(named[int(match[2])], []).append(number)
+        for mentioned in map(int, NUMBER.findall(match[2])) if match else ():
+            if mentioned in named:
+                found.setdefault(named[mentioned], []).append(number)
     return {name: tuple(lines) for name, lines in found.items()}
 
 

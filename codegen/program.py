@@ -1,14 +1,96 @@
-"""What a generated module computes: the stages of its functions, and what passes between them."""
+"""Programs: what is computed into which array, in which loop, in which order.
+
+A program has buffers and functions. A function is a tree of assignments, of loops over the steps,
+and of guards, which let some steps pass. An assignment says what one element of its target is, or
+what is added to it, for all places of its indices: nothing here says how a language computes it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from bptt.codegen.lower import Lowering, Statement, Storage, layouts
-from bptt.codegen.nodes import Freezer, FrozenEquation, term_reads
-from bptt.codegen.schedule import AllSteps, Stage, schedule
-from bptt.derive.calculus.system import System
+from bptt.codegen.nodes import Affine, Node, Range, Read, reads
+from bptt.derive.calculus.bounds import AxisKind
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a buffer: the places from `start` on along an axis.
+
+    What lies there may have several axes in place of it, one after the other.
+    """
+
+    buffer: str
+    axis: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array.
+
+    `lengths` counts all places along each axis, None for the batch. Those along the axis of steps
+    hold `before` values before step 0, and what is `padded` has values outside the steps: given
+    ones, or zeros. Of what has a `window` the step of its loop and so many before it are kept.
+    With an `alias` it lies in another buffer.
+    """
+
+    name: str
+    kinds: tuple[AxisKind, ...]
+    lengths: tuple[Affine | None, ...]
+    time_axis: int | None
+    before: int = 0
+    padded: bool = False
+    window: int | None = None
+    alias: Block | None = None
+
+    def offset(self, axis: int) -> int:
+        """How many places along an axis come before that of index 0."""
+        return self.before if axis == self.time_axis else 0
+
+
+@dataclass(frozen=True)
+class Assign:
+    """`target = value`, or `target += value`, where the indices run.
+
+    It computes the equations of these numbers, or a part of them. A target whose index stands
+    twice is the diagonal.
+    """
+
+    numbers: tuple[int, ...]
+    target: Read
+    operator: Literal["=", "+="]
+    value: Node
+    ranges: tuple[Range, ...]
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """What it reads, its target left out."""
+        return reads(self.value)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Statements for the steps at which all conditions are >= 0."""
+
+    conditions: tuple[Affine, ...]
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Statements for every step of a length, the first first or the last first."""
+
+    step: str
+    length: str
+    direction: Literal["forward", "backward"]
+    body: tuple[Statement, ...]
+
+
+Statement = Assign | Guard | Loop
+Body = tuple[Statement, ...]
 
 
 @dataclass(frozen=True)
@@ -22,92 +104,60 @@ class Part:
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the module: what it takes from earlier ones, does, and hands on.
+    """A function: what it takes from earlier ones, does, and hands on.
 
-    `allocates` are arrays with rows outside the steps that it has to make before it fills them;
-    those of signals exist already, with their given values. `first_step` is the variable with the
-    number of the first step, which some statements may mention.
+    `allocates` are arrays with given values outside the steps that it has to make before it fills
+    them, those of tangents; those of signals exist already.
     """
 
-    part: Part
+    name: str
+    about: str
     takes: tuple[str, ...]
     allocates: tuple[str, ...]
-    statements: tuple[Statement, ...]
+    body: Body
     gives: tuple[str, ...]
-    first_step: str
 
 
-def program(
-    system: System,
-    parts: Sequence[Part],
-    results: Iterable[str],
-    *,
-    step_by_step: bool = False,
-    rolled: Mapping[str, int] | None = None,
-) -> tuple[Function, ...]:
-    """Schedule and lower the parts of a system.
+@dataclass(frozen=True)
+class Program:
+    """Functions, which run in this order, and the arrays that they share.
 
-    `results` are the quantities that the module's user gets to see. With `step_by_step` each
-    part is one time loop, which keeps of the `rolled` quantities only so many last steps.
+    `results` are those that the user of the functions gets to see.
     """
-    freezer = Freezer(system)
-    results, rolled = frozenset(results), rolled or {}
-    names = tuple(system.quantities)
-    stages = [
-        schedule(
-            [system.definitions[n] for n in part.quantities],
-            freezer,
-            names,
-            step_by_step=step_by_step,
-        )
-        for part in parts
-    ]
-    storage = Storage(layouts(system), _kept(stages) | results, rolled)
-    lowering = Lowering(storage, names)
-    padded = {n for n in system.reach if n not in rolled}
-    # Signals stand in their arrays with given values around them before they are computed.
-    signals = {n for n in padded if not system.quantities[n].is_derived}
-    made = padded - signals
-    reads = [_read_by(system, part) for part in parts]
-    functions = []
-    for position, part in enumerate(parts):
-        defined = set(part.quantities)
-        later = results.union(*reads[position + 1 :])
-        taken_in = (reads[position] - defined) | (signals & defined)
-        functions.append(
-            Function(
-                part,
-                takes=tuple(n for n in system.quantities if n in taken_in),
-                allocates=tuple(n for n in part.quantities if n in made),
-                statements=lowering.statements(stages[position]),
-                gives=tuple(n for n in part.quantities if n in later),
-                first_step=lowering.first_step,
-            )
-        )
-    return tuple(functions)
+
+    buffers: Mapping[str, Buffer]
+    functions: tuple[Function, ...]
+    results: frozenset[str] = frozenset()
 
 
-def _read_by(system: System, part: Part) -> set[str]:
-    return set().union(*(system.definitions[name].needs for name in part.quantities))
+def root(name: str, buffers: Mapping[str, Buffer]) -> Block:
+    """The array that a buffer lies in, itself or another, and where in that."""
+    axis, start, block = 0, 0, buffers[name].alias
+    while block is not None:
+        name, axis, start = block.buffer, block.axis, start + block.start
+        block = buffers[name].alias
+    return Block(name, axis, start)
 
 
-def _kept(groups: Iterable[tuple[Stage, ...]]) -> frozenset[str]:
-    """What is read by another stage than the one that computes it."""
-    kept: set[str] = set()
-    home: dict[str, Stage] = {}
-    every = [stage for group in groups for stage in group]
-    for stage in every:
-        for equation in _equations(stage):
-            home[equation.name] = stage
-    for stage in every:
-        for equation in _equations(stage):
-            for read in term_reads(equation):
-                if read.name in home and home[read.name] is not stage:
-                    kept.add(read.name)
-    return frozenset(kept)
+# From program to program.
+Pass = Callable[[Program], Program]
 
 
-def _equations(stage: Stage) -> tuple[FrozenEquation, ...]:
-    if isinstance(stage, AllSteps):
-        return (stage.equation,)
-    return tuple(item.equation for item in stage.equations)
+def assignments(body: Iterable[Statement]) -> Iterator[Assign]:
+    """All assignments of a tree, in order."""
+    for statement in body:
+        if isinstance(statement, Assign):
+            yield statement
+        else:
+            yield from assignments(statement.body)
+
+
+def changed(body: Body, change: Callable[[Assign], Iterable[Statement]]) -> Body:
+    """A tree with other statements for each of its assignments; what is left empty is left out."""
+    found: list[Statement] = []
+    for statement in body:
+        if isinstance(statement, Assign):
+            found += change(statement)
+        elif inner := changed(statement.body, change):
+            found.append(replace(statement, body=inner))
+    return tuple(found)

@@ -15,7 +15,8 @@ from typing import Literal
 
 import sympy as sp
 
-from bptt.codegen.nodes import Freezer, FrozenEquation, FrozenTerm, Read, reads, term_reads
+from bptt.codegen.freeze import Freezer
+from bptt.codegen.nodes import FrozenEquation, FrozenTerm, Read, reads, term_reads
 from bptt.derive.calculus.bounds import Index
 from bptt.derive.calculus.canonical import renamed
 from bptt.derive.calculus.causality import Loop, in_one_loop, loops

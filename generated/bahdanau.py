@@ -142,7 +142,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "y": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -181,8 +187,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -223,7 +230,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -281,14 +290,20 @@ def _forward(arrays, T, S, B, dtype):
     C_g = arrays["C_g"]
     b_g = arrays["b_g"]
 
-    n_forth = (_rows(source) @ W_f.T).reshape(-1, B, 3)  # (1) ij,sbj->sbi
-    n_forth += b_f  # (1)
+    U = np.concatenate((U_g, U_z))
+    C = np.concatenate((C_g, C_z))
+    W = np.concatenate((W_g, W_z))
+    b = np.concatenate((b_g, b_z))
+    stacked_W_f = np.concatenate((W_f, W_b))
+    stacked_b_f = np.concatenate((b_f, b_b))
+    stacked_n_forth = (_rows(source) @ stacked_W_f.T).reshape(-1, B, 6)  # (1) (3) ij,sbj->sbi
+    n_forth = stacked_n_forth[:, :, :3]
+    n_back = stacked_n_forth[:, :, 3:6]
+    stacked_n_forth += stacked_b_f  # (1) (3)
     for s in range(S):
         n_forth_t = n_forth[s]
         n_forth_t += forth[s] @ U_f.T  # (1) ij,bj->bi
         forth_t = np.tanh(n_forth_t, out=forth[s + 1])  # (2)
-    n_back = (_rows(source) @ W_b.T).reshape(-1, B, 3)  # (3) ij,sbj->sbi
-    n_back += b_b  # (3)
     for s in range(S - 1, -1, -1):
         n_back_t = n_back[s]
         n_back_t += back[s + 1] @ U_b.T  # (3) ij,bj->bi
@@ -297,23 +312,23 @@ def _forward(arrays, T, S, B, dtype):
     concat_forth_back[:, :, :3] += forth[1:]  # (11)
     concat_forth_back[:, :, 3:] += back[:S]  # (11)
     n_e = np.zeros((T, S, B, 4), dtype)
-    n_e += (  # (5)
-        (_rows(forth[1:]) @ K_f.T).reshape(-1, B, 4)  # ij,sbj->sbi
-        + (_rows(back[:S]) @ K_b.T).reshape(-1, B, 4)  # ij,sbj->sbi
-    )
     part_e = n_e  # takes its place, step by step
-    e = np.empty((T, S, B), dtype)
+    n_e += (  # (5) ij,sbj->sbi
+        (_rows(forth[1:]) @ K_f.T).reshape(-1, B, 4)
+        + (_rows(back[:S]) @ K_b.T).reshape(-1, B, 4)
+    )
     n_a = np.zeros((T, S, B), dtype)
     n_a += -1e+30 + 1e+30 * valid  # (8)
+    n = (_rows(word) @ W.T).reshape(-1, B, 10)  # (13) (15) ij,tbj->tbi
+    g = n[:, :, :5]
+    n_g = g  # takes its place, step by step
+    z = n[:, :, 5:10]
+    n_z = z  # takes its place, step by step
+    n += b  # (13) (15)
+    e = np.empty((T, S, B), dtype)
     exp_logsumexp_a_n_a = np.empty((T, S, B), dtype)
     a = np.empty((T, S, B), dtype)
     c = np.empty((T, B, 6), dtype)
-    n_g = (_rows(word) @ W_g.T).reshape(-1, B, 5)  # (15) ij,tbj->tbi
-    n_g += b_g  # (15)
-    g = n_g  # takes its place, step by step
-    n_z = (_rows(word) @ W_z.T).reshape(-1, B, 5)  # (13) ij,tbj->tbi
-    n_z += b_z  # (13)
-    z = n_z  # takes its place, step by step
     for t in range(T):
         h_t_minus_1 = h[t]
         n_e_t = n_e[t]
@@ -326,14 +341,11 @@ def _forward(arrays, T, S, B, dtype):
         exp_logsumexp_a_n_a_t = np.exp(n_a_t - logsumexp_a_t, out=exp_logsumexp_a_n_a[t])  # (10)
         a_t = np.multiply(exp_logsumexp_a_n_a_t, valid, out=a[t])  # (10)
         c[t] = c_t = (concat_forth_back * a_t[:, :, None]).sum(axis=0)  # (12) sbi->bi
-        n_g_t = n_g[t]
-        n_g_t += h_t_minus_1 @ U_g.T  # (15) ij,bj->bi
-        n_g_t += c_t @ C_g.T  # (15) ij,bj->bi
-        g_t = np.tanh(n_g_t, out=g[t])  # (16)
-        n_z_t = n_z[t]
-        n_z_t += h_t_minus_1 @ U_z.T  # (13) ij,bj->bi
-        n_z_t += c_t @ C_z.T  # (13) ij,bj->bi
-        z_t = _sigmoid(n_z_t, out=z[t])  # (14)
+        n_t = n[t]
+        n_t += h_t_minus_1 @ U.T  # (13) (15) ij,bj->bi
+        n_t += c_t @ C.T  # (13) (15) ij,bj->bi
+        g_t = np.tanh(n_g[t], out=g[t])  # (16)
+        z_t = _sigmoid(n_z[t], out=z[t])  # (14)
         h_t = np.subtract(1, z_t, out=h[t + 1])  # (17)
         h_t *= h_t_minus_1  # (17)
         h_t += g_t * z_t  # (17)
@@ -361,9 +373,9 @@ def _loss(arrays, T, S, B, dtype):
     logsumexp_y = arrays["logsumexp_y"]
     target_y = arrays["target_y"]
 
-    loss = (  # (21)
-        1 / (B * T) * logsumexp_y.sum()  # tb->
-        - 1 / (B * T) * (n_y * target_y).sum()  # tbi->
+    loss = (  # (21) tb->, tbi->
+        1 / (B * T) * logsumexp_y.sum()
+        - 1 / (B * T) * (n_y * target_y).sum()
     )
     arrays["loss"] = loss
 
@@ -398,90 +410,92 @@ def _backward(arrays, T, S, B, dtype):
     target_y = arrays["target_y"]
     exp_logsumexp_a_n_a = arrays["exp_logsumexp_a_n_a"]
 
-    d_n_y = 1 / (B * T) * (y - target_y)  # (22)
-    d_h = (_rows(d_n_y) @ W_y).reshape(-1, B, 5)  # (23) ij,tbj->tbi
-    d_n_g = np.empty((T, B, 5), dtype)
-    d_n_z = np.empty((T, B, 5), dtype)
-    d_c = (_rows(d_n_y) @ C_y).reshape(-1, B, 6)  # (28) ij,tbj->tbi
+    U = np.concatenate((U_g, U_z))
+    C = np.concatenate((C_g, C_z))
+    stacked_W_y = np.concatenate((W_y, C_y), axis=1)
+    K = np.concatenate((K_b, K_f), axis=1)
+    d_n = np.empty((T, B, 14), dtype)
+    d_n_y = d_n[:, :, 10:14]
+    d_n_g = d_n[:, :, :5]
+    d_n_z = d_n[:, :, 5:10]
+    d_n_y[...] = 1 / (B * T) * (y - target_y)  # (22)
+    d = (_rows(d_n_y) @ stacked_W_y).reshape(-1, B, 11)  # (23) (28) ij,tbj->tbi
+    d_h = d[:, :, :5]
+    d_c = d[:, :, 5:11]
+    d_n_g_per_d_h = z * (1 - g ** 2)  # (24) (25)
+    d_n_z_per_d_h = (g - h[:T]) * z * (1 - z)  # (26) (27)
+    d_n_a_per_d_a = exp_logsumexp_a_n_a * valid  # (32)
+    d_n_e_per_d_e = v * (1 - part_e ** 2)  # (34) (35)
     d_e = np.empty((T, S, B), dtype)
     d_n_e = np.empty((T, S, B, 4), dtype)
     for t in range(T - 1, -1, -1):
-        z_t = z[t]
-        g_t = g[t]
         exp_logsumexp_a_n_a_t = exp_logsumexp_a_n_a[t]
         d_h_t = d_h[t]
         if t < T - 1:
             d_h_t += d_h[t + 1] * (1 - z[t + 1])  # (23)
-            d_h_t += d_n_g[t + 1] @ U_g  # (23) ij,bj->bi
-            d_h_t += d_n_z[t + 1] @ U_z  # (23) ij,bj->bi
+            d_h_t += d_n[t + 1, :, :10] @ U  # (23) ij,bj->bi
             d_h_t += d_n_e[t + 1].sum(axis=0) @ Q  # (23) ij,bj->bi
-        d_g_t = d_h_t * z_t  # (24)
-        d_n_g_t = np.square(g_t, out=d_n_g[t])  # (25)
-        np.subtract(1, d_n_g_t, out=d_n_g_t)  # (25)
-        d_n_g_t *= d_g_t  # (25)
-        d_z_t = d_h_t * (g_t - h[t])  # (26)
-        d_n_z_t = np.subtract(1, z_t, out=d_n_z[t])  # (27)
-        d_n_z_t *= d_z_t  # (27)
-        d_n_z_t *= z_t  # (27)
+        d_n_g_t = np.multiply(d_h_t, d_n_g_per_d_h[t], out=d_n_g[t])  # (24) (25)
+        d_n_z_t = np.multiply(d_h_t, d_n_z_per_d_h[t], out=d_n_z[t])  # (26) (27)
         d_c_t = d_c[t]
-        d_c_t += d_n_g_t @ C_g  # (28) ij,bj->bi
-        d_c_t += d_n_z_t @ C_z  # (28) ij,bj->bi
+        d_c_t += d_n[t, :, :10] @ C  # (28) ij,bj->bi
         d_a_t = (concat_forth_back * d_c_t).sum(axis=2)  # (30) sbi->sb
         d_logsumexp_a_t = -(d_a_t * exp_logsumexp_a_n_a_t * valid).sum(axis=0)  # (31) sb->b
-        d_n_a_t = (  # (32)
-            d_a_t * exp_logsumexp_a_n_a_t * valid
-            + d_logsumexp_a_t * exp_logsumexp_a_n_a_t
-        )
+        d_n_a_t = d_a_t * d_n_a_per_d_a[t]  # (32)
+        d_n_a_t += d_logsumexp_a_t * exp_logsumexp_a_n_a_t  # (32)
         d_e[t] = d_e_t = d_n_a_t  # (33)
-        d_part_e_t = v * d_e_t[:, :, None]  # (34)
-        d_n_e_t = np.square(part_e[t], out=d_n_e[t])  # (35)
-        np.subtract(1, d_n_e_t, out=d_n_e_t)  # (35)
-        d_n_e_t *= d_part_e_t  # (35)
+        d_n_e_t = np.multiply(d_e_t[:, :, None], d_n_e_per_d_e[t], out=d_n_e[t])  # (34) (35)
     d_concat_forth_back = np.einsum('tbi,stb->sbi', d_c, a.transpose(1, 0, 2))  # (29) tbi,stb->sbi
-    d_back = (_rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)) @ K_b).reshape(-1, B, 3)  # (36) ij,sbj->sbi
+    d_n_back_per_d_back = 1 - back[:S] ** 2  # (37)
+    stacked_d_back = (  # (36) (38) ij,sbj->sbi
+        (_rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)) @ K).reshape(-1, B, 6)
+    )
+    d_back = stacked_d_back[:, :, :3]
+    d_forth = stacked_d_back[:, :, 3:6]
     d_back += d_concat_forth_back[:, :, 3:]  # (36)
-    d_n_back = np.empty((S, B, 3), dtype)
+    stacked_d_n_forth = np.empty((S, B, 6), dtype)
+    d_n_back = stacked_d_n_forth[:, :, 3:6]
+    d_n_forth = stacked_d_n_forth[:, :, :3]
     for s in range(S):
         d_back_t = d_back[s]
         if s >= 1:
             d_back_t += d_n_back[s - 1] @ U_b  # (36) ij,bj->bi
-        d_n_back_t = np.square(back[s], out=d_n_back[s])  # (37)
-        np.subtract(1, d_n_back_t, out=d_n_back_t)  # (37)
-        d_n_back_t *= d_back_t  # (37)
-    d_forth = (_rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)) @ K_f).reshape(-1, B, 3)  # (38) ij,sbj->sbi
+        d_n_back_t = np.multiply(d_back_t, d_n_back_per_d_back[s], out=d_n_back[s])  # (37)
     d_forth += d_concat_forth_back[:, :, :3]  # (38)
-    d_n_forth = np.empty((S, B, 3), dtype)
+    d_n_forth_per_d_forth = 1 - forth[1:] ** 2  # (39)
     for s in range(S - 1, -1, -1):
         d_forth_t = d_forth[s]
         if s < S - 1:
             d_forth_t += d_n_forth[s + 1] @ U_f  # (38) ij,bj->bi
-        d_n_forth_t = np.square(forth[s + 1], out=d_n_forth[s])  # (39)
-        np.subtract(1, d_n_forth_t, out=d_n_forth_t)  # (39)
-        d_n_forth_t *= d_forth_t  # (39)
+        d_n_forth_t = np.multiply(d_forth_t, d_n_forth_per_d_forth[s], out=d_n_forth[s])  # (39)
     d_v = (part_e * d_e[:, :, :, None]).sum(axis=(0, 1, 2))  # (42) tsbi->i
-    d_W_f = _rows(d_n_forth).T @ _rows(source)  # (43) sbi,sbj->ij
     d_U_f = _rows(d_n_forth).T @ _rows(forth[:S])  # (44) sbi,sbj->ij
-    d_b_f = d_n_forth.sum(axis=(0, 1))  # (45) sbi->i
-    d_W_b = _rows(d_n_back).T @ _rows(source)  # (46) sbi,sbj->ij
+    stacked_d_W_f = _rows(stacked_d_n_forth).T @ _rows(source)  # (43) (46) sbi,sbj->ij
+    d_W_f = stacked_d_W_f[:3]
+    d_W_b = stacked_d_W_f[3:6]
     d_U_b = _rows(d_n_back).T @ _rows(back[1:])  # (47) sbi,sbj->ij
-    d_b_b = d_n_back.sum(axis=(0, 1))  # (48) sbi->i
+    stacked_d_b_f = stacked_d_n_forth.sum(axis=(0, 1))  # (45) (48) sbi->i
+    d_b_f = stacked_d_b_f[:3]
+    d_b_b = stacked_d_b_f[3:6]
     d_W_y = _rows(d_n_y).T @ _rows(h[1:])  # (49) tbi,tbj->ij
-    d_C_y = _rows(d_n_y).T @ _rows(c)  # (50) tbi,tbj->ij
-    d_b_y = d_n_y.sum(axis=(0, 1))  # (51) tbi->i
     d_Q = _rows(d_n_e.sum(axis=1)).T @ _rows(h[:T])  # (52) tbi,tbj->ij
     d_K_f = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(forth[1:])  # (53) sbi,sbj->ij
     d_K_b = _rows(d_n_e.transpose(1, 0, 2, 3).sum(axis=1)).T @ _rows(back[:S])  # (54) sbi,sbj->ij
-    d_W_z = _rows(d_n_z).T @ _rows(word)  # (55) tbi,tbj->ij
-    d_U_z = _rows(d_n_z).T @ _rows(h[:T])  # (56) tbi,tbj->ij
-    d_C_z = _rows(d_n_z).T @ _rows(c)  # (57) tbi,tbj->ij
-    d_b_z = d_n_z.sum(axis=(0, 1))  # (58) tbi->i
-    d_W_g = _rows(d_n_g).T @ _rows(word)  # (59) tbi,tbj->ij
-    d_U_g = _rows(d_n_g).T @ _rows(h[:T])  # (60) tbi,tbj->ij
-    d_C_g = _rows(d_n_g).T @ _rows(c)  # (61) tbi,tbj->ij
-    d_b_g = d_n_g.sum(axis=(0, 1))  # (62) tbi->i
+    d_W = _rows(d_n[:, :, :10]).T @ _rows(word)  # (55) (59) tbi,tbj->ij
+    d_W_z = d_W[5:10]
+    d_W_g = d_W[:5]
+    d_U = _rows(d_n[:, :, :10]).T @ _rows(h[:T])  # (56) (60) tbi,tbj->ij
+    d_U_z = d_U[5:10]
+    d_U_g = d_U[:5]
+    d_C = _rows(d_n).T @ _rows(c)  # (50) (57) (61) tbi,tbj->ij
+    d_C_y = d_C[10:14]
+    d_C_z = d_C[5:10]
+    d_C_g = d_C[:5]
+    d_b = d_n.sum(axis=(0, 1))  # (51) (58) (62) tbi->i
+    d_b_y = d_b[10:14]
+    d_b_z = d_b[5:10]
+    d_b_g = d_b[:5]
     arrays["d_h"] = d_h
-    arrays["d_n_g"] = d_n_g
-    arrays["d_n_z"] = d_n_z
     arrays["d_n_e"] = d_n_e
     arrays["d_n_back"] = d_n_back
     arrays["d_n_forth"] = d_n_forth
@@ -506,6 +520,8 @@ def _backward(arrays, T, S, B, dtype):
     arrays["d_U_g"] = d_U_g
     arrays["d_C_g"] = d_C_g
     arrays["d_b_g"] = d_b_g
+    arrays["d_n"] = d_n
+    arrays["stacked_d_n_forth"] = stacked_d_n_forth
 
 
 def _input_gradients(arrays, T, S, B, dtype):
@@ -514,15 +530,13 @@ def _input_gradients(arrays, T, S, B, dtype):
     W_b = arrays["W_b"]
     W_z = arrays["W_z"]
     W_g = arrays["W_g"]
-    d_n_g = arrays["d_n_g"]
-    d_n_z = arrays["d_n_z"]
-    d_n_back = arrays["d_n_back"]
-    d_n_forth = arrays["d_n_forth"]
+    d_n = arrays["d_n"]
+    stacked_d_n_forth = arrays["stacked_d_n_forth"]
 
-    d_source = (_rows(d_n_back) @ W_b).reshape(-1, B, 3)  # (40) ij,sbj->sbi
-    d_source += (_rows(d_n_forth) @ W_f).reshape(-1, B, 3)  # (40) ij,sbj->sbi
-    d_word = (_rows(d_n_g) @ W_g).reshape(-1, B, 4)  # (41) ij,tbj->tbi
-    d_word += (_rows(d_n_z) @ W_z).reshape(-1, B, 4)  # (41) ij,tbj->tbi
+    W = np.concatenate((W_g, W_z))
+    stacked_W_f = np.concatenate((W_f, W_b))
+    d_source = (_rows(stacked_d_n_forth) @ stacked_W_f).reshape(-1, B, 3)  # (40) ij,sbj->sbi
+    d_word = (_rows(d_n[:, :, :10]) @ W).reshape(-1, B, 4)  # (41) ij,tbj->tbi
     arrays["d_source"] = d_source
     arrays["d_word"] = d_word
 
@@ -536,17 +550,16 @@ def _initial_gradients(arrays, T, S, B, dtype):
     U_z = arrays["U_z"]
     U_g = arrays["U_g"]
     d_h = arrays["d_h"]
-    d_n_g = arrays["d_n_g"]
-    d_n_z = arrays["d_n_z"]
     d_n_e = arrays["d_n_e"]
     d_n_back = arrays["d_n_back"]
     d_n_forth = arrays["d_n_forth"]
+    d_n = arrays["d_n"]
 
+    U = np.concatenate((U_g, U_z))
     d_initial_forth = (_rows(d_n_forth[:1]) @ U_f).reshape(-1, B, 3)  # (63) ij,kbj->kbi
     d_after_back = (_rows(d_n_back[S - 1:]) @ U_b).reshape(-1, B, 3)  # (64) ij,kbj->kbi
-    d_initial_h = (_rows(d_n_g[:1]) @ U_g).reshape(-1, B, 5)  # (65) ij,kbj->kbi
+    d_initial_h = (_rows(d_n[:1, :, :10]) @ U).reshape(-1, B, 5)  # (65) ij,kbj->kbi
     d_initial_h += d_h[:1] * (1 - z[:1])  # (65)
-    d_initial_h += (_rows(d_n_z[:1]) @ U_z).reshape(-1, B, 5)  # (65) ij,kbj->kbi
     d_initial_h += (_rows(d_n_e[:1].sum(axis=1)) @ Q).reshape(-1, B, 5)  # (65) ij,kbj->kbi
     arrays["d_initial_forth"] = d_initial_forth
     arrays["d_after_back"] = d_after_back
@@ -586,7 +599,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -596,6 +609,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_b", "b_f", "b_g", "b_y", "b_z"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -627,7 +641,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"source": "d_source", "word": "d_word"}
 _INITIAL_GRADIENTS = {"forth": "d_initial_forth", "back": "d_after_back", "h": "d_initial_h"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -635,11 +648,29 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, S, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["forth"] = _extended(S, (B, 3), outside.get("forth"), 1, None, 0, dtype)
+    arrays["back"] = _extended(S, (B, 3), None, 0, outside.get("back"), 1, dtype)
+    arrays["h"] = _extended(T, (B, 5), outside.get("h"), 1, None, 0, dtype)
+    return arrays, T, S, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -648,36 +679,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, S, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["forth"] = _extended(S, (B, 3), outside.get("forth"), 1, None, 0, dtype)
-    arrays["back"] = _extended(S, (B, 3), None, 0, outside.get("back"), 1, dtype)
-    arrays["h"] = _extended(T, (B, 5), outside.get("h"), 1, None, 0, dtype)
-    return arrays, T, S, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -695,47 +717,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -757,4 +781,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: a7bf5cab149ee0ec6414ff6ed97859208eaf2d93a12acdf38f062cd466d416b2
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 8e321d0ffec21a24710822faf74ad5b71ec275dbc7c40efa36b19579c35c3fd8

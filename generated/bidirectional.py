@@ -81,7 +81,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "label": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "label": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -109,8 +115,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -145,7 +152,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -188,14 +197,16 @@ def _forward(arrays, T, B, dtype):
     W_label_future = arrays["W_label_future"]
     b_label = arrays["b_label"]
 
-    n_past = (_rows(x) @ W_past_x.T).reshape(-1, B, 5)  # (1) ij,tbj->tbi
-    n_past += b_past  # (1)
+    W_x = np.concatenate((W_past_x, W_future_x))
+    b = np.concatenate((b_past, b_future))
+    n = (_rows(x) @ W_x.T).reshape(-1, B, 10)  # (1) (3) ij,tbj->tbi
+    n_past = n[:, :, :5]
+    n_future = n[:, :, 5:10]
+    n += b  # (1) (3)
     for t in range(T):
         n_past_t = n_past[t]
         n_past_t += past[t] @ U_past.T  # (1) ij,bj->bi
         past_t = np.tanh(n_past_t, out=past[t + 1])  # (2)
-    n_future = (_rows(x) @ W_future_x.T).reshape(-1, B, 5)  # (3) ij,tbj->tbi
-    n_future += b_future  # (3)
     for t in range(T - 1, -1, -1):
         n_future_t = n_future[t]
         n_future_t += future[t + 1] @ U_future.T  # (3) ij,bj->bi
@@ -216,9 +227,9 @@ def _loss(arrays, T, B, dtype):
     logsumexp_label = arrays["logsumexp_label"]
     target_label = arrays["target_label"]
 
-    loss = (  # (8)
-        1 / (B * T) * logsumexp_label.sum()  # tb->
-        - 1 / (B * T) * (n_label * target_label).sum()  # tbi->
+    loss = (  # (8) tb->, tbi->
+        1 / (B * T) * logsumexp_label.sum()
+        - 1 / (B * T) * (n_label * target_label).sum()
     )
     arrays["loss"] = loss
 
@@ -235,31 +246,36 @@ def _backward(arrays, T, B, dtype):
     W_label_future = arrays["W_label_future"]
     target_label = arrays["target_label"]
 
+    W_label = np.concatenate((W_label_future, W_label_past), axis=1)
     d_n_label = 1 / (B * T) * (label - target_label)  # (9)
-    d_future = (_rows(d_n_label) @ W_label_future).reshape(-1, B, 5)  # (10) ij,tbj->tbi
-    d_n_future = np.empty((T, B, 5), dtype)
+    d_n_future_per_d_future = 1 - future[:T] ** 2  # (11)
+    d = (_rows(d_n_label) @ W_label).reshape(-1, B, 10)  # (10) (12) ij,tbj->tbi
+    d_future = d[:, :, :5]
+    d_past = d[:, :, 5:10]
+    d_n = np.empty((T, B, 10), dtype)
+    d_n_future = d_n[:, :, 5:10]
+    d_n_past = d_n[:, :, :5]
     for t in range(T):
         d_future_t = d_future[t]
         if t >= 1:
             d_future_t += d_n_future[t - 1] @ U_future  # (10) ij,bj->bi
-        d_n_future_t = np.square(future[t], out=d_n_future[t])  # (11)
-        np.subtract(1, d_n_future_t, out=d_n_future_t)  # (11)
-        d_n_future_t *= d_future_t  # (11)
-    d_past = (_rows(d_n_label) @ W_label_past).reshape(-1, B, 5)  # (12) ij,tbj->tbi
-    d_n_past = np.empty((T, B, 5), dtype)
+        d_n_future_t = np.multiply(  # (11)
+            d_future_t, d_n_future_per_d_future[t], out=d_n_future[t]
+        )
+    d_n_past_per_d_past = 1 - past[1:] ** 2  # (13)
     for t in range(T - 1, -1, -1):
         d_past_t = d_past[t]
         if t < T - 1:
             d_past_t += d_n_past[t + 1] @ U_past  # (12) ij,bj->bi
-        d_n_past_t = np.square(past[t + 1], out=d_n_past[t])  # (13)
-        np.subtract(1, d_n_past_t, out=d_n_past_t)  # (13)
-        d_n_past_t *= d_past_t  # (13)
-    d_W_past_x = _rows(d_n_past).T @ _rows(x)  # (15) tbi,tbj->ij
+        d_n_past_t = np.multiply(d_past_t, d_n_past_per_d_past[t], out=d_n_past[t])  # (13)
     d_U_past = _rows(d_n_past).T @ _rows(past[:T])  # (16) tbi,tbj->ij
-    d_b_past = d_n_past.sum(axis=(0, 1))  # (17) tbi->i
-    d_W_future_x = _rows(d_n_future).T @ _rows(x)  # (18) tbi,tbj->ij
+    d_W_x = _rows(d_n).T @ _rows(x)  # (15) (18) tbi,tbj->ij
+    d_W_past_x = d_W_x[:5]
+    d_W_future_x = d_W_x[5:10]
     d_U_future = _rows(d_n_future).T @ _rows(future[1:])  # (19) tbi,tbj->ij
-    d_b_future = d_n_future.sum(axis=(0, 1))  # (20) tbi->i
+    d_b = d_n.sum(axis=(0, 1))  # (17) (20) tbi->i
+    d_b_past = d_b[:5]
+    d_b_future = d_b[5:10]
     d_W_label_past = _rows(d_n_label).T @ _rows(past[1:])  # (21) tbi,tbj->ij
     d_W_label_future = _rows(d_n_label).T @ _rows(future[:T])  # (22) tbi,tbj->ij
     d_b_label = d_n_label.sum(axis=(0, 1))  # (23) tbi->i
@@ -274,17 +290,17 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_label_past"] = d_W_label_past
     arrays["d_W_label_future"] = d_W_label_future
     arrays["d_b_label"] = d_b_label
+    arrays["d_n"] = d_n
 
 
 def _input_gradients(arrays, T, B, dtype):
     """The gradients of the inputs."""
     W_past_x = arrays["W_past_x"]
     W_future_x = arrays["W_future_x"]
-    d_n_future = arrays["d_n_future"]
-    d_n_past = arrays["d_n_past"]
+    d_n = arrays["d_n"]
 
-    d_x = (_rows(d_n_future) @ W_future_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    d_x += (_rows(d_n_past) @ W_past_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
+    W_x = np.concatenate((W_past_x, W_future_x))
+    d_x = (_rows(d_n) @ W_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -330,6 +346,7 @@ def _logsumexp(x, axis, where=True):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_future", "b_label", "b_past"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -349,7 +366,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"past": "d_initial_past", "future": "d_after_future"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -357,11 +373,28 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["past"] = _extended(T, (B, 5), outside.get("past"), 1, None, 0, dtype)
+    arrays["future"] = _extended(T, (B, 5), None, 0, outside.get("future"), 1, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -370,35 +403,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["past"] = _extended(T, (B, 5), outside.get("past"), 1, None, 0, dtype)
-    arrays["future"] = _extended(T, (B, 5), None, 0, outside.get("future"), 1, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -416,47 +441,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -478,4 +505,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 8d9c026e8ab079b716224d57530549f87a34d6301bc90f84d74b67d55e785aa5
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 508efdeb0beda870c2b2138a1ccbf23059baba44c94dfed08b093106d766ff83

@@ -174,7 +174,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "next": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "next": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -210,8 +216,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -256,7 +263,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -318,68 +327,59 @@ def _forward(arrays, T, B, dtype):
     W_next_upper = arrays["W_next_upper"]
     b_next = arrays["b_next"]
 
-    n_f_lower = (_rows(character) @ W_f_lower_character.T).reshape(-1, B, 64)  # (3) ij,tbj->tbi
-    n_f_lower += b_f_lower  # (3)
-    f_lower = n_f_lower  # takes its place, step by step
-    n_g_lower = (_rows(character) @ W_g_lower_character.T).reshape(-1, B, 64)  # (5) ij,tbj->tbi
-    n_g_lower += b_g_lower  # (5)
-    g_lower = n_g_lower  # takes its place, step by step
-    n_i_lower = (_rows(character) @ W_i_lower_character.T).reshape(-1, B, 64)  # (1) ij,tbj->tbi
-    n_i_lower += b_i_lower  # (1)
-    i_lower = n_i_lower  # takes its place, step by step
-    n_o_lower = (_rows(character) @ W_o_lower_character.T).reshape(-1, B, 64)  # (7) ij,tbj->tbi
-    n_o_lower += b_o_lower  # (7)
-    o_lower = n_o_lower  # takes its place, step by step
+    U_upper = np.concatenate((U_o_upper, U_f_upper, U_i_upper, U_g_upper))
+    W_upper_lower = np.concatenate(
+        (W_o_upper_lower, W_f_upper_lower, W_i_upper_lower, W_g_upper_lower)
+    )
+    U_lower = np.concatenate((U_o_lower, U_f_lower, U_i_lower, U_g_lower))
+    W_lower_character = np.concatenate(
+        (W_o_lower_character, W_f_lower_character, W_i_lower_character, W_g_lower_character)
+    )
+    b_lower = np.concatenate((b_o_lower, b_f_lower, b_i_lower, b_g_lower))
+    n_lower = (  # (1) (3) (5) (7) ij,tbj->tbi
+        (_rows(character) @ W_lower_character.T).reshape(-1, B, 256)
+    )
+    g_lower = n_lower[:, :, 192:256]
+    n_g_lower = g_lower  # takes its place, step by step
+    f_lower = n_lower[:, :, 64:128]
+    i_lower = n_lower[:, :, 128:192]
+    o_lower = n_lower[:, :, :64]
+    n_lower += b_lower  # (1) (3) (5) (7)
     tanh_c_lower = np.empty((T, B, 64), dtype)
     for t in range(T):
-        lower_t_minus_1 = lower[t]
-        n_f_lower_t = n_f_lower[t]
-        n_f_lower_t += lower_t_minus_1 @ U_f_lower.T  # (3) ij,bj->bi
-        f_lower_t = _sigmoid(n_f_lower_t, out=f_lower[t])  # (4)
-        n_g_lower_t = n_g_lower[t]
-        n_g_lower_t += lower_t_minus_1 @ U_g_lower.T  # (5) ij,bj->bi
-        g_lower_t = np.tanh(n_g_lower_t, out=g_lower[t])  # (6)
-        n_i_lower_t = n_i_lower[t]
-        n_i_lower_t += lower_t_minus_1 @ U_i_lower.T  # (1) ij,bj->bi
-        i_lower_t = _sigmoid(n_i_lower_t, out=i_lower[t])  # (2)
-        c_lower_t = np.multiply(c_lower[t], f_lower_t, out=c_lower[t + 1])  # (9)
-        c_lower_t += g_lower_t * i_lower_t  # (9)
-        n_o_lower_t = n_o_lower[t]
-        n_o_lower_t += lower_t_minus_1 @ U_o_lower.T  # (7) ij,bj->bi
-        o_lower_t = _sigmoid(n_o_lower_t, out=o_lower[t])  # (8)
+        n_lower_t = n_lower[t]
+        n_lower_t += lower[t] @ U_lower.T  # (1) (3) (5) (7) ij,bj->bi
+        g_lower_t = np.tanh(n_g_lower[t], out=g_lower[t])  # (6)
+        _sigmoid(n_lower_t[:, :192], out=n_lower_t[:, :192])  # (2) (4) (8)
+        c_lower_t = np.multiply(c_lower[t], f_lower[t], out=c_lower[t + 1])  # (9)
+        c_lower_t += g_lower_t * i_lower[t]  # (9)
         tanh_c_lower_t = np.tanh(c_lower_t, out=tanh_c_lower[t])  # (10)
-        lower_t = np.multiply(o_lower_t, tanh_c_lower_t, out=lower[t + 1])  # (10)
-    n_f_upper = (_rows(lower[1:]) @ W_f_upper_lower.T).reshape(-1, B, 64)  # (13) ij,tbj->tbi
-    n_f_upper += b_f_upper  # (13)
-    f_upper = n_f_upper  # takes its place, step by step
-    n_g_upper = (_rows(lower[1:]) @ W_g_upper_lower.T).reshape(-1, B, 64)  # (15) ij,tbj->tbi
-    n_g_upper += b_g_upper  # (15)
+        lower_t = np.multiply(o_lower[t], tanh_c_lower_t, out=lower[t + 1])  # (10)
+    n_upper = (  # (11) (13) (15) (17) ij,tbj->tbi
+        (_rows(lower[1:]) @ W_upper_lower.T).reshape(-1, B, 256)
+    )
+    n_f_upper = n_upper[:, :, 64:128]
+    n_g_upper = n_upper[:, :, 192:256]
+    n_i_upper = n_upper[:, :, 128:192]
+    n_o_upper = n_upper[:, :, :64]
     g_upper = n_g_upper  # takes its place, step by step
-    n_i_upper = (_rows(lower[1:]) @ W_i_upper_lower.T).reshape(-1, B, 64)  # (11) ij,tbj->tbi
-    n_i_upper += b_i_upper  # (11)
+    f_upper = n_f_upper  # takes its place, step by step
     i_upper = n_i_upper  # takes its place, step by step
-    n_o_upper = (_rows(lower[1:]) @ W_o_upper_lower.T).reshape(-1, B, 64)  # (17) ij,tbj->tbi
-    n_o_upper += b_o_upper  # (17)
     o_upper = n_o_upper  # takes its place, step by step
+    n_f_upper += b_f_upper  # (13)
+    n_g_upper += b_g_upper  # (15)
+    n_i_upper += b_i_upper  # (11)
+    n_o_upper += b_o_upper  # (17)
     tanh_c_upper = np.empty((T, B, 64), dtype)
     for t in range(T):
-        upper_t_minus_1 = upper[t]
-        n_f_upper_t = n_f_upper[t]
-        n_f_upper_t += upper_t_minus_1 @ U_f_upper.T  # (13) ij,bj->bi
-        f_upper_t = _sigmoid(n_f_upper_t, out=f_upper[t])  # (14)
-        n_g_upper_t = n_g_upper[t]
-        n_g_upper_t += upper_t_minus_1 @ U_g_upper.T  # (15) ij,bj->bi
-        g_upper_t = np.tanh(n_g_upper_t, out=g_upper[t])  # (16)
-        n_i_upper_t = n_i_upper[t]
-        n_i_upper_t += upper_t_minus_1 @ U_i_upper.T  # (11) ij,bj->bi
-        i_upper_t = _sigmoid(n_i_upper_t, out=i_upper[t])  # (12)
-        c_upper_t = np.multiply(c_upper[t], f_upper_t, out=c_upper[t + 1])  # (19)
-        c_upper_t += g_upper_t * i_upper_t  # (19)
-        n_o_upper_t = n_o_upper[t]
-        n_o_upper_t += upper_t_minus_1 @ U_o_upper.T  # (17) ij,bj->bi
-        o_upper_t = _sigmoid(n_o_upper_t, out=o_upper[t])  # (18)
+        n_upper_t = n_upper[t]
+        n_upper_t += upper[t] @ U_upper.T  # (11) (13) (15) (17) ij,bj->bi
+        g_upper_t = np.tanh(n_g_upper[t], out=g_upper[t])  # (16)
+        _sigmoid(n_upper_t[:, :192], out=n_upper_t[:, :192])  # (12) (14) (18)
+        c_upper_t = np.multiply(c_upper[t], f_upper[t], out=c_upper[t + 1])  # (19)
+        c_upper_t += g_upper_t * i_upper[t]  # (19)
         tanh_c_upper_t = np.tanh(c_upper_t, out=tanh_c_upper[t])  # (20)
-        upper_t = np.multiply(o_upper_t, tanh_c_upper_t, out=upper[t + 1])  # (20)
+        upper_t = np.multiply(o_upper[t], tanh_c_upper_t, out=upper[t + 1])  # (20)
     n_next = (_rows(upper[1:]) @ W_next_upper.T).reshape(-1, B, 96)  # (21) ij,tbj->tbi
     n_next += b_next  # (21)
     logsumexp_next = _logsumexp(n_next, axis=2)  # (22)
@@ -405,9 +405,9 @@ def _loss(arrays, T, B, dtype):
     logsumexp_next = arrays["logsumexp_next"]
     target_next = arrays["target_next"]
 
-    loss = (  # (24)
-        1 / (B * T) * logsumexp_next.sum()  # tb->
-        - 1 / (B * T) * (n_next * target_next).sum()  # tbi->
+    loss = (  # (24) tb->, tbi->
+        1 / (B * T) * logsumexp_next.sum()
+        - 1 / (B * T) * (n_next * target_next).sum()
     )
     arrays["loss"] = loss
 
@@ -445,126 +445,110 @@ def _backward(arrays, T, B, dtype):
     tanh_c_lower = arrays["tanh_c_lower"]
     tanh_c_upper = arrays["tanh_c_upper"]
 
+    U_upper = np.concatenate((U_o_upper, U_f_upper, U_i_upper, U_g_upper))
+    W_upper_lower = np.concatenate(
+        (W_o_upper_lower, W_f_upper_lower, W_i_upper_lower, W_g_upper_lower)
+    )
+    U_lower = np.concatenate((U_o_lower, U_f_lower, U_i_lower, U_g_lower))
     d_n_next = 1 / (B * T) * (next - target_next)  # (25)
     d_upper = (_rows(d_n_next) @ W_next_upper).reshape(-1, B, 64)  # (26) ij,tbj->tbi
+    d_c_upper_per_d_upper = o_upper * (1 - tanh_c_upper ** 2)  # (27)
+    d_n_f_upper_per_d_c_upper = c_upper[:T] * f_upper * (1 - f_upper)  # (32) (33)
+    d_n_g_upper_per_d_c_upper = i_upper * (1 - g_upper ** 2)  # (30) (31)
+    d_n_i_upper_per_d_c_upper = g_upper * i_upper * (1 - i_upper)  # (34) (35)
+    d_n_o_upper_per_d_upper = tanh_c_upper * o_upper * (1 - o_upper)  # (28) (29)
     d_c_upper = np.empty((T, B, 64), dtype)
-    d_n_f_upper = np.empty((T, B, 64), dtype)
-    d_n_g_upper = np.empty((T, B, 64), dtype)
-    d_n_i_upper = np.empty((T, B, 64), dtype)
-    d_n_o_upper = np.empty((T, B, 64), dtype)
+    d_n = np.empty((T, B, 512), dtype)
+    d_n_f_upper = d_n[:, :, 64:128]
+    d_n_g_upper = d_n[:, :, 192:256]
+    d_n_i_upper = d_n[:, :, 128:192]
+    d_n_o_upper = d_n[:, :, :64]
+    d_n_f_lower = d_n[:, :, 320:384]
+    d_n_g_lower = d_n[:, :, 448:512]
+    d_n_i_lower = d_n[:, :, 384:448]
+    d_n_o_lower = d_n[:, :, 256:320]
     for t in range(T - 1, -1, -1):
-        o_upper_t = o_upper[t]
-        tanh_c_upper_t = tanh_c_upper[t]
-        i_upper_t = i_upper[t]
-        g_upper_t = g_upper[t]
-        f_upper_t = f_upper[t]
         d_upper_t = d_upper[t]
         if t < T - 1:
-            d_upper_t += d_n_o_upper[t + 1] @ U_o_upper  # (26) ij,bj->bi
-            d_upper_t += d_n_g_upper[t + 1] @ U_g_upper  # (26) ij,bj->bi
-            d_upper_t += d_n_f_upper[t + 1] @ U_f_upper  # (26) ij,bj->bi
-            d_upper_t += d_n_i_upper[t + 1] @ U_i_upper  # (26) ij,bj->bi
-        d_c_upper_t = np.square(tanh_c_upper_t, out=d_c_upper[t])  # (27)
-        np.subtract(1, d_c_upper_t, out=d_c_upper_t)  # (27)
-        d_c_upper_t *= d_upper_t  # (27)
-        d_c_upper_t *= o_upper_t  # (27)
+            d_upper_t += d_n[t + 1, :, :256] @ U_upper  # (26) ij,bj->bi
+        d_c_upper_t = np.multiply(d_upper_t, d_c_upper_per_d_upper[t], out=d_c_upper[t])  # (27)
         if t < T - 1:
             d_c_upper_t += d_c_upper[t + 1] * f_upper[t + 1]  # (27)
-        d_f_upper_t = d_c_upper_t * c_upper[t]  # (32)
-        d_g_upper_t = d_c_upper_t * i_upper_t  # (30)
-        d_i_upper_t = d_c_upper_t * g_upper_t  # (34)
-        d_n_f_upper_t = np.subtract(1, f_upper_t, out=d_n_f_upper[t])  # (33)
-        d_n_f_upper_t *= d_f_upper_t  # (33)
-        d_n_f_upper_t *= f_upper_t  # (33)
-        d_n_g_upper_t = np.square(g_upper_t, out=d_n_g_upper[t])  # (31)
-        np.subtract(1, d_n_g_upper_t, out=d_n_g_upper_t)  # (31)
-        d_n_g_upper_t *= d_g_upper_t  # (31)
-        d_n_i_upper_t = np.subtract(1, i_upper_t, out=d_n_i_upper[t])  # (35)
-        d_n_i_upper_t *= d_i_upper_t  # (35)
-        d_n_i_upper_t *= i_upper_t  # (35)
-        d_o_upper_t = d_upper_t * tanh_c_upper_t  # (28)
-        d_n_o_upper_t = np.subtract(1, o_upper_t, out=d_n_o_upper[t])  # (29)
-        d_n_o_upper_t *= d_o_upper_t  # (29)
-        d_n_o_upper_t *= o_upper_t  # (29)
-    d_lower = (_rows(d_n_o_upper) @ W_o_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
-    d_lower += (_rows(d_n_g_upper) @ W_g_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
-    d_lower += (_rows(d_n_f_upper) @ W_f_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
-    d_lower += (_rows(d_n_i_upper) @ W_i_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
+        d_n_f_upper_t = np.multiply(  # (32) (33)
+            d_c_upper_t, d_n_f_upper_per_d_c_upper[t], out=d_n_f_upper[t]
+        )
+        d_n_g_upper_t = np.multiply(  # (30) (31)
+            d_c_upper_t, d_n_g_upper_per_d_c_upper[t], out=d_n_g_upper[t]
+        )
+        d_n_i_upper_t = np.multiply(  # (34) (35)
+            d_c_upper_t, d_n_i_upper_per_d_c_upper[t], out=d_n_i_upper[t]
+        )
+        d_n_o_upper_t = np.multiply(  # (28) (29)
+            d_upper_t, d_n_o_upper_per_d_upper[t], out=d_n_o_upper[t]
+        )
+    d_lower = (_rows(d_n[:, :, :256]) @ W_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
+    d_c_lower_per_d_lower = o_lower * (1 - tanh_c_lower ** 2)  # (37)
+    d_n_f_lower_per_d_c_lower = c_lower[:T] * f_lower * (1 - f_lower)  # (42) (43)
+    d_n_g_lower_per_d_c_lower = i_lower * (1 - g_lower ** 2)  # (40) (41)
+    d_n_i_lower_per_d_c_lower = g_lower * i_lower * (1 - i_lower)  # (44) (45)
+    d_n_o_lower_per_d_lower = tanh_c_lower * o_lower * (1 - o_lower)  # (38) (39)
     d_c_lower = np.empty((T, B, 64), dtype)
-    d_n_f_lower = np.empty((T, B, 64), dtype)
-    d_n_g_lower = np.empty((T, B, 64), dtype)
-    d_n_i_lower = np.empty((T, B, 64), dtype)
-    d_n_o_lower = np.empty((T, B, 64), dtype)
     for t in range(T - 1, -1, -1):
-        o_lower_t = o_lower[t]
-        tanh_c_lower_t = tanh_c_lower[t]
-        i_lower_t = i_lower[t]
-        g_lower_t = g_lower[t]
-        f_lower_t = f_lower[t]
         d_lower_t = d_lower[t]
         if t < T - 1:
-            d_lower_t += d_n_o_lower[t + 1] @ U_o_lower  # (36) ij,bj->bi
-            d_lower_t += d_n_g_lower[t + 1] @ U_g_lower  # (36) ij,bj->bi
-            d_lower_t += d_n_f_lower[t + 1] @ U_f_lower  # (36) ij,bj->bi
-            d_lower_t += d_n_i_lower[t + 1] @ U_i_lower  # (36) ij,bj->bi
-        d_c_lower_t = np.square(tanh_c_lower_t, out=d_c_lower[t])  # (37)
-        np.subtract(1, d_c_lower_t, out=d_c_lower_t)  # (37)
-        d_c_lower_t *= d_lower_t  # (37)
-        d_c_lower_t *= o_lower_t  # (37)
+            d_lower_t += d_n[t + 1, :, 256:] @ U_lower  # (36) ij,bj->bi
+        d_c_lower_t = np.multiply(d_lower_t, d_c_lower_per_d_lower[t], out=d_c_lower[t])  # (37)
         if t < T - 1:
             d_c_lower_t += d_c_lower[t + 1] * f_lower[t + 1]  # (37)
-        d_f_lower_t = d_c_lower_t * c_lower[t]  # (42)
-        d_g_lower_t = d_c_lower_t * i_lower_t  # (40)
-        d_i_lower_t = d_c_lower_t * g_lower_t  # (44)
-        d_n_f_lower_t = np.subtract(1, f_lower_t, out=d_n_f_lower[t])  # (43)
-        d_n_f_lower_t *= d_f_lower_t  # (43)
-        d_n_f_lower_t *= f_lower_t  # (43)
-        d_n_g_lower_t = np.square(g_lower_t, out=d_n_g_lower[t])  # (41)
-        np.subtract(1, d_n_g_lower_t, out=d_n_g_lower_t)  # (41)
-        d_n_g_lower_t *= d_g_lower_t  # (41)
-        d_n_i_lower_t = np.subtract(1, i_lower_t, out=d_n_i_lower[t])  # (45)
-        d_n_i_lower_t *= d_i_lower_t  # (45)
-        d_n_i_lower_t *= i_lower_t  # (45)
-        d_o_lower_t = d_lower_t * tanh_c_lower_t  # (38)
-        d_n_o_lower_t = np.subtract(1, o_lower_t, out=d_n_o_lower[t])  # (39)
-        d_n_o_lower_t *= d_o_lower_t  # (39)
-        d_n_o_lower_t *= o_lower_t  # (39)
-    d_W_i_lower_character = _rows(d_n_i_lower).T @ _rows(character)  # (47) tbi,tbj->ij
-    d_U_i_lower = _rows(d_n_i_lower).T @ _rows(lower[:T])  # (48) tbi,tbj->ij
-    d_b_i_lower = d_n_i_lower.sum(axis=(0, 1))  # (49) tbi->i
-    d_W_f_lower_character = _rows(d_n_f_lower).T @ _rows(character)  # (50) tbi,tbj->ij
-    d_U_f_lower = _rows(d_n_f_lower).T @ _rows(lower[:T])  # (51) tbi,tbj->ij
-    d_b_f_lower = d_n_f_lower.sum(axis=(0, 1))  # (52) tbi->i
-    d_W_g_lower_character = _rows(d_n_g_lower).T @ _rows(character)  # (53) tbi,tbj->ij
-    d_U_g_lower = _rows(d_n_g_lower).T @ _rows(lower[:T])  # (54) tbi,tbj->ij
-    d_b_g_lower = d_n_g_lower.sum(axis=(0, 1))  # (55) tbi->i
-    d_W_o_lower_character = _rows(d_n_o_lower).T @ _rows(character)  # (56) tbi,tbj->ij
-    d_U_o_lower = _rows(d_n_o_lower).T @ _rows(lower[:T])  # (57) tbi,tbj->ij
-    d_b_o_lower = d_n_o_lower.sum(axis=(0, 1))  # (58) tbi->i
-    d_W_i_upper_lower = _rows(d_n_i_upper).T @ _rows(lower[1:])  # (59) tbi,tbj->ij
-    d_U_i_upper = _rows(d_n_i_upper).T @ _rows(upper[:T])  # (60) tbi,tbj->ij
-    d_b_i_upper = d_n_i_upper.sum(axis=(0, 1))  # (61) tbi->i
-    d_W_f_upper_lower = _rows(d_n_f_upper).T @ _rows(lower[1:])  # (62) tbi,tbj->ij
-    d_U_f_upper = _rows(d_n_f_upper).T @ _rows(upper[:T])  # (63) tbi,tbj->ij
-    d_b_f_upper = d_n_f_upper.sum(axis=(0, 1))  # (64) tbi->i
-    d_W_g_upper_lower = _rows(d_n_g_upper).T @ _rows(lower[1:])  # (65) tbi,tbj->ij
-    d_U_g_upper = _rows(d_n_g_upper).T @ _rows(upper[:T])  # (66) tbi,tbj->ij
-    d_b_g_upper = d_n_g_upper.sum(axis=(0, 1))  # (67) tbi->i
-    d_W_o_upper_lower = _rows(d_n_o_upper).T @ _rows(lower[1:])  # (68) tbi,tbj->ij
-    d_U_o_upper = _rows(d_n_o_upper).T @ _rows(upper[:T])  # (69) tbi,tbj->ij
-    d_b_o_upper = d_n_o_upper.sum(axis=(0, 1))  # (70) tbi->i
+        d_n_f_lower_t = np.multiply(  # (42) (43)
+            d_c_lower_t, d_n_f_lower_per_d_c_lower[t], out=d_n_f_lower[t]
+        )
+        d_n_g_lower_t = np.multiply(  # (40) (41)
+            d_c_lower_t, d_n_g_lower_per_d_c_lower[t], out=d_n_g_lower[t]
+        )
+        d_n_i_lower_t = np.multiply(  # (44) (45)
+            d_c_lower_t, d_n_i_lower_per_d_c_lower[t], out=d_n_i_lower[t]
+        )
+        d_n_o_lower_t = np.multiply(  # (38) (39)
+            d_lower_t, d_n_o_lower_per_d_lower[t], out=d_n_o_lower[t]
+        )
+    d_W_lower_character = (  # (47) (50) (53) (56) tbi,tbj->ij
+        _rows(d_n[:, :, 256:]).T @ _rows(character)
+    )
+    d_W_i_lower_character = d_W_lower_character[128:192]
+    d_W_f_lower_character = d_W_lower_character[64:128]
+    d_W_g_lower_character = d_W_lower_character[192:256]
+    d_W_o_lower_character = d_W_lower_character[:64]
+    d_U_lower = _rows(d_n[:, :, 256:]).T @ _rows(lower[:T])  # (48) (51) (54) (57) tbi,tbj->ij
+    d_U_i_lower = d_U_lower[128:192]
+    d_U_f_lower = d_U_lower[64:128]
+    d_U_g_lower = d_U_lower[192:256]
+    d_U_o_lower = d_U_lower[:64]
+    d_W_upper_lower = (  # (59) (62) (65) (68) tbi,tbj->ij
+        _rows(d_n[:, :, :256]).T @ _rows(lower[1:])
+    )
+    d_W_i_upper_lower = d_W_upper_lower[128:192]
+    d_W_f_upper_lower = d_W_upper_lower[64:128]
+    d_W_g_upper_lower = d_W_upper_lower[192:256]
+    d_W_o_upper_lower = d_W_upper_lower[:64]
+    d_U_upper = _rows(d_n[:, :, :256]).T @ _rows(upper[:T])  # (60) (63) (66) (69) tbi,tbj->ij
+    d_U_i_upper = d_U_upper[128:192]
+    d_U_f_upper = d_U_upper[64:128]
+    d_U_g_upper = d_U_upper[192:256]
+    d_U_o_upper = d_U_upper[:64]
+    d_b = d_n.sum(axis=(0, 1))  # (49) (52) (55) (58) (61) (64) (67) (70) tbi->i
+    d_b_i_lower = d_b[384:448]
+    d_b_f_lower = d_b[320:384]
+    d_b_g_lower = d_b[448:512]
+    d_b_o_lower = d_b[256:320]
+    d_b_i_upper = d_b[128:192]
+    d_b_f_upper = d_b[64:128]
+    d_b_g_upper = d_b[192:256]
+    d_b_o_upper = d_b[:64]
     d_W_next_upper = _rows(d_n_next).T @ _rows(upper[1:])  # (71) tbi,tbj->ij
     d_b_next = d_n_next.sum(axis=(0, 1))  # (72) tbi->i
     arrays["d_c_upper"] = d_c_upper
-    arrays["d_n_o_upper"] = d_n_o_upper
-    arrays["d_n_g_upper"] = d_n_g_upper
-    arrays["d_n_f_upper"] = d_n_f_upper
-    arrays["d_n_i_upper"] = d_n_i_upper
     arrays["d_c_lower"] = d_c_lower
-    arrays["d_n_o_lower"] = d_n_o_lower
-    arrays["d_n_g_lower"] = d_n_g_lower
-    arrays["d_n_f_lower"] = d_n_f_lower
-    arrays["d_n_i_lower"] = d_n_i_lower
     arrays["d_W_i_lower_character"] = d_W_i_lower_character
     arrays["d_U_i_lower"] = d_U_i_lower
     arrays["d_b_i_lower"] = d_b_i_lower
@@ -591,6 +575,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_b_o_upper"] = d_b_o_upper
     arrays["d_W_next_upper"] = d_W_next_upper
     arrays["d_b_next"] = d_b_next
+    arrays["d_n"] = d_n
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -599,15 +584,14 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_lower_character = arrays["W_f_lower_character"]
     W_g_lower_character = arrays["W_g_lower_character"]
     W_o_lower_character = arrays["W_o_lower_character"]
-    d_n_o_lower = arrays["d_n_o_lower"]
-    d_n_g_lower = arrays["d_n_g_lower"]
-    d_n_f_lower = arrays["d_n_f_lower"]
-    d_n_i_lower = arrays["d_n_i_lower"]
+    d_n = arrays["d_n"]
 
-    d_character = (_rows(d_n_o_lower) @ W_o_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
-    d_character += (_rows(d_n_g_lower) @ W_g_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
-    d_character += (_rows(d_n_f_lower) @ W_f_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
-    d_character += (_rows(d_n_i_lower) @ W_i_lower_character).reshape(-1, B, 96)  # (46) ij,tbj->tbi
+    W_lower_character = np.concatenate(
+        (W_o_lower_character, W_f_lower_character, W_i_lower_character, W_g_lower_character)
+    )
+    d_character = (  # (46) ij,tbj->tbi
+        (_rows(d_n[:, :, 256:]) @ W_lower_character).reshape(-1, B, 96)
+    )
     arrays["d_character"] = d_character
 
 
@@ -624,25 +608,14 @@ def _initial_gradients(arrays, T, B, dtype):
     U_g_upper = arrays["U_g_upper"]
     U_o_upper = arrays["U_o_upper"]
     d_c_upper = arrays["d_c_upper"]
-    d_n_o_upper = arrays["d_n_o_upper"]
-    d_n_g_upper = arrays["d_n_g_upper"]
-    d_n_f_upper = arrays["d_n_f_upper"]
-    d_n_i_upper = arrays["d_n_i_upper"]
     d_c_lower = arrays["d_c_lower"]
-    d_n_o_lower = arrays["d_n_o_lower"]
-    d_n_g_lower = arrays["d_n_g_lower"]
-    d_n_f_lower = arrays["d_n_f_lower"]
-    d_n_i_lower = arrays["d_n_i_lower"]
+    d_n = arrays["d_n"]
 
-    d_initial_lower = (_rows(d_n_o_lower[:1]) @ U_o_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
-    d_initial_lower += (_rows(d_n_g_lower[:1]) @ U_g_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
-    d_initial_lower += (_rows(d_n_f_lower[:1]) @ U_f_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
-    d_initial_lower += (_rows(d_n_i_lower[:1]) @ U_i_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
+    U_upper = np.concatenate((U_o_upper, U_f_upper, U_i_upper, U_g_upper))
+    U_lower = np.concatenate((U_o_lower, U_f_lower, U_i_lower, U_g_lower))
+    d_initial_lower = (_rows(d_n[:1, :, 256:]) @ U_lower).reshape(-1, B, 64)  # (73) ij,kbj->kbi
     d_initial_c_lower = d_c_lower[:1] * f_lower[:1]  # (74)
-    d_initial_upper = (_rows(d_n_o_upper[:1]) @ U_o_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
-    d_initial_upper += (_rows(d_n_g_upper[:1]) @ U_g_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
-    d_initial_upper += (_rows(d_n_f_upper[:1]) @ U_f_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
-    d_initial_upper += (_rows(d_n_i_upper[:1]) @ U_i_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
+    d_initial_upper = (_rows(d_n[:1, :, :256]) @ U_upper).reshape(-1, B, 64)  # (75) ij,kbj->kbi
     d_initial_c_upper = d_c_upper[:1] * f_upper[:1]  # (76)
     arrays["d_initial_lower"] = d_initial_lower
     arrays["d_initial_c_lower"] = d_initial_c_lower
@@ -683,7 +656,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -693,7 +666,18 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
-_BIASES = {"b_f_lower", "b_f_upper", "b_g_lower", "b_g_upper", "b_i_lower", "b_i_upper", "b_next", "b_o_lower", "b_o_upper"}
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
+_BIASES = {
+    "b_f_lower",
+    "b_f_upper",
+    "b_g_lower",
+    "b_g_upper",
+    "b_i_lower",
+    "b_i_upper",
+    "b_next",
+    "b_o_lower",
+    "b_o_upper",
+}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
     ("targets", "next"): "target_next",
@@ -727,9 +711,13 @@ _GRADIENTS = {
     "b_next": "d_b_next",
 }
 _INPUT_GRADIENTS = {"character": "d_character"}
-_INITIAL_GRADIENTS = {"lower": "d_initial_lower", "c_lower": "d_initial_c_lower", "upper": "d_initial_upper", "c_upper": "d_initial_c_upper"}
+_INITIAL_GRADIENTS = {
+    "lower": "d_initial_lower",
+    "c_lower": "d_initial_c_lower",
+    "upper": "d_initial_upper",
+    "c_upper": "d_initial_c_upper",
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -737,38 +725,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["lower"] = _extended(T, (B, 64), outside.get("lower"), 1, None, 0, dtype)
     arrays["c_lower"] = _extended(T, (B, 64), outside.get("c_lower"), 1, None, 0, dtype)
@@ -777,10 +747,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -798,47 +795,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -860,4 +859,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 4fb2aaf8fabf4fa6261a61140262eed6002d6ffdacc9890e75c531658be8d5a9
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 8fcbbf998b9d1e988c43486b394071804f1b94647700965e9d98da2451dca839

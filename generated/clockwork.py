@@ -138,8 +138,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -175,7 +176,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -225,35 +228,34 @@ def _forward(arrays, T, B, dtype):
     W = arrays["W"]
     b_y = arrays["b_y"]
 
-    n_slow = (_rows(x) @ H.T).reshape(-1, B, 3)  # (5) ij,tbj->tbi
-    n_slow += b_s  # (5)
+    stacked_E = np.concatenate((E, A, H))
+    stacked_G = np.concatenate((G, D, I))
+    b = np.concatenate((b_m, b_f, b_s))
+    n = (_rows(x) @ stacked_E.T).reshape(-1, B, 9)  # (1) (3) (5) ij,tbj->tbi
+    n_slow = n[:, :, 6:9]
     tanh_n_slow = n_slow  # takes its place, step by step
+    n_medium = n[:, :, :3]
+    tanh_n_medium = n_medium  # takes its place, step by step
+    n_fast = n[:, :, 3:6]
+    n += b  # (1) (3) (5)
     for t in range(T):
         slow_t_minus_1 = slow[t]
         n_slow_t = n_slow[t]
         n_slow_t += slow_t_minus_1 @ I.T  # (5) ij,bj->bi
         tanh_n_slow_t = np.tanh(n_slow_t, out=tanh_n_slow[t])  # (6)
-        slow[t + 1] = slow_t = (  # (6)
-            tanh_n_slow_t * _every(t + first_step, 4)
-            + slow_t_minus_1 * (1 - _every(t + first_step, 4))
-        )
-    n_medium = (_rows(x) @ E.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
-    n_medium += (_rows(slow[:T]) @ G.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
-    n_medium += b_m  # (3)
-    tanh_n_medium = n_medium  # takes its place, step by step
+        slow_t = slow[t + 1]
+        slow_t[...] = tanh_n_slow_t * _every(t + first_step, 4)  # (6)
+        slow_t += slow_t_minus_1 * (1 - _every(t + first_step, 4))  # (6)
+    n[:, :, :6] += (_rows(slow[:T]) @ stacked_G[:6].T).reshape(-1, B, 6)  # (1) (3) ij,tbj->tbi
     for t in range(T):
         medium_t_minus_1 = medium[t]
         n_medium_t = n_medium[t]
         n_medium_t += medium_t_minus_1 @ F.T  # (3) ij,bj->bi
         tanh_n_medium_t = np.tanh(n_medium_t, out=tanh_n_medium[t])  # (4)
-        medium[t + 1] = medium_t = (  # (4)
-            tanh_n_medium_t * _every(t + first_step, 2)
-            + medium_t_minus_1 * (1 - _every(t + first_step, 2))
-        )
-    n_fast = (_rows(x) @ A.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
+        medium_t = medium[t + 1]
+        medium_t[...] = tanh_n_medium_t * _every(t + first_step, 2)  # (4)
+        medium_t += medium_t_minus_1 * (1 - _every(t + first_step, 2))  # (4)
     n_fast += (_rows(medium[:T]) @ C.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
-    n_fast += (_rows(slow[:T]) @ D.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
-    n_fast += b_f  # (1)
     for t in range(T):
         n_fast_t = n_fast[t]
         n_fast_t += fast[t] @ B_f.T  # (1) ij,bj->bi
@@ -300,54 +302,60 @@ def _backward(arrays, T, B, dtype):
     tanh_n_slow = arrays["tanh_n_slow"]
     error_y = arrays["error_y"]
 
+    stacked_G = np.concatenate((G, D, I))
     d_y = 2 / (B * 2 * T) * error_y  # (10)
     d_part_y = (_rows(d_y) @ W).reshape(-1, B, 9)  # (11) ij,tbj->tbi
     d_fast = d_part_y[:, :, :3].copy()  # (16)
-    d_n_fast = np.empty((T, B, 3), dtype)
+    d_n_fast_per_d_fast = 1 - fast[1:] ** 2  # (17)
+    d_n = np.empty((T, B, 9), dtype)
+    d_n_fast = d_n[:, :, 3:6]
+    d_n_medium = d_n[:, :, :3]
+    d_n_slow = d_n[:, :, 6:9]
     for t in range(T - 1, -1, -1):
         d_fast_t = d_fast[t]
         if t < T - 1:
             d_fast_t += d_n_fast[t + 1] @ B_f  # (16) ij,bj->bi
-        d_n_fast_t = np.square(fast[t + 1], out=d_n_fast[t])  # (17)
-        np.subtract(1, d_n_fast_t, out=d_n_fast_t)  # (17)
-        d_n_fast_t *= d_fast_t  # (17)
+        d_n_fast_t = np.multiply(d_fast_t, d_n_fast_per_d_fast[t], out=d_n_fast[t])  # (17)
     d_medium = d_part_y[:, :, 3:6].copy()  # (14)
     d_medium[:T - 1] += (_rows(d_n_fast[1:]) @ C).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    d_n_medium = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
         d_medium_t = d_medium[t]
         if t < T - 1:
             d_medium_t += d_medium[t + 1] * (1 - _every(1 + t + first_step, 2))  # (14)
             d_medium_t += d_n_medium[t + 1] @ F  # (14) ij,bj->bi
-        d_n_medium[t] = d_n_medium_t = d_medium_t * (1 - tanh_n_medium[t] ** 2) * _every(t + first_step, 2)  # (15)
+        d_n_medium[t] = d_n_medium_t = (  # (15)
+            d_medium_t * (1 - tanh_n_medium[t] ** 2) * _every(t + first_step, 2)
+        )
     d_slow = d_part_y[:, :, 6:].copy()  # (12)
-    d_slow[:T - 1] += (_rows(d_n_medium[1:]) @ G).reshape(-1, B, 3)  # (12) ij,tbj->tbi
-    d_slow[:T - 1] += (_rows(d_n_fast[1:]) @ D).reshape(-1, B, 3)  # (12) ij,tbj->tbi
-    d_n_slow = np.empty((T, B, 3), dtype)
+    d_slow[:T - 1] += (_rows(d_n[1:, :, :6]) @ stacked_G[:6]).reshape(-1, B, 3)  # (12) ij,tbj->tbi
     for t in range(T - 1, -1, -1):
         d_slow_t = d_slow[t]
         if t < T - 1:
             d_slow_t += d_slow[t + 1] * (1 - _every(1 + t + first_step, 4))  # (12)
             d_slow_t += d_n_slow[t + 1] @ I  # (12) ij,bj->bi
-        d_n_slow[t] = d_n_slow_t = d_slow_t * (1 - tanh_n_slow[t] ** 2) * _every(t + first_step, 4)  # (13)
-    d_A = _rows(d_n_fast).T @ _rows(x)  # (19) tbi,tbj->ij
+        d_n_slow[t] = d_n_slow_t = (  # (13)
+            d_slow_t * (1 - tanh_n_slow[t] ** 2) * _every(t + first_step, 4)
+        )
     d_B_f = _rows(d_n_fast).T @ _rows(fast[:T])  # (20) tbi,tbj->ij
-    d_C = _rows(d_n_fast).T @ _rows(medium[:T])  # (21) tbi,tbj->ij
-    d_D = _rows(d_n_fast).T @ _rows(slow[:T])  # (22) tbi,tbj->ij
-    d_b_f = d_n_fast.sum(axis=(0, 1))  # (23) tbi->i
-    d_E = _rows(d_n_medium).T @ _rows(x)  # (24) tbi,tbj->ij
-    d_F = _rows(d_n_medium).T @ _rows(medium[:T])  # (25) tbi,tbj->ij
-    d_G = _rows(d_n_medium).T @ _rows(slow[:T])  # (26) tbi,tbj->ij
-    d_b_m = d_n_medium.sum(axis=(0, 1))  # (27) tbi->i
-    d_H = _rows(d_n_slow).T @ _rows(x)  # (28) tbi,tbj->ij
-    d_I = _rows(d_n_slow).T @ _rows(slow[:T])  # (29) tbi,tbj->ij
-    d_b_s = d_n_slow.sum(axis=(0, 1))  # (30) tbi->i
+    stacked_d_F = _rows(d_n[:, :, :6]).T @ _rows(medium[:T])  # (21) (25) tbi,tbj->ij
+    d_C = stacked_d_F[3:6]
+    d_F = stacked_d_F[:3]
+    d = _rows(d_n).T @ _rows(x)  # (19) (24) (28) tbi,tbj->ij
+    d_A = d[3:6]
+    d_E = d[:3]
+    d_H = d[6:9]
+    stacked_d_G = _rows(d_n).T @ _rows(slow[:T])  # (22) (26) (29) tbi,tbj->ij
+    d_D = stacked_d_G[3:6]
+    d_G = stacked_d_G[:3]
+    d_I = stacked_d_G[6:9]
+    d_b = d_n.sum(axis=(0, 1))  # (23) (27) (30) tbi->i
+    d_b_f = d_b[3:6]
+    d_b_m = d_b[:3]
+    d_b_s = d_b[6:9]
     d_W = _rows(d_y).T @ _rows(part_y)  # (31) tbi,tbj->ij
     d_b_y = d_y.sum(axis=(0, 1))  # (32) tbi->i
     arrays["d_slow"] = d_slow
-    arrays["d_n_slow"] = d_n_slow
     arrays["d_medium"] = d_medium
-    arrays["d_n_medium"] = d_n_medium
     arrays["d_n_fast"] = d_n_fast
     arrays["d_A"] = d_A
     arrays["d_B_f"] = d_B_f
@@ -363,6 +371,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_b_s"] = d_b_s
     arrays["d_W"] = d_W
     arrays["d_b_y"] = d_b_y
+    arrays["d_n"] = d_n
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -370,13 +379,10 @@ def _input_gradients(arrays, T, B, dtype):
     A = arrays["A"]
     E = arrays["E"]
     H = arrays["H"]
-    d_n_slow = arrays["d_n_slow"]
-    d_n_medium = arrays["d_n_medium"]
-    d_n_fast = arrays["d_n_fast"]
+    d_n = arrays["d_n"]
 
-    d_x = (_rows(d_n_slow) @ H).reshape(-1, B, 2)  # (18) ij,tbj->tbi
-    d_x += (_rows(d_n_medium) @ E).reshape(-1, B, 2)  # (18) ij,tbj->tbi
-    d_x += (_rows(d_n_fast) @ A).reshape(-1, B, 2)  # (18) ij,tbj->tbi
+    stacked_E = np.concatenate((E, A, H))
+    d_x = (_rows(d_n) @ stacked_E).reshape(-1, B, 2)  # (18) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -390,19 +396,21 @@ def _initial_gradients(arrays, T, B, dtype):
     G = arrays["G"]
     I = arrays["I"]
     d_slow = arrays["d_slow"]
-    d_n_slow = arrays["d_n_slow"]
     d_medium = arrays["d_medium"]
-    d_n_medium = arrays["d_n_medium"]
     d_n_fast = arrays["d_n_fast"]
+    d_n = arrays["d_n"]
 
+    stacked_G = np.concatenate((G, D, I))
+    stacked_F = np.concatenate((F, C))
     d_initial_fast = (_rows(d_n_fast[:1]) @ B_f).reshape(-1, B, 3)  # (33) ij,kbj->kbi
-    d_initial_medium = (_rows(d_n_medium[:1]) @ F).reshape(-1, B, 3)  # (34) ij,kbj->kbi
-    d_initial_medium += d_medium[:1] * (1 - _every((np.arange(1) + first_step).astype(dtype)[:, None, None], 2))  # (34)
-    d_initial_medium += (_rows(d_n_fast[:1]) @ C).reshape(-1, B, 3)  # (34) ij,kbj->kbi
-    d_initial_slow = (_rows(d_n_slow[:1]) @ I).reshape(-1, B, 3)  # (35) ij,kbj->kbi
-    d_initial_slow += d_slow[:1] * (1 - _every((np.arange(1) + first_step).astype(dtype)[:, None, None], 4))  # (35)
-    d_initial_slow += (_rows(d_n_medium[:1]) @ G).reshape(-1, B, 3)  # (35) ij,kbj->kbi
-    d_initial_slow += (_rows(d_n_fast[:1]) @ D).reshape(-1, B, 3)  # (35) ij,kbj->kbi
+    d_initial_medium = (_rows(d_n[:1, :, :6]) @ stacked_F).reshape(-1, B, 3)  # (34) ij,kbj->kbi
+    d_initial_medium += (  # (34)
+        d_medium[:1] * (1 - _every((np.arange(1) + first_step).astype(dtype)[:, None, None], 2))
+    )
+    d_initial_slow = (_rows(d_n[:1]) @ stacked_G).reshape(-1, B, 3)  # (35) ij,kbj->kbi
+    d_initial_slow += (  # (35)
+        d_slow[:1] * (1 - _every((np.arange(1) + first_step).astype(dtype)[:, None, None], 4))
+    )
     arrays["d_initial_fast"] = d_initial_fast
     arrays["d_initial_medium"] = d_initial_medium
     arrays["d_initial_slow"] = d_initial_slow
@@ -436,6 +444,7 @@ def _every(n, period):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_f", "b_m", "b_s", "b_y"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -458,9 +467,10 @@ _GRADIENTS = {
     "b_y": "d_b_y",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"fast": "d_initial_fast", "medium": "d_initial_medium", "slow": "d_initial_slow"}
+_INITIAL_GRADIENTS = {
+    "fast": "d_initial_fast", "medium": "d_initial_medium", "slow": "d_initial_slow"
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -468,11 +478,29 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["fast"] = _extended(T, (B, 3), outside.get("fast"), 1, None, 0, dtype)
+    arrays["medium"] = _extended(T, (B, 3), outside.get("medium"), 1, None, 0, dtype)
+    arrays["slow"] = _extended(T, (B, 3), outside.get("slow"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -481,36 +509,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["fast"] = _extended(T, (B, 3), outside.get("fast"), 1, None, 0, dtype)
-    arrays["medium"] = _extended(T, (B, 3), outside.get("medium"), 1, None, 0, dtype)
-    arrays["slow"] = _extended(T, (B, 3), outside.get("slow"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -528,47 +547,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -590,4 +611,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: e75459bc3d1e1eefb3fd38078092390a567d64d6bfd8d2fb56d757c3f5c19938
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: cb71d96d9e1b00efe496d32915cd24c38093ef97d17062f97931c87f4a73b644

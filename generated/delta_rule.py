@@ -129,8 +129,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -172,7 +173,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -212,29 +215,29 @@ def _forward(arrays, T, B, dtype):
     V = arrays["V"]
     Q = arrays["Q"]
 
-    n_k = (_rows(x) @ K.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
+    stacked_K = np.concatenate((K, V, Q, D))
+    stacked_n_k = (_rows(x) @ stacked_K.T).reshape(-1, B, 15)  # (1) (3) (4) (5) ij,tbj->tbi
+    n_k = stacked_n_k[:, :, :4]
+    n_S = stacked_n_k[:, :, 11:15]
+    v = stacked_n_k[:, :, 4:7]
+    q = stacked_n_k[:, :, 7:11]
     k = np.tanh(n_k)  # (2)
-    v = (_rows(x) @ V.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
-    q = (_rows(x) @ Q.T).reshape(-1, B, 4)  # (4) ij,tbj->tbi
-    n_S = (_rows(x) @ D.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
     sigmoid_D_x = _sigmoid(n_S)  # (6)
-    S[1:] = k[:, :, :, None] * v[:, :, None, :]  # (7)
-    for t in range(T):
-        S_t = S[t + 1]
-        S_t += S[t] * sigmoid_D_x[t][:, :, None]  # (7)
-    y = (S[1:].transpose(0, 1, 3, 2) * q[:, :, None, :]).sum(axis=3)  # (8) tbij->tbi
+    np.multiply(k[:, :, :, None], v[:, :, None, :], out=S[1:])  # (7)
     n_beta = (x * w).sum(axis=2)  # (9) tbi->tb
     beta = _sigmoid(n_beta)  # (10)
     part_M = v.copy()  # (11)
+    M_per_part_M = beta[:, :, None] * k  # (12)
     for t in range(T):
         M_t_minus_1 = M[t]
-        k_t = k[t]
+        S_t = S[t + 1]
+        S_t += S[t] * sigmoid_D_x[t][:, :, None]  # (7)
         part_M_t = part_M[t]
-        part_M_t -= (M_t_minus_1.transpose(0, 2, 1) * k_t[:, None, :]).sum(axis=2)  # (11) bij->bi
-        M[t + 1] = M_t = (  # (12)
-            M_t_minus_1
-            + beta[t][:, None, None] * k_t[:, :, None] * part_M_t[:, None, :]
-        )
+        part_M_t -= (M_t_minus_1.transpose(0, 2, 1) * k[t][:, None, :]).sum(axis=2)  # (11) bij->bi
+        M_t = M[t + 1]
+        M_t[...] = M_t_minus_1  # (12)
+        M_t += part_M_t[:, None, :] * M_per_part_M[t][:, :, None]  # (12)
+    y = (S[1:].transpose(0, 1, 3, 2) * q[:, :, None, :]).sum(axis=3)  # (8) tbij->tbi
     z = np.einsum('ijk,tbjk->tbi', G, M[1:])  # (13) ijk,tbjk->tbi
     arrays["k"] = k
     arrays["v"] = v
@@ -282,50 +285,58 @@ def _backward(arrays, T, B, dtype):
 
     d_z = 2 / (B * 2 * T) * error_z  # (17)
     d_M = np.einsum('ijk,tbk->tbij', G.transpose(1, 2, 0), d_z)  # (18) ijk,tbk->tbij
+    d_y = 2 / (B * 3 * T) * error_y  # (22)
+    d_S = d_y[:, :, None, :] * q[:, :, :, None]  # (23)
     d_part_M = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
         d_M_t = d_M[t]
         if t < T - 1:
             d_M_t += d_M[t + 1]  # (18)
             d_M_t -= d_part_M[t + 1][:, None, :] * k[t + 1][:, :, None]  # (18)
-        d_part_M[t] = d_part_M_t = beta[t][:, None] * (d_M_t.transpose(0, 2, 1) * k[t][:, None, :]).sum(axis=2)  # (19) bij->bi
-    d_beta = (d_M * k[:, :, :, None] * part_M[:, :, None, :]).sum(axis=(2, 3))  # (20) tbij->tb
-    d_n_beta = d_beta * beta * (1 - beta)  # (21)
-    d_y = 2 / (B * 3 * T) * error_y  # (22)
-    d_S = d_y[:, :, None, :] * q[:, :, :, None]  # (23)
-    for t in range(T - 1, -1, -1):
+        d_part_M[t] = d_part_M_t = (  # (19) bij->bi
+            beta[t][:, None] * (d_M_t.transpose(0, 2, 1) * k[t][:, None, :]).sum(axis=2)
+        )
         d_S_t = d_S[t]
         if t < T - 1:
             d_S_t += d_S[t + 1] * sigmoid_D_x[t + 1][:, :, None]  # (23)
+    d_beta = (d_M * k[:, :, :, None] * part_M[:, :, None, :]).sum(axis=(2, 3))  # (20) tbij->tb
+    d_n_beta = d_beta * beta * (1 - beta)  # (21)
     d_sigmoid_D_x = (d_S * S[:T]).sum(axis=3)  # (24) tbij->tbi
-    d_n_S = d_sigmoid_D_x * sigmoid_D_x * (1 - sigmoid_D_x)  # (25)
-    d_q = (S[1:] * d_y[:, :, None, :]).sum(axis=3)  # (26) tbij->tbi
-    d_v = (d_S.transpose(0, 1, 3, 2) * k[:, :, None, :]).sum(axis=3)  # (27) tbij->tbi
+    stacked_d_n_k = np.empty((T, B, 15), dtype)
+    d_n_S = stacked_d_n_k[:, :, 11:15]
+    d_q = stacked_d_n_k[:, :, 7:11]
+    d_v = stacked_d_n_k[:, :, 4:7]
+    d_n_k = stacked_d_n_k[:, :, :4]
+    np.subtract(1, sigmoid_D_x, out=d_n_S[...])  # (25)
+    d_n_S[...] *= d_sigmoid_D_x  # (25)
+    d_n_S[...] *= sigmoid_D_x  # (25)
+    d_q[...] = (S[1:] * d_y[:, :, None, :]).sum(axis=3)  # (26) tbij->tbi
+    d_v[...] = (d_S.transpose(0, 1, 3, 2) * k[:, :, None, :]).sum(axis=3)  # (27) tbij->tbi
     d_v += d_part_M  # (27)
     d_k = beta[:, :, None] * (d_M * part_M[:, :, None, :]).sum(axis=3)  # (28) tbij->tbi
     d_k -= (M[:T] * d_part_M[:, :, None, :]).sum(axis=3)  # (28) tbij->tbi
     d_k += (d_S * v[:, :, None, :]).sum(axis=3)  # (28) tbij->tbi
-    d_n_k = d_k * (1 - k ** 2)  # (29)
+    np.square(k, out=d_n_k[...])  # (29)
+    np.subtract(1, d_n_k[...], out=d_n_k[...])  # (29)
+    d_n_k[...] *= d_k  # (29)
     d_w = (x * d_n_beta[:, :, None]).sum(axis=(0, 1))  # (31) tbi->i
     d_G = np.einsum('tbi,tbjk->ijk', d_z, M[1:])  # (32) tbi,tbjk->ijk
-    d_D = _rows(d_n_S).T @ _rows(x)  # (33) tbi,tbj->ij
-    d_K = _rows(d_n_k).T @ _rows(x)  # (34) tbi,tbj->ij
-    d_V = _rows(d_v).T @ _rows(x)  # (35) tbi,tbj->ij
-    d_Q = _rows(d_q).T @ _rows(x)  # (36) tbi,tbj->ij
+    d = _rows(stacked_d_n_k).T @ _rows(x)  # (33) (34) (35) (36) tbi,tbj->ij
+    d_D = d[11:15]
+    d_K = d[:4]
+    d_V = d[4:7]
+    d_Q = d[7:11]
     arrays["d_M"] = d_M
     arrays["d_part_M"] = d_part_M
     arrays["d_n_beta"] = d_n_beta
     arrays["d_S"] = d_S
-    arrays["d_n_S"] = d_n_S
-    arrays["d_q"] = d_q
-    arrays["d_v"] = d_v
-    arrays["d_n_k"] = d_n_k
     arrays["d_w"] = d_w
     arrays["d_G"] = d_G
     arrays["d_D"] = d_D
     arrays["d_K"] = d_K
     arrays["d_V"] = d_V
     arrays["d_Q"] = d_Q
+    arrays["stacked_d_n_k"] = stacked_d_n_k
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -336,16 +347,11 @@ def _input_gradients(arrays, T, B, dtype):
     V = arrays["V"]
     Q = arrays["Q"]
     d_n_beta = arrays["d_n_beta"]
-    d_n_S = arrays["d_n_S"]
-    d_q = arrays["d_q"]
-    d_v = arrays["d_v"]
-    d_n_k = arrays["d_n_k"]
+    stacked_d_n_k = arrays["stacked_d_n_k"]
 
-    d_x = (_rows(d_n_S) @ D).reshape(-1, B, 3)  # (30) ij,tbj->tbi
+    stacked_K = np.concatenate((K, V, Q, D))
+    d_x = (_rows(stacked_d_n_k) @ stacked_K).reshape(-1, B, 3)  # (30) ij,tbj->tbi
     d_x += w * d_n_beta[:, :, None]  # (30)
-    d_x += (_rows(d_q) @ Q).reshape(-1, B, 3)  # (30) ij,tbj->tbi
-    d_x += (_rows(d_v) @ V).reshape(-1, B, 3)  # (30) ij,tbj->tbi
-    d_x += (_rows(d_n_k) @ K).reshape(-1, B, 3)  # (30) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -358,10 +364,7 @@ def _initial_gradients(arrays, T, B, dtype):
     d_S = arrays["d_S"]
 
     d_initial_S = d_S[:1] * sigmoid_D_x[:1][:, :, :, None]  # (37)
-    d_initial_M = (  # (38)
-        d_M[:1]
-        - d_part_M[:1][:, :, None, :] * k[:1][:, :, :, None]
-    )
+    d_initial_M = d_M[:1] - d_part_M[:1][:, :, None, :] * k[:1][:, :, :, None]  # (38)
     arrays["d_initial_S"] = d_initial_S
     arrays["d_initial_M"] = d_initial_M
 
@@ -391,7 +394,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -401,6 +404,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -418,7 +422,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"S": "d_initial_S", "M": "d_initial_M"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -426,11 +429,28 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["S"] = _extended(T, (B, 4, 3), outside.get("S"), 1, None, 0, dtype)
+    arrays["M"] = _extended(T, (B, 4, 3), outside.get("M"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -439,35 +459,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["S"] = _extended(T, (B, 4, 3), outside.get("S"), 1, None, 0, dtype)
-    arrays["M"] = _extended(T, (B, 4, 3), outside.get("M"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -485,47 +497,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -547,4 +561,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 0e7be78f0f8f0d10d46505eec5f37a70f7d1d37afc5bd6930f58de48d1486713
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 916ed71d6d4b149be27351925c367da03fd873524d06007bc92e2b69d5810a37

@@ -278,90 +278,109 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
 (162)  curvature_per_W_label_hidden[i,j] = sum_t,b curvature_per_n_label[t,b,i]*hidden[t,b,j]
 (163)  curvature_per_W_label_hidden_1[i,j] = sum_t,b curvature_per_n_label[t,b,i]*hidden[t-1,b,j]
 (164)  curvature_per_b_label[i] = sum_t,b curvature_per_n_label[t,b,i]
-(165)  loss_position_by_W_hidden_x[i,j] = sum_t,b,k 2*position_by_W_hidden_x[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(166)  loss_label_by_W_hidden_x[i,j] = sum_b logsumexp_label_by_W_hidden_x[T-1,b,i,j]/B
+(165)  S_hidden__hidden_1[t,b,i,j] = W_hidden_hidden_1[i,j]*(1 - hidden[t,b,i]^2)
+(166)  S_hidden__position_1[t,b,i,j] = W_hidden_position_1[i,j]*(1 - hidden[t,b,i]^2)
+(167)  S_hidden__position_3[t,b,i,j] = W_hidden_position_3[i,j]*(1 - hidden[t,b,i]^2)
+(168)  S_position__n_hidden[t,b,i,j] = W_position_hidden[i,j]*(1 - hidden[t,b,j]^2)
+(169)  S_position__hidden_1[t,b,i,j] = sum_k W_hidden_hidden_1[k,j]*S_position__n_hidden[t,b,i,k]
+(170)  S_position__position_1[t,b,i,j] = sum_k W_hidden_position_1[k,j]*S_position__n_hidden[t,b,i,k]
+(171)  S_position__position_3[t,b,i,j] = sum_k W_hidden_position_3[k,j]*S_position__n_hidden[t,b,i,k]
+(172)  S_n_label__n_hidden[t,b,i,j] = W_label_hidden[i,j]*(1 - hidden[t,b,j]^2)
+(173)  S_n_label__hidden_1[t,b,i,j] = W_label_hidden_1[i,j]
+           + sum_k W_hidden_hidden_1[k,j]*S_n_label__n_hidden[t,b,i,k]
+(174)  S_n_label__position_1[t,b,i,j] = sum_k W_hidden_position_1[k,j]*S_n_label__n_hidden[t,b,i,k]
+(175)  S_n_label__position_3[t,b,i,j] = sum_k W_hidden_position_3[k,j]*S_n_label__n_hidden[t,b,i,k]
+(176)  S_logsumexp_label__n_label[t,b,i] = exp(n_label[t,b,i] - logsumexp_label[t,b])
+(177)  S_logsumexp_label__hidden[t,b,i] = sum_j W_label_hidden[j,i]*S_logsumexp_label__n_label[t,b,j]
+(178)  S_logsumexp_label__n_hidden[t,b,i] = S_logsumexp_label__hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+(179)  S_logsumexp_label__hidden_1[t,b,i] = sum_j W_label_hidden_1[j,i]*S_logsumexp_label__n_label[t,b,j]
+           + sum_j W_hidden_hidden_1[j,i]*S_logsumexp_label__n_hidden[t,b,j]
+(180)  S_logsumexp_label__position_1[t,b,i] = sum_j W_hidden_position_1[j,i]*S_logsumexp_label__n_hidden[t,b,j]
+(181)  S_logsumexp_label__position_3[t,b,i] = sum_j W_hidden_position_3[j,i]*S_logsumexp_label__n_hidden[t,b,j]
+(182)  loss_position_by_W_hidden_x[i,j] = sum_t,b,k 2*position_by_W_hidden_x[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(183)  loss_label_by_W_hidden_x[i,j] = sum_b logsumexp_label_by_W_hidden_x[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_hidden_x[T-1,b,k,i,j]/B
-(167)  loss_by_W_hidden_x[i,j] = loss_position_by_W_hidden_x[i,j]
+(184)  loss_by_W_hidden_x[i,j] = loss_position_by_W_hidden_x[i,j]
            + loss_label_by_W_hidden_x[i,j]/2
-(168)  loss_position_by_W_hidden_x_2[i,j] = sum_t,b,k 2*position_by_W_hidden_x_2[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(169)  loss_label_by_W_hidden_x_2[i,j] = sum_b logsumexp_label_by_W_hidden_x_2[T-1,b,i,j]/B
+(185)  loss_position_by_W_hidden_x_2[i,j] = sum_t,b,k 2*position_by_W_hidden_x_2[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(186)  loss_label_by_W_hidden_x_2[i,j] = sum_b logsumexp_label_by_W_hidden_x_2[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_hidden_x_2[T-1,b,k,i,j]/B
-(170)  loss_by_W_hidden_x_2[i,j] = loss_position_by_W_hidden_x_2[i,j]
+(187)  loss_by_W_hidden_x_2[i,j] = loss_position_by_W_hidden_x_2[i,j]
            + loss_label_by_W_hidden_x_2[i,j]/2
-(171)  loss_position_by_W_hidden_hidden_1[i,j] = sum_t,b,k 2*position_by_W_hidden_hidden_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(172)  loss_label_by_W_hidden_hidden_1[i,j] = sum_b logsumexp_label_by_W_hidden_hidden_1[T-1,b,i,j]/B
+(188)  loss_position_by_W_hidden_hidden_1[i,j] = sum_t,b,k 2*position_by_W_hidden_hidden_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(189)  loss_label_by_W_hidden_hidden_1[i,j] = sum_b logsumexp_label_by_W_hidden_hidden_1[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_hidden_hidden_1[T-1,b,k,i,j]/B
-(173)  loss_by_W_hidden_hidden_1[i,j] = loss_position_by_W_hidden_hidden_1[i,j]
+(190)  loss_by_W_hidden_hidden_1[i,j] = loss_position_by_W_hidden_hidden_1[i,j]
            + loss_label_by_W_hidden_hidden_1[i,j]/2
-(174)  loss_position_by_W_hidden_position_1[i,j] = sum_t,b,k 2*position_by_W_hidden_position_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(175)  loss_label_by_W_hidden_position_1[i,j] = sum_b logsumexp_label_by_W_hidden_position_1[T-1,b,i,j]/B
+(191)  loss_position_by_W_hidden_position_1[i,j] = sum_t,b,k 2*position_by_W_hidden_position_1[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(192)  loss_label_by_W_hidden_position_1[i,j] = sum_b logsumexp_label_by_W_hidden_position_1[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_hidden_position_1[T-1,b,k,i,j]/B
-(176)  loss_by_W_hidden_position_1[i,j] = loss_position_by_W_hidden_position_1[i,j]
+(193)  loss_by_W_hidden_position_1[i,j] = loss_position_by_W_hidden_position_1[i,j]
            + loss_label_by_W_hidden_position_1[i,j]/2
-(177)  loss_position_by_W_hidden_position_3[i,j] = sum_t,b,k 2*position_by_W_hidden_position_3[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(178)  loss_label_by_W_hidden_position_3[i,j] = sum_b logsumexp_label_by_W_hidden_position_3[T-1,b,i,j]/B
+(194)  loss_position_by_W_hidden_position_3[i,j] = sum_t,b,k 2*position_by_W_hidden_position_3[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(195)  loss_label_by_W_hidden_position_3[i,j] = sum_b logsumexp_label_by_W_hidden_position_3[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_hidden_position_3[T-1,b,k,i,j]/B
-(179)  loss_by_W_hidden_position_3[i,j] = loss_position_by_W_hidden_position_3[i,j]
+(196)  loss_by_W_hidden_position_3[i,j] = loss_position_by_W_hidden_position_3[i,j]
            + loss_label_by_W_hidden_position_3[i,j]/2
-(180)  loss_position_by_b_hidden[i] = sum_t,b,j 2*position_by_b_hidden[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
-(181)  loss_label_by_b_hidden[i] = sum_b logsumexp_label_by_b_hidden[T-1,b,i]/B
+(197)  loss_position_by_b_hidden[i] = sum_t,b,j 2*position_by_b_hidden[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
+(198)  loss_label_by_b_hidden[i] = sum_b logsumexp_label_by_b_hidden[T-1,b,i]/B
            - sum_b,j target_label[b,j]*n_label_by_b_hidden[T-1,b,j,i]/B
-(182)  loss_by_b_hidden[i] = loss_position_by_b_hidden[i] + loss_label_by_b_hidden[i]/2
-(183)  loss_position_by_W_position_hidden[i,j] = sum_t,b,k 2*position_by_W_position_hidden[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
-(184)  loss_label_by_W_position_hidden[i,j] = sum_b logsumexp_label_by_W_position_hidden[T-1,b,i,j]/B
+(199)  loss_by_b_hidden[i] = loss_position_by_b_hidden[i] + loss_label_by_b_hidden[i]/2
+(200)  loss_position_by_W_position_hidden[i,j] = sum_t,b,k 2*position_by_W_position_hidden[t,b,k,i,j]*(position[t,b,k] - target_position[t,b,k])/(B*N_position*T)
+(201)  loss_label_by_W_position_hidden[i,j] = sum_b logsumexp_label_by_W_position_hidden[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_position_hidden[T-1,b,k,i,j]/B
-(185)  loss_by_W_position_hidden[i,j] = loss_position_by_W_position_hidden[i,j]
+(202)  loss_by_W_position_hidden[i,j] = loss_position_by_W_position_hidden[i,j]
            + loss_label_by_W_position_hidden[i,j]/2
-(186)  loss_position_by_b_position[i] = sum_t,b,j 2*position_by_b_position[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
-(187)  loss_label_by_b_position[i] = sum_b logsumexp_label_by_b_position[T-1,b,i]/B
+(203)  loss_position_by_b_position[i] = sum_t,b,j 2*position_by_b_position[t,b,j,i]*(position[t,b,j] - target_position[t,b,j])/(B*N_position*T)
+(204)  loss_label_by_b_position[i] = sum_b logsumexp_label_by_b_position[T-1,b,i]/B
            - sum_b,j target_label[b,j]*n_label_by_b_position[T-1,b,j,i]/B
-(188)  loss_by_b_position[i] = loss_position_by_b_position[i] + loss_label_by_b_position[i]/2
-(189)  loss_label_by_W_label_hidden[i,j] = sum_b logsumexp_label_by_W_label_hidden[T-1,b,i,j]/B
+(205)  loss_by_b_position[i] = loss_position_by_b_position[i] + loss_label_by_b_position[i]/2
+(206)  loss_label_by_W_label_hidden[i,j] = sum_b logsumexp_label_by_W_label_hidden[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_label_hidden[T-1,b,k,i,j]/B
-(190)  loss_by_W_label_hidden[i,j] = loss_label_by_W_label_hidden[i,j]/2
-(191)  loss_label_by_W_label_hidden_1[i,j] = sum_b logsumexp_label_by_W_label_hidden_1[T-1,b,i,j]/B
+(207)  loss_by_W_label_hidden[i,j] = loss_label_by_W_label_hidden[i,j]/2
+(208)  loss_label_by_W_label_hidden_1[i,j] = sum_b logsumexp_label_by_W_label_hidden_1[T-1,b,i,j]/B
            - sum_b,k target_label[b,k]*n_label_by_W_label_hidden_1[T-1,b,k,i,j]/B
-(192)  loss_by_W_label_hidden_1[i,j] = loss_label_by_W_label_hidden_1[i,j]/2
-(193)  loss_label_by_b_label[i] = sum_b logsumexp_label_by_b_label[T-1,b,i]/B
+(209)  loss_by_W_label_hidden_1[i,j] = loss_label_by_W_label_hidden_1[i,j]/2
+(210)  loss_label_by_b_label[i] = sum_b logsumexp_label_by_b_label[T-1,b,i]/B
            - sum_b,j target_label[b,j]*n_label_by_b_label[T-1,b,j,i]/B
-(194)  loss_by_b_label[i] = loss_label_by_b_label[i]/2
-(195)  chunk_loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*total_steps) [t >= skip]
-(196)  chunk_loss_label = sum_b ends*logsumexp_label[T-1,b]/B
+(211)  loss_by_b_label[i] = loss_label_by_b_label[i]/2
+(212)  chunk_loss_position = sum_t,b,i (position[t,b,i] - target_position[t,b,i])^2/(B*N_position*total_steps) [t >= skip]
+(213)  chunk_loss_label = sum_b ends*logsumexp_label[T-1,b]/B
            - sum_b,i ends*target_label[b,i]*n_label[T-1,b,i]/B
-(197)  chunk_loss = chunk_loss_position + chunk_loss_label/2
-(198)  chunk_objective = chunk_loss + sum_k,b,i carry_x[k,b,i]*x[k+T-2,b,i]
+(214)  chunk_loss = chunk_loss_position + chunk_loss_label/2
+(215)  chunk_objective = chunk_loss + sum_k,b,i carry_x[k,b,i]*x[k+T-2,b,i]
            + sum_k,b,i carry_hidden[k,b,i]*hidden[k+T-1,b,i]
            + sum_k,b,i carry_position[k,b,i]*position[k+T-3,b,i]
-(199)  chunk_objective_per_n_label[t,b,i] = ends*(label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
-(200)  chunk_objective_per_position[t,b,i] = carry_position[t-T+3,b,i] [t >= T-3]
+(216)  chunk_objective_per_n_label[t,b,i] = ends*(label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
+(217)  chunk_objective_per_position[t,b,i] = carry_position[t-T+3,b,i] [t >= T-3]
            + 2*(position[t,b,i] - target_position[t,b,i])/(B*N_position*total_steps) [t >= skip]
            + sum_j W_hidden_position_1[j,i]*chunk_objective_per_n_hidden[t+1,b,j] [t <= T-2]
            + sum_j W_hidden_position_3[j,i]*chunk_objective_per_n_hidden[t+3,b,j] [t <= T-4]
-(201)  chunk_objective_per_hidden[t,b,i] = carry_hidden[t-T+1,b,i] [t >= T-1]
+(218)  chunk_objective_per_hidden[t,b,i] = carry_hidden[t-T+1,b,i] [t >= T-1]
            + sum_j W_label_hidden[j,i]*chunk_objective_per_n_label[t,b,j]
            + sum_j W_label_hidden_1[j,i]*chunk_objective_per_n_label[t+1,b,j] [t <= T-2]
            + sum_j W_position_hidden[j,i]*chunk_objective_per_position[t,b,j]
            + sum_j W_hidden_hidden_1[j,i]*chunk_objective_per_n_hidden[t+1,b,j] [t <= T-2]
-(202)  chunk_objective_per_n_hidden[t,b,i] = chunk_objective_per_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
-(203)  chunk_objective_per_x[t,b,i] = carry_x[t-T+2,b,i] [t >= T-2]
+(219)  chunk_objective_per_n_hidden[t,b,i] = chunk_objective_per_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
+(220)  chunk_objective_per_x[t,b,i] = carry_x[t-T+2,b,i] [t >= T-2]
            + sum_j W_hidden_x[j,i]*chunk_objective_per_n_hidden[t,b,j]
            + sum_j W_hidden_x_2[j,i]*chunk_objective_per_n_hidden[t+2,b,j] [t <= T-3]
-(204)  chunk_objective_per_W_hidden_x[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t,b,j]
-(205)  chunk_objective_per_W_hidden_x_2[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t-2,b,j]
-(206)  chunk_objective_per_W_hidden_hidden_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*hidden[t-1,b,j]
-(207)  chunk_objective_per_W_hidden_position_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-1,b,j]
-(208)  chunk_objective_per_W_hidden_position_3[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-3,b,j]
-(209)  chunk_objective_per_b_hidden[i] = sum_t,b chunk_objective_per_n_hidden[t,b,i]
-(210)  chunk_objective_per_W_position_hidden[i,j] = sum_t,b chunk_objective_per_position[t,b,i]*hidden[t,b,j]
-(211)  chunk_objective_per_b_position[i] = sum_t,b chunk_objective_per_position[t,b,i]
-(212)  chunk_objective_per_W_label_hidden[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t,b,j]
-(213)  chunk_objective_per_W_label_hidden_1[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t-1,b,j]
-(214)  chunk_objective_per_b_label[i] = sum_t,b chunk_objective_per_n_label[t,b,i]
-(215)  chunk_objective_per_initial_x[k,b,i] = carry_x[k-T,b,i] [k >= T]
+(221)  chunk_objective_per_W_hidden_x[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t,b,j]
+(222)  chunk_objective_per_W_hidden_x_2[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t-2,b,j]
+(223)  chunk_objective_per_W_hidden_hidden_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*hidden[t-1,b,j]
+(224)  chunk_objective_per_W_hidden_position_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-1,b,j]
+(225)  chunk_objective_per_W_hidden_position_3[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-3,b,j]
+(226)  chunk_objective_per_b_hidden[i] = sum_t,b chunk_objective_per_n_hidden[t,b,i]
+(227)  chunk_objective_per_W_position_hidden[i,j] = sum_t,b chunk_objective_per_position[t,b,i]*hidden[t,b,j]
+(228)  chunk_objective_per_b_position[i] = sum_t,b chunk_objective_per_position[t,b,i]
+(229)  chunk_objective_per_W_label_hidden[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t,b,j]
+(230)  chunk_objective_per_W_label_hidden_1[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t-1,b,j]
+(231)  chunk_objective_per_b_label[i] = sum_t,b chunk_objective_per_n_label[t,b,i]
+(232)  chunk_objective_per_initial_x[k,b,i] = carry_x[k-T,b,i] [k >= T]
            + sum_j W_hidden_x_2[j,i]*chunk_objective_per_n_hidden[k,b,j] [k <= T-1]
-(216)  chunk_objective_per_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*chunk_objective_per_n_label[k,b,j]
+(233)  chunk_objective_per_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*chunk_objective_per_n_label[k,b,j]
            + sum_j W_hidden_hidden_1[j,i]*chunk_objective_per_n_hidden[k,b,j]
-(217)  chunk_objective_per_initial_position[k,b,i] = carry_position[k-T,b,i] [k >= T]
+(234)  chunk_objective_per_initial_position[k,b,i] = carry_position[k-T,b,i] [k >= T]
            + sum_j W_hidden_position_1[j,i]*chunk_objective_per_n_hidden[k-2,b,j] [k >= 2]
            + sum_j W_hidden_position_3[j,i]*chunk_objective_per_n_hidden[k,b,j] [k <= T-1]
 
@@ -409,8 +428,16 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "position": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
-    "label": {"kinds": {"cross_entropy": 0.5}, "steps": "last", "mask": None, "differences": False, "squares": False},
+    "position": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
+    "label": {
+        "kinds": {"cross_entropy": 0.5},
+        "steps": "last",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -426,7 +453,14 @@ AFTER = {}
 # Layers, with the parameters that stand together in each of their net inputs.
 LAYERS = {
     "hidden": (
-        ("W_hidden_x", "W_hidden_x_2", "W_hidden_hidden_1", "W_hidden_position_1", "W_hidden_position_3", "b_hidden"),
+        (
+            "W_hidden_x",
+            "W_hidden_x_2",
+            "W_hidden_hidden_1",
+            "W_hidden_position_1",
+            "W_hidden_position_3",
+            "b_hidden",
+        ),
     ),
     "position": (
         ("W_position_hidden", "b_position"),
@@ -439,8 +473,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -477,7 +512,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -512,10 +549,25 @@ def jvp(parameters, inputs, directions, initial=None):
     shapes = {**PARAMETERS, **{n: s for n, s in INPUTS.items() if n not in MASKS}}
     shapes.update(("initial_" + n, INITIAL[n]) for n in _INITIAL_GRADIENTS)
     found = _directions("directions", directions, shapes, {"T": T, "B": B}, dtype)
-    named = {"x": "dot_x", "W_hidden_x": "dot_W_hidden_x", "W_hidden_x_2": "dot_W_hidden_x_2", "W_hidden_hidden_1": "dot_W_hidden_hidden_1", "W_hidden_position_1": "dot_W_hidden_position_1", "W_hidden_position_3": "dot_W_hidden_position_3", "b_hidden": "dot_b_hidden", "W_position_hidden": "dot_W_position_hidden", "b_position": "dot_b_position", "W_label_hidden": "dot_W_label_hidden", "W_label_hidden_1": "dot_W_label_hidden_1", "b_label": "dot_b_label"}
+    named = {
+        "x": "dot_x",
+        "W_hidden_x": "dot_W_hidden_x",
+        "W_hidden_x_2": "dot_W_hidden_x_2",
+        "W_hidden_hidden_1": "dot_W_hidden_hidden_1",
+        "W_hidden_position_1": "dot_W_hidden_position_1",
+        "W_hidden_position_3": "dot_W_hidden_position_3",
+        "b_hidden": "dot_b_hidden",
+        "W_position_hidden": "dot_W_position_hidden",
+        "b_position": "dot_b_position",
+        "W_label_hidden": "dot_W_label_hidden",
+        "W_label_hidden_1": "dot_W_label_hidden_1",
+        "b_label": "dot_b_label",
+    }
     arrays.update((named.get(n, ("direction", n)), array) for n, array in found.items())
     given = arrays["dot_x"]
-    arrays["dot_x"] = _extended(T, (B, 2), arrays.get(("direction", "initial_x")), 2, None, 0, dtype)
+    arrays["dot_x"] = _extended(
+        T, (B, 2), arrays.get(("direction", "initial_x")), 2, None, 0, dtype
+    )
     arrays["dot_x"][2 : 2 + T] = given
     _forward(arrays, T, B, dtype)
     _tangents(arrays, T, B, dtype)
@@ -554,19 +606,73 @@ def jacobian(parameters, inputs, initial=None, mode=None):
     _forward(arrays, T, B, dtype)
     ways = {"forward": _sensitivities, "backward": _output_adjoints}
     ways[way](arrays, T, B, dtype)
-    before = {"position_by_W_hidden_x": 3, "position_by_W_hidden_x_2": 3, "position_by_W_hidden_hidden_1": 3, "position_by_W_hidden_position_1": 3, "position_by_W_hidden_position_3": 3, "position_by_b_hidden": 3, "position_by_W_position_hidden": 3, "position_by_b_position": 3}
+    before = {
+        "position_by_W_hidden_x": 3,
+        "position_by_W_hidden_x_2": 3,
+        "position_by_W_hidden_hidden_1": 3,
+        "position_by_W_hidden_position_1": 3,
+        "position_by_W_hidden_position_3": 3,
+        "position_by_b_hidden": 3,
+        "position_by_W_position_hidden": 3,
+        "position_by_b_position": 3,
+    }
     return _elements(arrays, _ELEMENTS[way], OUTPUTS, before, {"T": T, "B": B}, dtype)
 
 
 # The names of the derivatives of the outputs by the parameters.
 _ELEMENTS = {
     "forward": {
-        "position": {"W_hidden_x": "position_by_W_hidden_x", "W_hidden_x_2": "position_by_W_hidden_x_2", "W_hidden_hidden_1": "position_by_W_hidden_hidden_1", "W_hidden_position_1": "position_by_W_hidden_position_1", "W_hidden_position_3": "position_by_W_hidden_position_3", "b_hidden": "position_by_b_hidden", "W_position_hidden": "position_by_W_position_hidden", "b_position": "position_by_b_position"},
-        "label": {"W_hidden_x": "label_by_W_hidden_x", "W_hidden_x_2": "label_by_W_hidden_x_2", "W_hidden_hidden_1": "label_by_W_hidden_hidden_1", "W_hidden_position_1": "label_by_W_hidden_position_1", "W_hidden_position_3": "label_by_W_hidden_position_3", "b_hidden": "label_by_b_hidden", "W_position_hidden": "label_by_W_position_hidden", "b_position": "label_by_b_position", "W_label_hidden": "label_by_W_label_hidden", "W_label_hidden_1": "label_by_W_label_hidden_1", "b_label": "label_by_b_label"},
+        "position": {
+            "W_hidden_x": "position_by_W_hidden_x",
+            "W_hidden_x_2": "position_by_W_hidden_x_2",
+            "W_hidden_hidden_1": "position_by_W_hidden_hidden_1",
+            "W_hidden_position_1": "position_by_W_hidden_position_1",
+            "W_hidden_position_3": "position_by_W_hidden_position_3",
+            "b_hidden": "position_by_b_hidden",
+            "W_position_hidden": "position_by_W_position_hidden",
+            "b_position": "position_by_b_position",
+        },
+        "label": {
+            "W_hidden_x": "label_by_W_hidden_x",
+            "W_hidden_x_2": "label_by_W_hidden_x_2",
+            "W_hidden_hidden_1": "label_by_W_hidden_hidden_1",
+            "W_hidden_position_1": "label_by_W_hidden_position_1",
+            "W_hidden_position_3": "label_by_W_hidden_position_3",
+            "b_hidden": "label_by_b_hidden",
+            "W_position_hidden": "label_by_W_position_hidden",
+            "b_position": "label_by_b_position",
+            "W_label_hidden": "label_by_W_label_hidden",
+            "W_label_hidden_1": "label_by_W_label_hidden_1",
+            "b_label": "label_by_b_label",
+        },
     },
     "backward": {
-        "position": {"W_hidden_x": "position_per_W_hidden_x", "W_hidden_x_2": "position_per_W_hidden_x_2", "W_hidden_hidden_1": "position_per_W_hidden_hidden_1", "W_hidden_position_1": "position_per_W_hidden_position_1", "W_hidden_position_3": "position_per_W_hidden_position_3", "b_hidden": "position_per_b_hidden", "W_position_hidden": "position_per_W_position_hidden", "b_position": "position_per_b_position", "W_label_hidden": "position_per_W_label_hidden", "W_label_hidden_1": "position_per_W_label_hidden_1", "b_label": "position_per_b_label"},
-        "label": {"W_hidden_x": "label_per_W_hidden_x", "W_hidden_x_2": "label_per_W_hidden_x_2", "W_hidden_hidden_1": "label_per_W_hidden_hidden_1", "W_hidden_position_1": "label_per_W_hidden_position_1", "W_hidden_position_3": "label_per_W_hidden_position_3", "b_hidden": "label_per_b_hidden", "W_position_hidden": "label_per_W_position_hidden", "b_position": "label_per_b_position", "W_label_hidden": "label_per_W_label_hidden", "W_label_hidden_1": "label_per_W_label_hidden_1", "b_label": "label_per_b_label"},
+        "position": {
+            "W_hidden_x": "position_per_W_hidden_x",
+            "W_hidden_x_2": "position_per_W_hidden_x_2",
+            "W_hidden_hidden_1": "position_per_W_hidden_hidden_1",
+            "W_hidden_position_1": "position_per_W_hidden_position_1",
+            "W_hidden_position_3": "position_per_W_hidden_position_3",
+            "b_hidden": "position_per_b_hidden",
+            "W_position_hidden": "position_per_W_position_hidden",
+            "b_position": "position_per_b_position",
+            "W_label_hidden": "position_per_W_label_hidden",
+            "W_label_hidden_1": "position_per_W_label_hidden_1",
+            "b_label": "position_per_b_label",
+        },
+        "label": {
+            "W_hidden_x": "label_per_W_hidden_x",
+            "W_hidden_x_2": "label_per_W_hidden_x_2",
+            "W_hidden_hidden_1": "label_per_W_hidden_hidden_1",
+            "W_hidden_position_1": "label_per_W_hidden_position_1",
+            "W_hidden_position_3": "label_per_W_hidden_position_3",
+            "b_hidden": "label_per_b_hidden",
+            "W_position_hidden": "label_per_W_position_hidden",
+            "b_position": "label_per_b_position",
+            "W_label_hidden": "label_per_W_label_hidden",
+            "W_label_hidden_1": "label_per_W_label_hidden_1",
+            "b_label": "label_per_b_label",
+        },
     },
 }
 
@@ -584,7 +690,19 @@ def hessian_vector(parameters, inputs, targets, vector, initial=None, weights=No
     _backward(arrays, T, B, dtype)
     _directional(arrays, T, B, dtype)
     _hessian_products(arrays, T, B, dtype)
-    products = {"W_hidden_x": "R_d_W_hidden_x", "W_hidden_x_2": "R_d_W_hidden_x_2", "W_hidden_hidden_1": "R_d_W_hidden_hidden_1", "W_hidden_position_1": "R_d_W_hidden_position_1", "W_hidden_position_3": "R_d_W_hidden_position_3", "b_hidden": "R_d_b_hidden", "W_position_hidden": "R_d_W_position_hidden", "b_position": "R_d_b_position", "W_label_hidden": "R_d_W_label_hidden", "W_label_hidden_1": "R_d_W_label_hidden_1", "b_label": "R_d_b_label"}
+    products = {
+        "W_hidden_x": "R_d_W_hidden_x",
+        "W_hidden_x_2": "R_d_W_hidden_x_2",
+        "W_hidden_hidden_1": "R_d_W_hidden_hidden_1",
+        "W_hidden_position_1": "R_d_W_hidden_position_1",
+        "W_hidden_position_3": "R_d_W_hidden_position_3",
+        "b_hidden": "R_d_b_hidden",
+        "W_position_hidden": "R_d_W_position_hidden",
+        "b_position": "R_d_b_position",
+        "W_label_hidden": "R_d_W_label_hidden",
+        "W_label_hidden_1": "R_d_W_label_hidden_1",
+        "b_label": "R_d_b_label",
+    }
     return {
         name: arrays[products[name]] if name in products else np.zeros(shape, dtype)
         for name, shape in PARAMETERS.items()
@@ -604,7 +722,19 @@ def gauss_newton_vector(parameters, inputs, targets, vector, initial=None, weigh
     _loss(arrays, T, B, dtype)
     _directional(arrays, T, B, dtype)
     _gauss_newton_products(arrays, T, B, dtype)
-    products = {"W_hidden_x": "curvature_per_W_hidden_x", "W_hidden_x_2": "curvature_per_W_hidden_x_2", "W_hidden_hidden_1": "curvature_per_W_hidden_hidden_1", "W_hidden_position_1": "curvature_per_W_hidden_position_1", "W_hidden_position_3": "curvature_per_W_hidden_position_3", "b_hidden": "curvature_per_b_hidden", "W_position_hidden": "curvature_per_W_position_hidden", "b_position": "curvature_per_b_position", "W_label_hidden": "curvature_per_W_label_hidden", "W_label_hidden_1": "curvature_per_W_label_hidden_1", "b_label": "curvature_per_b_label"}
+    products = {
+        "W_hidden_x": "curvature_per_W_hidden_x",
+        "W_hidden_x_2": "curvature_per_W_hidden_x_2",
+        "W_hidden_hidden_1": "curvature_per_W_hidden_hidden_1",
+        "W_hidden_position_1": "curvature_per_W_hidden_position_1",
+        "W_hidden_position_3": "curvature_per_W_hidden_position_3",
+        "b_hidden": "curvature_per_b_hidden",
+        "W_position_hidden": "curvature_per_W_position_hidden",
+        "b_position": "curvature_per_b_position",
+        "W_label_hidden": "curvature_per_W_label_hidden",
+        "W_label_hidden_1": "curvature_per_W_label_hidden_1",
+        "b_label": "curvature_per_b_label",
+    }
     return {
         name: arrays[products[name]] if name in products else np.zeros(shape, dtype)
         for name, shape in PARAMETERS.items()
@@ -618,21 +748,23 @@ def rtrl(parameters, inputs, targets, initial=None, weights=None):
     from step to step, and no step is kept for a pass backward. Numbers of products, here and in
     loss_and_gradients:
 
-    here: B*N_hidden**4*T + 2*B*N_hidden**3*N_label*T + 6*B*N_hidden**3*N_position*T +
-        2*B*N_hidden**3*N_x*T + 2*B*N_hidden**3*T + 6*B*N_hidden**2*N_label*N_position*T +
-        4*B*N_hidden**2*N_label*N_x*T + 3*B*N_hidden**2*N_label*T + B*N_hidden**2*N_label +
-        9*B*N_hidden**2*N_position**2*T + 6*B*N_hidden**2*N_position*N_x*T +
-        8*B*N_hidden**2*N_position*T + 2*B*N_hidden**2*N_x*T + 3*B*N_hidden**2*T +
-        B*N_hidden**2 + 2*B*N_hidden*N_label**2*T + 2*B*N_hidden*N_label**2 +
-        5*B*N_hidden*N_label*N_position*T + 3*B*N_hidden*N_label*N_position +
-        2*B*N_hidden*N_label*N_x*T + 2*B*N_hidden*N_label*N_x + 5*B*N_hidden*N_label*T +
-        3*B*N_hidden*N_label + 6*B*N_hidden*N_position**2*T + 2*B*N_hidden*N_position*N_x*T
-        + 8*B*N_hidden*N_position*T + 3*B*N_hidden*N_position + 4*B*N_hidden*N_x*T +
-        2*B*N_hidden*N_x + 3*B*N_hidden*T + B*N_hidden + B*N_label**2*T + B*N_label**2 +
-        B*N_label*N_position*T + B*N_label*N_position + 4*B*N_label*T + 2*B*N_label +
-        B*N_position**2*T + 3*B*N_position*T + B*N_position + B + 2*N_hidden**2 +
-        2*N_hidden*N_label + 6*N_hidden*N_position + 4*N_hidden*N_x + 2*N_hidden + N_label +
-        2*N_position + 2
+    here: B*N_hidden**4*T + B*N_hidden**3*N_label*T + 6*B*N_hidden**3*N_position*T +
+        2*B*N_hidden**3*N_x*T + 2*B*N_hidden**3*T + 5*B*N_hidden**2*N_label*N_position*T +
+        2*B*N_hidden**2*N_label*N_x*T + 3*B*N_hidden**2*N_label*T + B*N_hidden**2*N_label +
+        11*B*N_hidden**2*N_position**2*T + 6*B*N_hidden**2*N_position*N_x*T +
+        12*B*N_hidden**2*N_position*T + 2*B*N_hidden**2*N_x*T + 6*B*N_hidden**2*T +
+        B*N_hidden**2 + 2*B*N_hidden*N_label**2 + 6*B*N_hidden*N_label*N_position**2*T +
+        4*B*N_hidden*N_label*N_position*N_x*T + 7*B*N_hidden*N_label*N_position*T +
+        3*B*N_hidden*N_label*N_position + 2*B*N_hidden*N_label*N_x*T +
+        2*B*N_hidden*N_label*N_x + 11*B*N_hidden*N_label*T + 3*B*N_hidden*N_label +
+        6*B*N_hidden*N_position**3*T + 4*B*N_hidden*N_position**2*N_x*T +
+        18*B*N_hidden*N_position**2*T + 8*B*N_hidden*N_position*N_x*T +
+        18*B*N_hidden*N_position*T + 3*B*N_hidden*N_position + 6*B*N_hidden*N_x*T +
+        2*B*N_hidden*N_x + 5*B*N_hidden*T + B*N_hidden + B*N_label**2 +
+        2*B*N_label*N_position**2*T + B*N_label*N_position + 6*B*N_label*T + 2*B*N_label +
+        2*B*N_position**3*T + 3*B*N_position**2*T + 3*B*N_position*T + B*N_position + B +
+        2*N_hidden**2 + 2*N_hidden*N_label + 6*N_hidden*N_position + 4*N_hidden*N_x +
+        2*N_hidden + N_label + 2*N_position + 2
     there: 3*B*N_hidden**2*T + B*N_hidden**2 + 6*B*N_hidden*N_label*T + B*N_hidden*N_label +
         9*B*N_hidden*N_position*T + 6*B*N_hidden*N_position + 6*B*N_hidden*N_x*T +
         2*B*N_hidden*N_x + 4*B*N_hidden*T + 4*B*N_label*T + 2*B*N_label + 4*B*N_position*T +
@@ -641,7 +773,19 @@ def rtrl(parameters, inputs, targets, initial=None, weights=None):
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, targets, weights)
     _online(arrays, T, B, dtype)
     zeros = {name: np.zeros(shape, dtype) for name, shape in PARAMETERS.items()}
-    names = {"W_hidden_x": "loss_by_W_hidden_x", "W_hidden_x_2": "loss_by_W_hidden_x_2", "W_hidden_hidden_1": "loss_by_W_hidden_hidden_1", "W_hidden_position_1": "loss_by_W_hidden_position_1", "W_hidden_position_3": "loss_by_W_hidden_position_3", "b_hidden": "loss_by_b_hidden", "W_position_hidden": "loss_by_W_position_hidden", "b_position": "loss_by_b_position", "W_label_hidden": "loss_by_W_label_hidden", "W_label_hidden_1": "loss_by_W_label_hidden_1", "b_label": "loss_by_b_label"}
+    names = {
+        "W_hidden_x": "loss_by_W_hidden_x",
+        "W_hidden_x_2": "loss_by_W_hidden_x_2",
+        "W_hidden_hidden_1": "loss_by_W_hidden_hidden_1",
+        "W_hidden_position_1": "loss_by_W_hidden_position_1",
+        "W_hidden_position_3": "loss_by_W_hidden_position_3",
+        "b_hidden": "loss_by_b_hidden",
+        "W_position_hidden": "loss_by_W_position_hidden",
+        "b_position": "loss_by_b_position",
+        "W_label_hidden": "loss_by_W_label_hidden",
+        "W_label_hidden_1": "loss_by_W_label_hidden_1",
+        "b_label": "loss_by_b_label",
+    }
     return arrays["loss"], {n: arrays.get(names.get(n), zeros[n]) for n in PARAMETERS}
 
 
@@ -767,7 +911,19 @@ def _directions(group, found, shapes, sizes, dtype):
 
 
 # The names that arrays hold the elements of a vector by.
-_VECTOR = {"W_hidden_x": "R_W_hidden_x", "W_hidden_x_2": "R_W_hidden_x_2", "W_hidden_hidden_1": "R_W_hidden_hidden_1", "W_hidden_position_1": "R_W_hidden_position_1", "W_hidden_position_3": "R_W_hidden_position_3", "b_hidden": "R_b_hidden", "W_position_hidden": "R_W_position_hidden", "b_position": "R_b_position", "W_label_hidden": "R_W_label_hidden", "W_label_hidden_1": "R_W_label_hidden_1", "b_label": "R_b_label"}
+_VECTOR = {
+    "W_hidden_x": "R_W_hidden_x",
+    "W_hidden_x_2": "R_W_hidden_x_2",
+    "W_hidden_hidden_1": "R_W_hidden_hidden_1",
+    "W_hidden_position_1": "R_W_hidden_position_1",
+    "W_hidden_position_3": "R_W_hidden_position_3",
+    "b_hidden": "R_b_hidden",
+    "W_position_hidden": "R_W_position_hidden",
+    "b_position": "R_b_position",
+    "W_label_hidden": "R_W_label_hidden",
+    "W_label_hidden_1": "R_W_label_hidden_1",
+    "b_label": "R_b_label",
+}
 
 
 def _chosen_mode(mode, forward, backward):
@@ -786,7 +942,8 @@ def _elements(arrays, names, shapes, before, sizes, dtype):
             key, size = names[signal].get(name), tuple(sizes.get(n, n) for n in axes)
             if key in before:
                 arrays[key] = arrays[key][before[key] : before[key] + size[0]]
-            found[signal][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
+            is_known = key in arrays
+            found[signal][name] = arrays[key] if is_known else np.zeros((*size, *shape), dtype)
     return found
 
 
@@ -874,7 +1031,8 @@ def _forward(arrays, T, B, dtype):
     n_label += (_rows(hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)  # (4) ij,tbj->tbi
     n_label += b_label  # (4)
     logsumexp_label = _logsumexp(n_label, axis=2)  # (5)
-    label = np.exp(n_label - logsumexp_label[:, :, None])  # (6)
+    logsumexp_label_minus_n_label = n_label - logsumexp_label[:, :, None]  # (6)
+    label = np.exp(logsumexp_label_minus_n_label)  # (6)
     arrays["n_label"] = n_label
     arrays["logsumexp_label"] = logsumexp_label
     arrays["label"] = label
@@ -890,9 +1048,9 @@ def _loss(arrays, T, B, dtype):
 
     error_position = position[3:] - target_position  # (7)
     loss_position = 1 / (B * T) * (error_position.ravel() @ error_position.ravel())  # (7) tbi->
-    loss_label = (  # (8)
-        1 / B * logsumexp_label[T - 1].sum()  # b->
-        - 1 / B * (target_label * n_label[T - 1]).sum()  # bi->
+    loss_label = (  # (8) b->, bi->
+        1 / B * logsumexp_label[T - 1].sum()
+        - 1 / B * (target_label * n_label[T - 1]).sum()
     )
     loss = loss_position + loss_label / 2  # (9)
     arrays["error_position"] = error_position
@@ -916,12 +1074,17 @@ def _backward(arrays, T, B, dtype):
     target_label = arrays["target_label"]
     error_position = arrays["error_position"]
 
-    d_n_label = np.zeros((T, B, 2), dtype)
+    d = np.zeros((T, B, 6), dtype)
+    d_n_label = d[:, :, 3:5]
+    d_position = d[:, :, 5:6]
+    d_n_hidden = d[:, :, :3]
     d_n_label[T - 1:] += 1 / (2 * B) * (label[T - 1:] - target_label)  # (10)
-    d_position = 2 / (B * T) * error_position  # (11)
+    d_position[...] = 2 / (B * T) * error_position  # (11)
     d_hidden = (_rows(d_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (12) ij,tbj->tbi
-    d_hidden[:T - 1] += (_rows(d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (12) ij,tbj->tbi
-    d_n_hidden = np.empty((T, B, 3), dtype)
+    d_hidden[:T - 1] += (  # (12) ij,tbj->tbi
+        (_rows(d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)
+    )
+    d_n_hidden_per_d_hidden = 1 - hidden[1:] ** 2  # (13)
     for t in range(T - 1, -1, -1):
         d_position_t = d_position[t]
         if t < T - 1:
@@ -932,20 +1095,22 @@ def _backward(arrays, T, B, dtype):
         d_hidden_t += d_position_t @ W_position_hidden  # (12) ij,bj->bi
         if t < T - 1:
             d_hidden_t += d_n_hidden[t + 1] @ W_hidden_hidden_1  # (12) ij,bj->bi
-        d_n_hidden_t = np.square(hidden[t + 1], out=d_n_hidden[t])  # (13)
-        np.subtract(1, d_n_hidden_t, out=d_n_hidden_t)  # (13)
-        d_n_hidden_t *= d_hidden_t  # (13)
+        d_n_hidden_t = np.multiply(  # (13)
+            d_hidden_t, d_n_hidden_per_d_hidden[t], out=d_n_hidden[t]
+        )
     d_W_hidden_x = _rows(d_n_hidden).T @ _rows(x[2:])  # (15) tbi,tbj->ij
     d_W_hidden_x_2 = _rows(d_n_hidden).T @ _rows(x[:T])  # (16) tbi,tbj->ij
-    d_W_hidden_hidden_1 = _rows(d_n_hidden).T @ _rows(hidden[:T])  # (17) tbi,tbj->ij
     d_W_hidden_position_1 = _rows(d_n_hidden).T @ _rows(position[2:T + 2])  # (18) tbi,tbj->ij
     d_W_hidden_position_3 = _rows(d_n_hidden).T @ _rows(position[:T])  # (19) tbi,tbj->ij
-    d_b_hidden = d_n_hidden.sum(axis=(0, 1))  # (20) tbi->i
     d_W_position_hidden = _rows(d_position).T @ _rows(hidden[1:])  # (21) tbi,tbj->ij
-    d_b_position = d_position.sum(axis=(0, 1))  # (22) tbi->i
     d_W_label_hidden = _rows(d_n_label).T @ _rows(hidden[1:])  # (23) tbi,tbj->ij
-    d_W_label_hidden_1 = _rows(d_n_label).T @ _rows(hidden[:T])  # (24) tbi,tbj->ij
-    d_b_label = d_n_label.sum(axis=(0, 1))  # (25) tbi->i
+    d_W_hidden_1 = _rows(d[:, :, :5]).T @ _rows(hidden[:T])  # (17) (24) tbi,tbj->ij
+    d_W_hidden_hidden_1 = d_W_hidden_1[:3]
+    d_W_label_hidden_1 = d_W_hidden_1[3:5]
+    d_b = d.sum(axis=(0, 1))  # (20) (22) (25) tbi->i
+    d_b_hidden = d_b[:3]
+    d_b_position = d_b[5:6]
+    d_b_label = d_b[3:5]
     arrays["d_n_label"] = d_n_label
     arrays["d_position"] = d_position
     arrays["d_hidden"] = d_hidden
@@ -961,6 +1126,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_label_hidden"] = d_W_label_hidden
     arrays["d_W_label_hidden_1"] = d_W_label_hidden_1
     arrays["d_b_label"] = d_b_label
+    arrays["d"] = d
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -970,7 +1136,9 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_hidden = arrays["d_n_hidden"]
 
     d_x = (_rows(d_n_hidden) @ W_hidden_x).reshape(-1, B, 2)  # (14) ij,tbj->tbi
-    d_x[:max(T - 2, 0)] += (_rows(d_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)  # (14) ij,tbj->tbi
+    d_x[:max(T - 2, 0)] += (  # (14) ij,tbj->tbi
+        (_rows(d_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)
+    )
     arrays["d_x"] = d_x
 
 
@@ -981,16 +1149,22 @@ def _initial_gradients(arrays, T, B, dtype):
     W_hidden_position_1 = arrays["W_hidden_position_1"]
     W_hidden_position_3 = arrays["W_hidden_position_3"]
     W_label_hidden_1 = arrays["W_label_hidden_1"]
-    d_n_label = arrays["d_n_label"]
     d_n_hidden = arrays["d_n_hidden"]
+    d = arrays["d"]
 
+    W_hidden_1 = np.concatenate((W_hidden_hidden_1, W_label_hidden_1))
     d_initial_x = np.zeros((2, B, 2), dtype)
-    d_initial_x[:min(2, T)] += (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)  # (26) ij,kbj->kbi
-    d_initial_hidden = (_rows(d_n_label[:1]) @ W_label_hidden_1).reshape(-1, B, 3)  # (27) ij,kbj->kbi
-    d_initial_hidden += (_rows(d_n_hidden[:1]) @ W_hidden_hidden_1).reshape(-1, B, 3)  # (27) ij,kbj->kbi
+    d_initial_x[:min(2, T)] += (  # (26) ij,kbj->kbi
+        (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)
+    )
+    d_initial_hidden = (_rows(d[:1, :, :5]) @ W_hidden_1).reshape(-1, B, 3)  # (27) ij,kbj->kbi
     d_initial_position = np.zeros((3, B, 1), dtype)
-    d_initial_position[2:] += (_rows(d_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)  # (28) ij,kbj->kbi
-    d_initial_position[:min(3, T)] += (_rows(d_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)  # (28) ij,kbj->kbi
+    d_initial_position[2:] += (  # (28) ij,kbj->kbi
+        (_rows(d_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)
+    )
+    d_initial_position[:min(3, T)] += (  # (28) ij,kbj->kbi
+        (_rows(d_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)
+    )
     arrays["d_initial_x"] = d_initial_x
     arrays["d_initial_hidden"] = d_initial_hidden
     arrays["d_initial_position"] = d_initial_position
@@ -1022,36 +1196,52 @@ def _tangents(arrays, T, B, dtype):
     dot_W_label_hidden = arrays["dot_W_label_hidden"]
     dot_W_label_hidden_1 = arrays["dot_W_label_hidden_1"]
     dot_b_label = arrays["dot_b_label"]
-    dot_hidden = _extended(T, (B, 3), arrays.get(("direction", "initial_hidden")), 1, None, 0, dtype)
-    dot_position = _extended(T, (B, 1), arrays.get(("direction", "initial_position")), 3, None, 0, dtype)
+    dot_hidden = _extended(
+        T, (B, 3), arrays.get(("direction", "initial_hidden")), 1, None, 0, dtype
+    )
+    dot_position = _extended(
+        T, (B, 1), arrays.get(("direction", "initial_position")), 3, None, 0, dtype
+    )
 
-    dot_n_hidden = (_rows(x[2:]) @ dot_W_hidden_x.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
+    dot_W_hidden_1 = np.concatenate((dot_W_hidden_hidden_1, dot_W_label_hidden_1))
+    dot_b = np.concatenate((dot_b_hidden, dot_b_label))
+    dot_n = np.empty((T, B, 5), dtype)
+    dot_n_hidden = dot_n[:, :, :3]
+    dot_n_label = dot_n[:, :, 3:5]
+    dot_n_hidden[...] = (_rows(x[2:]) @ dot_W_hidden_x.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
     dot_n_hidden += (_rows(dot_x[2:]) @ W_hidden_x.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
     dot_n_hidden += (_rows(x[:T]) @ dot_W_hidden_x_2.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
     dot_n_hidden += (_rows(dot_x[:T]) @ W_hidden_x_2.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
-    dot_n_hidden += (_rows(hidden[:T]) @ dot_W_hidden_hidden_1.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
-    dot_n_hidden += (_rows(position[2:T + 2]) @ dot_W_hidden_position_1.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
-    dot_n_hidden += (_rows(position[:T]) @ dot_W_hidden_position_3.T).reshape(-1, B, 3)  # (29) ij,tbj->tbi
-    dot_n_hidden += dot_b_hidden  # (29)
-    dot_position[3:] = (  # (31)
-        (_rows(hidden[1:]) @ dot_W_position_hidden.T).reshape(-1, B, 1)  # ij,tbj->tbi
-        + dot_b_position
+    dot_n_hidden += (  # (29) ij,tbj->tbi
+        (_rows(position[2:T + 2]) @ dot_W_hidden_position_1.T).reshape(-1, B, 3)
     )
+    dot_n_hidden += (  # (29) ij,tbj->tbi
+        (_rows(position[:T]) @ dot_W_hidden_position_3.T).reshape(-1, B, 3)
+    )
+    dot_position[3:] = (  # (31) ij,tbj->tbi
+        (_rows(hidden[1:]) @ dot_W_position_hidden.T).reshape(-1, B, 1)
+    )
+    dot_position[3:] += dot_b_position  # (31)
+    dot_hidden_per_dot_n_hidden = 1 - hidden[1:] ** 2  # (30)
+    dot_n_label[...] = (  # (32) ij,tbj->tbi
+        (_rows(hidden[1:]) @ dot_W_label_hidden.T).reshape(-1, B, 2)
+    )
+    dot_n += (_rows(hidden[:T]) @ dot_W_hidden_1.T).reshape(-1, B, 5)  # (29) (32) ij,tbj->tbi
+    dot_n += dot_b  # (29) (32)
     for t in range(T):
         dot_n_hidden_t = dot_n_hidden[t]
         dot_n_hidden_t += dot_hidden[t] @ W_hidden_hidden_1.T  # (29) ij,bj->bi
         dot_n_hidden_t += dot_position[t + 2] @ W_hidden_position_1.T  # (29) ij,bj->bi
         dot_n_hidden_t += dot_position[t] @ W_hidden_position_3.T  # (29) ij,bj->bi
-        dot_hidden_t = np.square(hidden[t + 1], out=dot_hidden[t + 1])  # (30)
-        np.subtract(1, dot_hidden_t, out=dot_hidden_t)  # (30)
-        dot_hidden_t *= dot_n_hidden_t  # (30)
+        dot_hidden_t = np.multiply(  # (30)
+            dot_n_hidden_t, dot_hidden_per_dot_n_hidden[t], out=dot_hidden[t + 1]
+        )
         dot_position_t = dot_position[t + 3]
         dot_position_t += dot_hidden_t @ W_position_hidden.T  # (31) ij,bj->bi
-    dot_n_label = (_rows(hidden[1:]) @ dot_W_label_hidden.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
     dot_n_label += (_rows(dot_hidden[1:]) @ W_label_hidden.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
-    dot_n_label += (_rows(hidden[:T]) @ dot_W_label_hidden_1.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
-    dot_n_label += (_rows(dot_hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)  # (32) ij,tbj->tbi
-    dot_n_label += dot_b_label  # (32)
+    dot_n_label += (  # (32) ij,tbj->tbi
+        (_rows(dot_hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)
+    )
     dot_logsumexp_label = (dot_n_label * label).sum(axis=2)  # (33) tbi->tb
     dot_label = label * (dot_n_label - dot_logsumexp_label[:, :, None])  # (34)
     arrays["dot_hidden"] = dot_hidden
@@ -1071,157 +1261,268 @@ def _sensitivities(arrays, T, B, dtype):
     W_position_hidden = arrays["W_position_hidden"]
     W_label_hidden = arrays["W_label_hidden"]
     W_label_hidden_1 = arrays["W_label_hidden_1"]
-    hidden_by_W_hidden_x = _extended(T, (B, 3, 3, 2), None, 1, None, 0, dtype)
-    position_by_W_hidden_x = _extended(T, (B, 1, 3, 2), None, 3, None, 0, dtype)
-    hidden_by_W_hidden_x_2 = _extended(T, (B, 3, 3, 2), None, 1, None, 0, dtype)
-    position_by_W_hidden_x_2 = _extended(T, (B, 1, 3, 2), None, 3, None, 0, dtype)
-    hidden_by_W_hidden_hidden_1 = _extended(T, (B, 3, 3, 3), None, 1, None, 0, dtype)
-    position_by_W_hidden_hidden_1 = _extended(T, (B, 1, 3, 3), None, 3, None, 0, dtype)
-    hidden_by_W_hidden_position_1 = _extended(T, (B, 3, 3, 1), None, 1, None, 0, dtype)
-    position_by_W_hidden_position_1 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
-    hidden_by_W_hidden_position_3 = _extended(T, (B, 3, 3, 1), None, 1, None, 0, dtype)
-    position_by_W_hidden_position_3 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
-    hidden_by_b_hidden = _extended(T, (B, 3, 3), None, 1, None, 0, dtype)
-    position_by_b_hidden = _extended(T, (B, 1, 3), None, 3, None, 0, dtype)
-    hidden_by_W_position_hidden = _extended(T, (B, 3, 1, 3), None, 1, None, 0, dtype)
-    position_by_W_position_hidden = _extended(T, (B, 1, 1, 3), None, 3, None, 0, dtype)
-    hidden_by_b_position = _extended(T, (B, 3, 1), None, 1, None, 0, dtype)
-    position_by_b_position = _extended(T, (B, 1, 1), None, 3, None, 0, dtype)
 
-    n_hidden_by_W_hidden_x = np.zeros((T, B, 3, 3, 2), dtype)
+    stacked_n_hidden_by_W_hidden_x = np.zeros((T, B, 3, 12), dtype)
+    n_hidden_by_W_hidden_x = stacked_n_hidden_by_W_hidden_x[:, :, :, :6].reshape(T, B, 3, 3, 2)
+    n_hidden_by_W_hidden_x_2 = stacked_n_hidden_by_W_hidden_x[:, :, :, 6:12].reshape(T, B, 3, 3, 2)
     np.einsum('tbiik->tbik', n_hidden_by_W_hidden_x)[...] += x[2:][:, :, None, :]  # (35)
-    for t in range(T):
-        n_hidden_by_W_hidden_x_t = n_hidden_by_W_hidden_x[t]
-        n_hidden_by_W_hidden_x_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x[t].transpose(0, 2, 3, 1))  # (35) il,bjkl->bijk
-        n_hidden_by_W_hidden_x_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x[t + 2].transpose(0, 2, 3, 1))  # (35) il,bjkl->bijk
-        n_hidden_by_W_hidden_x_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x[t].transpose(0, 2, 3, 1))  # (35) il,bjkl->bijk
-        hidden_by_W_hidden_x_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_x[t + 1])  # (36)
-        np.subtract(1, hidden_by_W_hidden_x_t, out=hidden_by_W_hidden_x_t)  # (36)
-        hidden_by_W_hidden_x_t *= n_hidden_by_W_hidden_x_t  # (36)
-        position_by_W_hidden_x[t + 3] = position_by_W_hidden_x_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
-    n_label_by_W_hidden_x = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_x[1:].transpose(0, 1, 3, 4, 2))  # (38) il,tbjkl->tbijk
-    n_label_by_W_hidden_x += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_x[:T].transpose(0, 1, 3, 4, 2))  # (38) il,tbjkl->tbijk
-    logsumexp_label_by_W_hidden_x = (n_label_by_W_hidden_x.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (39) tbijk->tbij
-    label_by_W_hidden_x = label[:, :, :, None, None] * (n_label_by_W_hidden_x - logsumexp_label_by_W_hidden_x[:, :, None, :, :])  # (40)
-    n_hidden_by_W_hidden_x_2 = np.zeros((T, B, 3, 3, 2), dtype)
     np.einsum('tbiik->tbik', n_hidden_by_W_hidden_x_2)[...] += x[:T][:, :, None, :]  # (41)
+    hidden_by_W_hidden_x_per_n_hidden_by_W_hidden_x = 1 - hidden[1:] ** 2  # (36)
+    hidden_by_W_hidden_x_2_per_n_hidden_by_W_hidden_x_2 = 1 - hidden[1:] ** 2  # (42)
+    hidden_by = np.zeros((T + 1, B, 3, 34), dtype)
+    hidden_by_W_hidden_x = hidden_by[:, :, :, :6].reshape(T + 1, B, 3, 3, 2)
+    hidden_by_W_hidden_x_2 = hidden_by[:, :, :, 6:12].reshape(T + 1, B, 3, 3, 2)
+    hidden_by_W_hidden_hidden_1 = hidden_by[:, :, :, 12:21].reshape(T + 1, B, 3, 3, 3)
+    hidden_by_W_hidden_position_1 = hidden_by[:, :, :, 21:24].reshape(T + 1, B, 3, 3, 1)
+    hidden_by_W_hidden_position_3 = hidden_by[:, :, :, 24:27].reshape(T + 1, B, 3, 3, 1)
+    hidden_by_b_hidden = hidden_by[:, :, :, 27:30]
+    hidden_by_W_position_hidden = hidden_by[:, :, :, 30:33].reshape(T + 1, B, 3, 1, 3)
+    hidden_by_b_position = hidden_by[:, :, :, 33:34]
+    stacked_position_by_W_hidden_x = np.zeros((T + 3, B, 1, 12), dtype)
+    position_by_W_hidden_x = stacked_position_by_W_hidden_x[:, :, :, :6].reshape(T + 3, B, 1, 3, 2)
+    position_by_W_hidden_x_2 = (
+        stacked_position_by_W_hidden_x[:, :, :, 6:12].reshape(T + 3, B, 1, 3, 2)
+    )
     for t in range(T):
-        n_hidden_by_W_hidden_x_2_t = n_hidden_by_W_hidden_x_2[t]
-        n_hidden_by_W_hidden_x_2_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x_2[t].transpose(0, 2, 3, 1))  # (41) il,bjkl->bijk
-        n_hidden_by_W_hidden_x_2_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x_2[t + 2].transpose(0, 2, 3, 1))  # (41) il,bjkl->bijk
-        n_hidden_by_W_hidden_x_2_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x_2[t].transpose(0, 2, 3, 1))  # (41) il,bjkl->bijk
-        hidden_by_W_hidden_x_2_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_x_2[t + 1])  # (42)
-        np.subtract(1, hidden_by_W_hidden_x_2_t, out=hidden_by_W_hidden_x_2_t)  # (42)
-        hidden_by_W_hidden_x_2_t *= n_hidden_by_W_hidden_x_2_t  # (42)
-        position_by_W_hidden_x_2[t + 3] = position_by_W_hidden_x_2_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1))  # (43) il,bjkl->bijk
-    n_label_by_W_hidden_x_2 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_x_2[1:].transpose(0, 1, 3, 4, 2))  # (44) il,tbjkl->tbijk
-    n_label_by_W_hidden_x_2 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_x_2[:T].transpose(0, 1, 3, 4, 2))  # (44) il,tbjkl->tbijk
-    logsumexp_label_by_W_hidden_x_2 = (n_label_by_W_hidden_x_2.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (45) tbijk->tbij
-    label_by_W_hidden_x_2 = label[:, :, :, None, None] * (n_label_by_W_hidden_x_2 - logsumexp_label_by_W_hidden_x_2[:, :, None, :, :])  # (46)
-    n_hidden_by_W_hidden_hidden_1 = np.zeros((T, B, 3, 3, 3), dtype)
-    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_hidden_1)[...] += hidden[:T][:, :, None, :]  # (47)
+        stacked_n_hidden_by_W_hidden_x_t = stacked_n_hidden_by_W_hidden_x[t]
+        stacked_n_hidden_by_W_hidden_x_t += np.einsum(  # (35) (41) il,bjl->bij
+            'il,bjl->bij', W_hidden_hidden_1, hidden_by[t, :, :, :12].transpose(0, 2, 1)
+        )
+        stacked_n_hidden_by_W_hidden_x_t += np.einsum(  # (35) (41) il,bjl->bij
+            'il,bjl->bij',
+            W_hidden_position_1,
+            stacked_position_by_W_hidden_x[t + 2].transpose(0, 2, 1),
+        )
+        stacked_n_hidden_by_W_hidden_x_t += np.einsum(  # (35) (41) il,bjl->bij
+            'il,bjl->bij',
+            W_hidden_position_3,
+            stacked_position_by_W_hidden_x[t].transpose(0, 2, 1),
+        )
+        hidden_by_W_hidden_x_t = np.multiply(  # (36)
+            n_hidden_by_W_hidden_x[t],
+            hidden_by_W_hidden_x_per_n_hidden_by_W_hidden_x[t][:, :, None, None],
+            out=hidden_by_W_hidden_x[t + 1],
+        )
+        hidden_by_W_hidden_x_2_t = np.multiply(  # (42)
+            n_hidden_by_W_hidden_x_2[t],
+            hidden_by_W_hidden_x_2_per_n_hidden_by_W_hidden_x_2[t][:, :, None, None],
+            out=hidden_by_W_hidden_x_2[t + 1],
+        )
+        stacked_position_by_W_hidden_x[t + 3] = stacked_position_by_W_hidden_x_t = (  # (37) (43)
+            # il,bjl->bij
+            np.einsum(
+                'il,bjl->bij', W_position_hidden, hidden_by[t + 1, :, :, :12].transpose(0, 2, 1)
+            )
+        )
+    n_hidden_by_W_hidden_1 = np.zeros((T, B, 3, 12), dtype)
+    n_hidden_by_W_hidden_hidden_1 = n_hidden_by_W_hidden_1[:, :, :, :9].reshape(T, B, 3, 3, 3)
+    n_hidden_by_W_hidden_position_1 = n_hidden_by_W_hidden_1[:, :, :, 9:12].reshape(T, B, 3, 3, 1)
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_hidden_1)[...] += (  # (47)
+        hidden[:T][:, :, None, :]
+    )
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_position_1)[...] += (  # (53)
+        position[2:T + 2][:, :, None, :]
+    )
+    hidden_by_W_hidden_hidden_1_per_n_hidden_by_W_hidden_hidden_1 = 1 - hidden[1:] ** 2  # (48)
+    hidden_by_W_hidden_position_1_per_n_hidden_by_W_hidden_position_1 = 1 - hidden[1:] ** 2  # (54)
+    position_by_W_hidden_1 = np.zeros((T + 3, B, 1, 12), dtype)
+    position_by_W_hidden_hidden_1 = position_by_W_hidden_1[:, :, :, :9].reshape(T + 3, B, 1, 3, 3)
+    position_by_W_hidden_position_1 = (
+        position_by_W_hidden_1[:, :, :, 9:12].reshape(T + 3, B, 1, 3, 1)
+    )
     for t in range(T):
-        n_hidden_by_W_hidden_hidden_1_t = n_hidden_by_W_hidden_hidden_1[t]
-        n_hidden_by_W_hidden_hidden_1_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_hidden_1[t].transpose(0, 2, 3, 1))  # (47) il,bjkl->bijk
-        n_hidden_by_W_hidden_hidden_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_hidden_1[t + 2].transpose(0, 2, 3, 1))  # (47) il,bjkl->bijk
-        n_hidden_by_W_hidden_hidden_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_hidden_1[t].transpose(0, 2, 3, 1))  # (47) il,bjkl->bijk
-        hidden_by_W_hidden_hidden_1_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_hidden_1[t + 1])  # (48)
-        np.subtract(1, hidden_by_W_hidden_hidden_1_t, out=hidden_by_W_hidden_hidden_1_t)  # (48)
-        hidden_by_W_hidden_hidden_1_t *= n_hidden_by_W_hidden_hidden_1_t  # (48)
-        position_by_W_hidden_hidden_1[t + 3] = position_by_W_hidden_hidden_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1))  # (49) il,bjkl->bijk
-    n_label_by_W_hidden_hidden_1 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_hidden_1[1:].transpose(0, 1, 3, 4, 2))  # (50) il,tbjkl->tbijk
-    n_label_by_W_hidden_hidden_1 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_hidden_1[:T].transpose(0, 1, 3, 4, 2))  # (50) il,tbjkl->tbijk
-    logsumexp_label_by_W_hidden_hidden_1 = (n_label_by_W_hidden_hidden_1.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (51) tbijk->tbij
-    label_by_W_hidden_hidden_1 = label[:, :, :, None, None] * (n_label_by_W_hidden_hidden_1 - logsumexp_label_by_W_hidden_hidden_1[:, :, None, :, :])  # (52)
-    n_hidden_by_W_hidden_position_1 = np.zeros((T, B, 3, 3, 1), dtype)
-    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_position_1)[...] += position[2:T + 2][:, :, None, :]  # (53)
-    for t in range(T):
-        n_hidden_by_W_hidden_position_1_t = n_hidden_by_W_hidden_position_1[t]
-        n_hidden_by_W_hidden_position_1_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_1[t].transpose(0, 2, 3, 1))  # (53) il,bjkl->bijk
-        n_hidden_by_W_hidden_position_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_1[t + 2].transpose(0, 2, 3, 1))  # (53) il,bjkl->bijk
-        n_hidden_by_W_hidden_position_1_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_1[t].transpose(0, 2, 3, 1))  # (53) il,bjkl->bijk
-        hidden_by_W_hidden_position_1_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_position_1[t + 1])  # (54)
-        np.subtract(1, hidden_by_W_hidden_position_1_t, out=hidden_by_W_hidden_position_1_t)  # (54)
-        hidden_by_W_hidden_position_1_t *= n_hidden_by_W_hidden_position_1_t  # (54)
-        position_by_W_hidden_position_1[t + 3] = position_by_W_hidden_position_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1))  # (55) il,bjkl->bijk
-    n_label_by_W_hidden_position_1 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_position_1[1:].transpose(0, 1, 3, 4, 2))  # (56) il,tbjkl->tbijk
-    n_label_by_W_hidden_position_1 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_position_1[:T].transpose(0, 1, 3, 4, 2))  # (56) il,tbjkl->tbijk
-    logsumexp_label_by_W_hidden_position_1 = (n_label_by_W_hidden_position_1.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (57) tbijk->tbij
-    label_by_W_hidden_position_1 = label[:, :, :, None, None] * (n_label_by_W_hidden_position_1 - logsumexp_label_by_W_hidden_position_1[:, :, None, :, :])  # (58)
-    n_hidden_by_W_hidden_position_3 = np.zeros((T, B, 3, 3, 1), dtype)
-    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_position_3)[...] += position[:T][:, :, None, :]  # (59)
-    for t in range(T):
-        n_hidden_by_W_hidden_position_3_t = n_hidden_by_W_hidden_position_3[t]
-        n_hidden_by_W_hidden_position_3_t += np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_3[t].transpose(0, 2, 3, 1))  # (59) il,bjkl->bijk
-        n_hidden_by_W_hidden_position_3_t += np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_3[t + 2].transpose(0, 2, 3, 1))  # (59) il,bjkl->bijk
-        n_hidden_by_W_hidden_position_3_t += np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_3[t].transpose(0, 2, 3, 1))  # (59) il,bjkl->bijk
-        hidden_by_W_hidden_position_3_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_hidden_position_3[t + 1])  # (60)
-        np.subtract(1, hidden_by_W_hidden_position_3_t, out=hidden_by_W_hidden_position_3_t)  # (60)
-        hidden_by_W_hidden_position_3_t *= n_hidden_by_W_hidden_position_3_t  # (60)
-        position_by_W_hidden_position_3[t + 3] = position_by_W_hidden_position_3_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1))  # (61) il,bjkl->bijk
-    n_label_by_W_hidden_position_3 = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_hidden_position_3[1:].transpose(0, 1, 3, 4, 2))  # (62) il,tbjkl->tbijk
-    n_label_by_W_hidden_position_3 += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_hidden_position_3[:T].transpose(0, 1, 3, 4, 2))  # (62) il,tbjkl->tbijk
-    logsumexp_label_by_W_hidden_position_3 = (n_label_by_W_hidden_position_3.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (63) tbijk->tbij
-    label_by_W_hidden_position_3 = label[:, :, :, None, None] * (n_label_by_W_hidden_position_3 - logsumexp_label_by_W_hidden_position_3[:, :, None, :, :])  # (64)
-    n_hidden_by_b_hidden = np.zeros((T, B, 3, 3), dtype)
+        n_hidden_by_W_hidden_1_t = n_hidden_by_W_hidden_1[t]
+        n_hidden_by_W_hidden_1_t += np.einsum(  # (47) (53) il,bjl->bij
+            'il,bjl->bij', W_hidden_hidden_1, hidden_by[t, :, :, 12:24].transpose(0, 2, 1)
+        )
+        n_hidden_by_W_hidden_1_t += np.einsum(  # (47) (53) il,bjl->bij
+            'il,bjl->bij', W_hidden_position_1, position_by_W_hidden_1[t + 2].transpose(0, 2, 1)
+        )
+        n_hidden_by_W_hidden_1_t += np.einsum(  # (47) (53) il,bjl->bij
+            'il,bjl->bij', W_hidden_position_3, position_by_W_hidden_1[t].transpose(0, 2, 1)
+        )
+        hidden_by_W_hidden_hidden_1_t = np.multiply(  # (48)
+            n_hidden_by_W_hidden_hidden_1[t],
+            hidden_by_W_hidden_hidden_1_per_n_hidden_by_W_hidden_hidden_1[t][:, :, None, None],
+            out=hidden_by_W_hidden_hidden_1[t + 1],
+        )
+        hidden_by_W_hidden_position_1_t = np.multiply(  # (54)
+            n_hidden_by_W_hidden_position_1[t],
+            hidden_by_W_hidden_position_1_per_n_hidden_by_W_hidden_position_1[t][:, :, None, None],
+            out=hidden_by_W_hidden_position_1[t + 1],
+        )
+        position_by_W_hidden_1[t + 3] = position_by_W_hidden_1_t = np.einsum(  # (49) (55)
+            # il,bjl->bij
+            'il,bjl->bij', W_position_hidden, hidden_by[t + 1, :, :, 12:24].transpose(0, 2, 1)
+        )
+    n_hidden_by = np.zeros((T, B, 3, 6), dtype)
+    n_hidden_by_W_hidden_position_3 = n_hidden_by[:, :, :, :3].reshape(T, B, 3, 3, 1)
+    n_hidden_by_b_hidden = n_hidden_by[:, :, :, 3:6]
+    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_position_3)[...] += (  # (59)
+        position[:T][:, :, None, :]
+    )
     np.einsum('tbii->tbi', n_hidden_by_b_hidden)[...] += 1  # (65)
+    hidden_by_W_hidden_position_3_per_n_hidden_by_W_hidden_position_3 = 1 - hidden[1:] ** 2  # (60)
+    hidden_by_b_hidden_per_n_hidden_by_b_hidden = 1 - hidden[1:] ** 2  # (66)
+    position_by = np.zeros((T + 3, B, 1, 6), dtype)
+    position_by_W_hidden_position_3 = position_by[:, :, :, :3].reshape(T + 3, B, 1, 3, 1)
+    position_by_b_hidden = position_by[:, :, :, 3:6]
     for t in range(T):
-        n_hidden_by_b_hidden_t = n_hidden_by_b_hidden[t]
-        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_hidden[t].transpose(0, 2, 1))  # (65) ik,bjk->bij
-        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_hidden[t + 2].transpose(0, 2, 1))  # (65) ik,bjk->bij
-        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_hidden[t].transpose(0, 2, 1))  # (65) ik,bjk->bij
-        hidden_by_b_hidden_t = np.square(hidden[t + 1][:, :, None], out=hidden_by_b_hidden[t + 1])  # (66)
-        np.subtract(1, hidden_by_b_hidden_t, out=hidden_by_b_hidden_t)  # (66)
-        hidden_by_b_hidden_t *= n_hidden_by_b_hidden_t  # (66)
-        position_by_b_hidden[t + 3] = position_by_b_hidden_t = np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # (67) ik,bjk->bij
-    n_label_by_b_hidden = np.einsum('ik,tbjk->tbij', W_label_hidden, hidden_by_b_hidden[1:].transpose(0, 1, 3, 2))  # (68) ik,tbjk->tbij
-    n_label_by_b_hidden += np.einsum('ik,tbjk->tbij', W_label_hidden_1, hidden_by_b_hidden[:T].transpose(0, 1, 3, 2))  # (68) ik,tbjk->tbij
-    logsumexp_label_by_b_hidden = (n_label_by_b_hidden.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)  # (69) tbij->tbi
-    label_by_b_hidden = label[:, :, :, None] * (n_label_by_b_hidden - logsumexp_label_by_b_hidden[:, :, None, :])  # (70)
-    np.einsum('tbiik->tbik', position_by_W_position_hidden[3:])[...] += hidden[1:][:, :, None, :]  # (73)
-    for t in range(T):
-        n_hidden_by_W_position_hidden_t = (  # (71)
-            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_position_hidden[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_position_hidden[t + 2].transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_position_hidden[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        n_hidden_by_t = n_hidden_by[t]
+        n_hidden_by_t += np.einsum(  # (59) (65) il,bjl->bij
+            'il,bjl->bij', W_hidden_hidden_1, hidden_by[t, :, :, 24:30].transpose(0, 2, 1)
         )
-        hidden_by_W_position_hidden_t = np.square(hidden[t + 1][:, :, None, None], out=hidden_by_W_position_hidden[t + 1])  # (72)
-        np.subtract(1, hidden_by_W_position_hidden_t, out=hidden_by_W_position_hidden_t)  # (72)
-        hidden_by_W_position_hidden_t *= n_hidden_by_W_position_hidden_t  # (72)
-        position_by_W_position_hidden_t = position_by_W_position_hidden[t + 3]
-        position_by_W_position_hidden_t += np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1))  # (73) il,bjkl->bijk
-    n_label_by_W_position_hidden = np.einsum('il,tbjkl->tbijk', W_label_hidden, hidden_by_W_position_hidden[1:].transpose(0, 1, 3, 4, 2))  # (74) il,tbjkl->tbijk
-    n_label_by_W_position_hidden += np.einsum('il,tbjkl->tbijk', W_label_hidden_1, hidden_by_W_position_hidden[:T].transpose(0, 1, 3, 4, 2))  # (74) il,tbjkl->tbijk
-    logsumexp_label_by_W_position_hidden = (n_label_by_W_position_hidden.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (75) tbijk->tbij
-    label_by_W_position_hidden = label[:, :, :, None, None] * (n_label_by_W_position_hidden - logsumexp_label_by_W_position_hidden[:, :, None, :, :])  # (76)
+        n_hidden_by_t += np.einsum(  # (59) (65) il,bjl->bij
+            'il,bjl->bij', W_hidden_position_1, position_by[t + 2].transpose(0, 2, 1)
+        )
+        n_hidden_by_t += np.einsum(  # (59) (65) il,bjl->bij
+            'il,bjl->bij', W_hidden_position_3, position_by[t].transpose(0, 2, 1)
+        )
+        hidden_by_W_hidden_position_3_t = np.multiply(  # (60)
+            n_hidden_by_W_hidden_position_3[t],
+            hidden_by_W_hidden_position_3_per_n_hidden_by_W_hidden_position_3[t][:, :, None, None],
+            out=hidden_by_W_hidden_position_3[t + 1],
+        )
+        hidden_by_b_hidden_t = np.multiply(  # (66)
+            n_hidden_by_b_hidden[t],
+            hidden_by_b_hidden_per_n_hidden_by_b_hidden[t][:, :, None],
+            out=hidden_by_b_hidden[t + 1],
+        )
+        position_by[t + 3] = position_by_t = np.einsum(  # (61) (67) il,bjl->bij
+            'il,bjl->bij', W_position_hidden, hidden_by[t + 1, :, :, 24:30].transpose(0, 2, 1)
+        )
+    stacked_position_by_W_position_hidden = np.zeros((T + 3, B, 1, 4), dtype)
+    position_by_W_position_hidden = (
+        stacked_position_by_W_position_hidden[:, :, :, :3].reshape(T + 3, B, 1, 1, 3)
+    )
+    position_by_b_position = stacked_position_by_W_position_hidden[:, :, :, 3:4]
+    np.einsum('tbiik->tbik', position_by_W_position_hidden[3:])[...] += (  # (73)
+        hidden[1:][:, :, None, :]
+    )
     np.einsum('tbii->tbi', position_by_b_position[3:])[...] += 1  # (79)
+    hidden_by_W_position_hidden_per_n_hidden_by_W_position_hidden = 1 - hidden[1:] ** 2  # (72)
+    hidden_by_b_position_per_n_hidden_by_b_position = 1 - hidden[1:] ** 2  # (78)
     for t in range(T):
-        n_hidden_by_b_position_t = (  # (77)
-            np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_position[t].transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_position[t + 2].transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_position[t].transpose(0, 2, 1))  # ik,bjk->bij
+        n_hidden_by_W_position_hidden_t = np.einsum(  # (71) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_hidden_1,
+            hidden_by_W_position_hidden[t].transpose(0, 2, 3, 1),
         )
-        hidden_by_b_position_t = np.square(hidden[t + 1][:, :, None], out=hidden_by_b_position[t + 1])  # (78)
-        np.subtract(1, hidden_by_b_position_t, out=hidden_by_b_position_t)  # (78)
-        hidden_by_b_position_t *= n_hidden_by_b_position_t  # (78)
-        position_by_b_position_t = position_by_b_position[t + 3]
-        position_by_b_position_t += np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_position_t.transpose(0, 2, 1))  # (79) ik,bjk->bij
-    n_label_by_b_position = np.einsum('ik,tbjk->tbij', W_label_hidden, hidden_by_b_position[1:].transpose(0, 1, 3, 2))  # (80) ik,tbjk->tbij
-    n_label_by_b_position += np.einsum('ik,tbjk->tbij', W_label_hidden_1, hidden_by_b_position[:T].transpose(0, 1, 3, 2))  # (80) ik,tbjk->tbij
-    logsumexp_label_by_b_position = (n_label_by_b_position.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)  # (81) tbij->tbi
-    label_by_b_position = label[:, :, :, None] * (n_label_by_b_position - logsumexp_label_by_b_position[:, :, None, :])  # (82)
+        n_hidden_by_W_position_hidden_t += np.einsum(  # (71) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_1,
+            position_by_W_position_hidden[t + 2].transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_position_hidden_t += np.einsum(  # (71) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_3,
+            position_by_W_position_hidden[t].transpose(0, 2, 3, 1),
+        )
+        hidden_by_W_position_hidden_t = np.multiply(  # (72)
+            n_hidden_by_W_position_hidden_t,
+            hidden_by_W_position_hidden_per_n_hidden_by_W_position_hidden[t][:, :, None, None],
+            out=hidden_by_W_position_hidden[t + 1],
+        )
+        n_hidden_by_b_position_t = np.einsum(  # (77) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_position[t].transpose(0, 2, 1)
+        )
+        n_hidden_by_b_position_t += np.einsum(  # (77) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_position_1, position_by_b_position[t + 2].transpose(0, 2, 1)
+        )
+        n_hidden_by_b_position_t += np.einsum(  # (77) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_position_3, position_by_b_position[t].transpose(0, 2, 1)
+        )
+        hidden_by_b_position_t = np.multiply(  # (78)
+            n_hidden_by_b_position_t,
+            hidden_by_b_position_per_n_hidden_by_b_position[t][:, :, None],
+            out=hidden_by_b_position[t + 1],
+        )
+        stacked_position_by_W_position_hidden_t = stacked_position_by_W_position_hidden[t + 3]
+        stacked_position_by_W_position_hidden_t += np.einsum(  # (73) (79) il,bjl->bij
+            'il,bjl->bij', W_position_hidden, hidden_by[t + 1, :, :, 30:].transpose(0, 2, 1)
+        )
+    n_label_by = np.einsum(  # (38) (44) (50) (56) (62) (68) (74) (80) il,tbjl->tbij
+        'il,tbjl->tbij', W_label_hidden, hidden_by[1:].transpose(0, 1, 3, 2)
+    )
+    n_label_by_W_hidden_x = n_label_by[:, :, :, :6].reshape(T, B, 2, 3, 2)
+    n_label_by_W_hidden_x_2 = n_label_by[:, :, :, 6:12].reshape(T, B, 2, 3, 2)
+    n_label_by_W_hidden_hidden_1 = n_label_by[:, :, :, 12:21].reshape(T, B, 2, 3, 3)
+    n_label_by_W_hidden_position_1 = n_label_by[:, :, :, 21:24].reshape(T, B, 2, 3, 1)
+    n_label_by_W_hidden_position_3 = n_label_by[:, :, :, 24:27].reshape(T, B, 2, 3, 1)
+    n_label_by_b_hidden = n_label_by[:, :, :, 27:30]
+    n_label_by_W_position_hidden = n_label_by[:, :, :, 30:33].reshape(T, B, 2, 1, 3)
+    n_label_by_b_position = n_label_by[:, :, :, 33:34]
+    n_label_by += np.einsum(  # (38) (44) (50) (56) (62) (68) (74) (80) il,tbjl->tbij
+        'il,tbjl->tbij', W_label_hidden_1, hidden_by[:T].transpose(0, 1, 3, 2)
+    )
+    logsumexp_label_by = (  # (39) (45) (51) (57) (63) (69) (75) (81) tbik->tbi
+        (n_label_by.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)
+    )
+    logsumexp_label_by_W_hidden_x = logsumexp_label_by[:, :, :6].reshape(T, B, 3, 2)
+    logsumexp_label_by_W_hidden_x_2 = logsumexp_label_by[:, :, 6:12].reshape(T, B, 3, 2)
+    logsumexp_label_by_W_hidden_hidden_1 = logsumexp_label_by[:, :, 12:21].reshape(T, B, 3, 3)
+    logsumexp_label_by_W_hidden_position_1 = logsumexp_label_by[:, :, 21:24].reshape(T, B, 3, 1)
+    logsumexp_label_by_W_hidden_position_3 = logsumexp_label_by[:, :, 24:27].reshape(T, B, 3, 1)
+    logsumexp_label_by_b_hidden = logsumexp_label_by[:, :, 27:30]
+    logsumexp_label_by_W_position_hidden = logsumexp_label_by[:, :, 30:33].reshape(T, B, 1, 3)
+    logsumexp_label_by_b_position = logsumexp_label_by[:, :, 33:34]
+    label_by_W_hidden_x = (  # (40)
+        label[:, :, :, None, None]
+        * (n_label_by_W_hidden_x - logsumexp_label_by_W_hidden_x[:, :, None, :, :])
+    )
+    label_by_W_hidden_x_2 = (  # (46)
+        label[:, :, :, None, None]
+        * (n_label_by_W_hidden_x_2 - logsumexp_label_by_W_hidden_x_2[:, :, None, :, :])
+    )
+    label_by_W_hidden_hidden_1 = (  # (52)
+        label[:, :, :, None, None]
+        * (n_label_by_W_hidden_hidden_1 - logsumexp_label_by_W_hidden_hidden_1[:, :, None, :, :])
+    )
+    label_by_W_hidden_position_1 = (  # (58)
+        label[:, :, :, None, None]
+        * (n_label_by_W_hidden_position_1 - logsumexp_label_by_W_hidden_position_1[:, :, None, :, :])
+    )
+    label_by_W_hidden_position_3 = (  # (64)
+        label[:, :, :, None, None]
+        * (n_label_by_W_hidden_position_3 - logsumexp_label_by_W_hidden_position_3[:, :, None, :, :])
+    )
+    label_by_b_hidden = (  # (70)
+        label[:, :, :, None] * (n_label_by_b_hidden - logsumexp_label_by_b_hidden[:, :, None, :])
+    )
+    label_by_W_position_hidden = (  # (76)
+        label[:, :, :, None, None]
+        * (n_label_by_W_position_hidden - logsumexp_label_by_W_position_hidden[:, :, None, :, :])
+    )
+    label_by_b_position = (  # (82)
+        label[:, :, :, None]
+        * (n_label_by_b_position - logsumexp_label_by_b_position[:, :, None, :])
+    )
     n_label_by_W_label_hidden = np.zeros((T, B, 2, 2, 3), dtype)
     np.einsum('tbiik->tbik', n_label_by_W_label_hidden)[...] += hidden[1:][:, :, None, :]  # (83)
-    logsumexp_label_by_W_label_hidden = (n_label_by_W_label_hidden.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (84) tbijk->tbij
-    label_by_W_label_hidden = label[:, :, :, None, None] * (n_label_by_W_label_hidden - logsumexp_label_by_W_label_hidden[:, :, None, :, :])  # (85)
+    logsumexp_label_by_W_label_hidden = (  # (84) tbijk->tbij
+        (n_label_by_W_label_hidden.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)
+    )
+    label_by_W_label_hidden = (  # (85)
+        label[:, :, :, None, None]
+        * (n_label_by_W_label_hidden - logsumexp_label_by_W_label_hidden[:, :, None, :, :])
+    )
     n_label_by_W_label_hidden_1 = np.zeros((T, B, 2, 2, 3), dtype)
     np.einsum('tbiik->tbik', n_label_by_W_label_hidden_1)[...] += hidden[:T][:, :, None, :]  # (86)
-    logsumexp_label_by_W_label_hidden_1 = (n_label_by_W_label_hidden_1.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)  # (87) tbijk->tbij
-    label_by_W_label_hidden_1 = label[:, :, :, None, None] * (n_label_by_W_label_hidden_1 - logsumexp_label_by_W_label_hidden_1[:, :, None, :, :])  # (88)
+    logsumexp_label_by_W_label_hidden_1 = (  # (87) tbijk->tbij
+        (n_label_by_W_label_hidden_1.transpose(0, 1, 3, 4, 2) * label[:, :, None, None, :]).sum(axis=4)
+    )
+    label_by_W_label_hidden_1 = (  # (88)
+        label[:, :, :, None, None]
+        * (n_label_by_W_label_hidden_1 - logsumexp_label_by_W_label_hidden_1[:, :, None, :, :])
+    )
     n_label_by_b_label = np.zeros((T, B, 2, 2), dtype)
     np.einsum('tbii->tbi', n_label_by_b_label)[...] += 1  # (89)
-    logsumexp_label_by_b_label = (n_label_by_b_label.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)  # (90) tbij->tbi
-    label_by_b_label = label[:, :, :, None] * (n_label_by_b_label - logsumexp_label_by_b_label[:, :, None, :])  # (91)
+    logsumexp_label_by_b_label = (  # (90) tbij->tbi
+        (n_label_by_b_label.transpose(0, 1, 3, 2) * label[:, :, None, :]).sum(axis=3)
+    )
+    label_by_b_label = (  # (91)
+        label[:, :, :, None] * (n_label_by_b_label - logsumexp_label_by_b_label[:, :, None, :])
+    )
     arrays["position_by_W_hidden_x"] = position_by_W_hidden_x
     arrays["label_by_W_hidden_x"] = label_by_W_hidden_x
     arrays["position_by_W_hidden_x_2"] = position_by_W_hidden_x_2
@@ -1256,66 +1557,119 @@ def _output_adjoints(arrays, T, B, dtype):
     W_label_hidden = arrays["W_label_hidden"]
     W_label_hidden_1 = arrays["W_label_hidden_1"]
 
-    position_per_position = np.zeros((T, T, B, 1, 1), dtype)
+    per_position = np.zeros((T, T, B, 3, 1), dtype)
+    position_per_position = per_position[:, :, :, :1]
+    label_per_position = per_position[:, :, :, 1:3]
     np.einsum('ttbii->tbi', position_per_position)[...] += 1  # (92)
-    position_per_n_hidden = np.empty((T, T, B, 1, 3), dtype)
+    position_per_n_hidden_per_position_per_hidden = 1 - hidden[1:] ** 2  # (94)
+    per_n_hidden = np.empty((T, T, B, 3, 3), dtype)
+    position_per_n_hidden = per_n_hidden[:, :, :, :1]
+    label_per_n_hidden = per_n_hidden[:, :, :, 1:3]
     for t in range(T - 1, -1, -1):
         position_per_position_t = position_per_position[t]
         if t < T - 1:
-            position_per_position_t += position_per_n_hidden[t + 1] @ W_hidden_position_1  # (92) jk,sbik->sbij
+            position_per_position_t += (  # (92) jk,sbik->sbij
+                position_per_n_hidden[t + 1] @ W_hidden_position_1
+            )
         if t < T - 3:
-            position_per_position_t += position_per_n_hidden[t + 3] @ W_hidden_position_3  # (92) jk,sbik->sbij
+            position_per_position_t += (  # (92) jk,sbik->sbij
+                position_per_n_hidden[t + 3] @ W_hidden_position_3
+            )
         position_per_hidden_t = position_per_position_t @ W_position_hidden  # (93) jk,sbik->sbij
         if t < T - 1:
-            position_per_hidden_t += position_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (93) jk,sbik->sbij
-        position_per_n_hidden_t = np.square(hidden[t + 1][:, None, :], out=position_per_n_hidden[t])  # (94)
-        np.subtract(1, position_per_n_hidden_t, out=position_per_n_hidden_t)  # (94)
-        position_per_n_hidden_t *= position_per_hidden_t  # (94)
-    position_per_W_hidden_x = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), x[2:])  # (95) tsbij,sbk->tbijk
-    position_per_W_hidden_x_2 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), x[:T])  # (96) tsbij,sbk->tbijk
-    position_per_W_hidden_hidden_1 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), hidden[:T])  # (97) tsbij,sbk->tbijk
-    position_per_W_hidden_position_1 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), position[2:T + 2])  # (98) tsbij,sbk->tbijk
-    position_per_W_hidden_position_3 = np.einsum('tsbij,sbk->tbijk', position_per_n_hidden.transpose(1, 0, 2, 3, 4), position[:T])  # (99) tsbij,sbk->tbijk
-    position_per_b_hidden = position_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (100) tsbij->tbij
-    position_per_W_position_hidden = np.einsum('tsbij,sbk->tbijk', position_per_position.transpose(1, 0, 2, 3, 4), hidden[1:])  # (101) tsbij,sbk->tbijk
-    position_per_b_position = position_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (102) tsbij->tbij
+            position_per_hidden_t += (  # (93) jk,sbik->sbij
+                position_per_n_hidden[t + 1] @ W_hidden_hidden_1
+            )
+        position_per_n_hidden_t = np.multiply(  # (94)
+            position_per_hidden_t,
+            position_per_n_hidden_per_position_per_hidden[t][:, None, :],
+            out=position_per_n_hidden[t],
+        )
+    position_per_b_hidden = (  # (100) tsbij->tbij
+        position_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)
+    )
+    position_per_b_position = (  # (102) tsbij->tbij
+        position_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)
+    )
     position_per_W_label_hidden = np.zeros((T, B, 1, 2, 3), dtype)
     position_per_W_label_hidden_1 = np.zeros((T, B, 1, 2, 3), dtype)
     position_per_b_label = np.zeros((T, B, 1, 2), dtype)
     label_per_label = np.zeros((T, T, B, 2, 2), dtype)
     np.einsum('ttbii->tbi', label_per_label)[...] += 1  # (106)
-    label_per_logsumexp_label = (  # (107)
-        -(label_per_label * label[:, None, :, None, :]).sum(axis=4)  # tsbij->tsbi
+    label_per_logsumexp_label = (  # (107) tsbij->tsbi
+        -(label_per_label * label[:, None, :, None, :]).sum(axis=4)
     )
-    label_per_n_label = label[:, None, :, None, :] * (label_per_label + label_per_logsumexp_label[:, :, :, :, None])  # (108)
-    label_per_position = np.empty((T, T, B, 2, 1), dtype)
+    label_per_n_label = (  # (108)
+        label[:, None, :, None, :]
+        * (label_per_label + label_per_logsumexp_label[:, :, :, :, None])
+    )
     label_per_hidden = label_per_n_label @ W_label_hidden  # (110) jk,tsbik->tsbij
     label_per_hidden[:T - 1] += label_per_n_label[1:] @ W_label_hidden_1  # (110) jk,tsbik->tsbij
-    label_per_n_hidden = np.empty((T, T, B, 2, 3), dtype)
+    label_per_n_hidden_per_label_per_hidden = 1 - hidden[1:] ** 2  # (111)
     for t in range(T - 1, -1, -1):
-        label_per_position_t = np.zeros((T, B, 2, 1), dtype)
+        label_per_position_t = label_per_position[t]
+        label_per_position_t[...] = 0
         if t < T - 1:
-            label_per_position_t += label_per_n_hidden[t + 1] @ W_hidden_position_1  # (109) jk,sbik->sbij
+            label_per_position_t += (  # (109) jk,sbik->sbij
+                label_per_n_hidden[t + 1] @ W_hidden_position_1
+            )
         if t < T - 3:
-            label_per_position_t += label_per_n_hidden[t + 3] @ W_hidden_position_3  # (109) jk,sbik->sbij
-        label_per_position[t] = label_per_position_t
+            label_per_position_t += (  # (109) jk,sbik->sbij
+                label_per_n_hidden[t + 3] @ W_hidden_position_3
+            )
         label_per_hidden_t = label_per_hidden[t]
         label_per_hidden_t += label_per_position_t @ W_position_hidden  # (110) jk,sbik->sbij
         if t < T - 1:
-            label_per_hidden_t += label_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (110) jk,sbik->sbij
-        label_per_n_hidden_t = np.square(hidden[t + 1][:, None, :], out=label_per_n_hidden[t])  # (111)
-        np.subtract(1, label_per_n_hidden_t, out=label_per_n_hidden_t)  # (111)
-        label_per_n_hidden_t *= label_per_hidden_t  # (111)
-    label_per_W_hidden_x = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), x[2:])  # (112) tsbij,sbk->tbijk
-    label_per_W_hidden_x_2 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), x[:T])  # (113) tsbij,sbk->tbijk
-    label_per_W_hidden_hidden_1 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), hidden[:T])  # (114) tsbij,sbk->tbijk
-    label_per_W_hidden_position_1 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), position[2:T + 2])  # (115) tsbij,sbk->tbijk
-    label_per_W_hidden_position_3 = np.einsum('tsbij,sbk->tbijk', label_per_n_hidden.transpose(1, 0, 2, 3, 4), position[:T])  # (116) tsbij,sbk->tbijk
-    label_per_b_hidden = label_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (117) tsbij->tbij
-    label_per_W_position_hidden = np.einsum('tsbij,sbk->tbijk', label_per_position.transpose(1, 0, 2, 3, 4), hidden[1:])  # (118) tsbij,sbk->tbijk
-    label_per_b_position = label_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (119) tsbij->tbij
-    label_per_W_label_hidden = np.einsum('tsbij,sbk->tbijk', label_per_n_label.transpose(1, 0, 2, 3, 4), hidden[1:])  # (120) tsbij,sbk->tbijk
-    label_per_W_label_hidden_1 = np.einsum('tsbij,sbk->tbijk', label_per_n_label.transpose(1, 0, 2, 3, 4), hidden[:T])  # (121) tsbij,sbk->tbijk
+            label_per_hidden_t += (  # (110) jk,sbik->sbij
+                label_per_n_hidden[t + 1] @ W_hidden_hidden_1
+            )
+        label_per_n_hidden_t = np.multiply(  # (111)
+            label_per_hidden_t,
+            label_per_n_hidden_per_label_per_hidden[t][:, None, :],
+            out=label_per_n_hidden[t],
+        )
+    per_W_hidden_x = np.einsum(  # (95) (112) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', per_n_hidden.transpose(1, 0, 2, 3, 4), x[2:]
+    )
+    position_per_W_hidden_x = per_W_hidden_x[:, :, :1]
+    label_per_W_hidden_x = per_W_hidden_x[:, :, 1:3]
+    per_W_hidden_x_2 = np.einsum(  # (96) (113) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', per_n_hidden.transpose(1, 0, 2, 3, 4), x[:T]
+    )
+    position_per_W_hidden_x_2 = per_W_hidden_x_2[:, :, :1]
+    label_per_W_hidden_x_2 = per_W_hidden_x_2[:, :, 1:3]
+    per_W_hidden_hidden_1 = np.einsum(  # (97) (114) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', per_n_hidden.transpose(1, 0, 2, 3, 4), hidden[:T]
+    )
+    position_per_W_hidden_hidden_1 = per_W_hidden_hidden_1[:, :, :1]
+    label_per_W_hidden_hidden_1 = per_W_hidden_hidden_1[:, :, 1:3]
+    per_W_hidden_position_1 = np.einsum(  # (98) (115) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', per_n_hidden.transpose(1, 0, 2, 3, 4), position[2:T + 2]
+    )
+    position_per_W_hidden_position_1 = per_W_hidden_position_1[:, :, :1]
+    label_per_W_hidden_position_1 = per_W_hidden_position_1[:, :, 1:3]
+    per_W_hidden_position_3 = np.einsum(  # (99) (116) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', per_n_hidden.transpose(1, 0, 2, 3, 4), position[:T]
+    )
+    position_per_W_hidden_position_3 = per_W_hidden_position_3[:, :, :1]
+    label_per_W_hidden_position_3 = per_W_hidden_position_3[:, :, 1:3]
+    label_per_b_hidden = (  # (117) tsbij->tbij
+        label_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)
+    )
+    per_W_position_hidden = np.einsum(  # (101) (118) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', per_position.transpose(1, 0, 2, 3, 4), hidden[1:]
+    )
+    position_per_W_position_hidden = per_W_position_hidden[:, :, :1]
+    label_per_W_position_hidden = per_W_position_hidden[:, :, 1:3]
+    label_per_b_position = (  # (119) tsbij->tbij
+        label_per_position.transpose(1, 0, 2, 3, 4).sum(axis=1)
+    )
+    label_per_W_label_hidden = np.einsum(  # (120) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', label_per_n_label.transpose(1, 0, 2, 3, 4), hidden[1:]
+    )
+    label_per_W_label_hidden_1 = np.einsum(  # (121) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', label_per_n_label.transpose(1, 0, 2, 3, 4), hidden[:T]
+    )
     label_per_b_label = label_per_n_label.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (122) tsbij->tbij
     arrays["position_per_W_hidden_x"] = position_per_W_hidden_x
     arrays["position_per_W_hidden_x_2"] = position_per_W_hidden_x_2
@@ -1367,39 +1721,51 @@ def _directional(arrays, T, B, dtype):
     R_b_label = arrays["R_b_label"]
     error_position = arrays["error_position"]
     R_hidden = _extended(T, (B, 3), arrays.get(("direction", "initial_hidden")), 1, None, 0, dtype)
-    R_position = _extended(T, (B, 1), arrays.get(("direction", "initial_position")), 3, None, 0, dtype)
-
-    R_n_hidden = (_rows(x[2:]) @ R_W_hidden_x.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
-    R_n_hidden += (_rows(x[:T]) @ R_W_hidden_x_2.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
-    R_n_hidden += (_rows(hidden[:T]) @ R_W_hidden_hidden_1.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
-    R_n_hidden += (_rows(position[2:T + 2]) @ R_W_hidden_position_1.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
-    R_n_hidden += (_rows(position[:T]) @ R_W_hidden_position_3.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
-    R_n_hidden += R_b_hidden  # (123)
-    R_position[3:] = (  # (125)
-        (_rows(hidden[1:]) @ R_W_position_hidden.T).reshape(-1, B, 1)  # ij,tbj->tbi
-        + R_b_position
+    R_position = _extended(
+        T, (B, 1), arrays.get(("direction", "initial_position")), 3, None, 0, dtype
     )
+
+    R_W_hidden_1 = np.concatenate((R_W_hidden_hidden_1, R_W_label_hidden_1))
+    R_b = np.concatenate((R_b_hidden, R_b_label))
+    R_n = np.empty((T, B, 5), dtype)
+    R_n_hidden = R_n[:, :, :3]
+    R_n_label = R_n[:, :, 3:5]
+    R_n_hidden[...] = (_rows(x[2:]) @ R_W_hidden_x.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
+    R_n_hidden += (_rows(x[:T]) @ R_W_hidden_x_2.T).reshape(-1, B, 3)  # (123) ij,tbj->tbi
+    R_n_hidden += (  # (123) ij,tbj->tbi
+        (_rows(position[2:T + 2]) @ R_W_hidden_position_1.T).reshape(-1, B, 3)
+    )
+    R_n_hidden += (  # (123) ij,tbj->tbi
+        (_rows(position[:T]) @ R_W_hidden_position_3.T).reshape(-1, B, 3)
+    )
+    R_position[3:] = (  # (125) ij,tbj->tbi
+        (_rows(hidden[1:]) @ R_W_position_hidden.T).reshape(-1, B, 1)
+    )
+    R_position[3:] += R_b_position  # (125)
+    R_hidden_per_R_n_hidden = 1 - hidden[1:] ** 2  # (124)
+    R_n_label[...] = (  # (126) ij,tbj->tbi
+        (_rows(hidden[1:]) @ R_W_label_hidden.T).reshape(-1, B, 2)
+    )
+    R_n += (_rows(hidden[:T]) @ R_W_hidden_1.T).reshape(-1, B, 5)  # (123) (126) ij,tbj->tbi
+    R_n += R_b  # (123) (126)
     for t in range(T):
         R_n_hidden_t = R_n_hidden[t]
         R_n_hidden_t += R_hidden[t] @ W_hidden_hidden_1.T  # (123) ij,bj->bi
         R_n_hidden_t += R_position[t + 2] @ W_hidden_position_1.T  # (123) ij,bj->bi
         R_n_hidden_t += R_position[t] @ W_hidden_position_3.T  # (123) ij,bj->bi
-        R_hidden_t = np.square(hidden[t + 1], out=R_hidden[t + 1])  # (124)
-        np.subtract(1, R_hidden_t, out=R_hidden_t)  # (124)
-        R_hidden_t *= R_n_hidden_t  # (124)
+        R_hidden_t = np.multiply(  # (124)
+            R_n_hidden_t, R_hidden_per_R_n_hidden[t], out=R_hidden[t + 1]
+        )
         R_position_t = R_position[t + 3]
         R_position_t += R_hidden_t @ W_position_hidden.T  # (125) ij,bj->bi
-    R_n_label = (_rows(hidden[1:]) @ R_W_label_hidden.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
     R_n_label += (_rows(R_hidden[1:]) @ W_label_hidden.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
-    R_n_label += (_rows(hidden[:T]) @ R_W_label_hidden_1.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
     R_n_label += (_rows(R_hidden[:T]) @ W_label_hidden_1.T).reshape(-1, B, 2)  # (126) ij,tbj->tbi
-    R_n_label += R_b_label  # (126)
     R_logsumexp_label = (R_n_label * label).sum(axis=2)  # (127) tbi->tb
     R_label = label * (R_n_label - R_logsumexp_label[:, :, None])  # (128)
     R_loss_position = 2 / (B * T) * (R_position[3:] * error_position).sum()  # (129) tbi->
-    R_loss_label = (  # (130)
-        1 / B * R_logsumexp_label[T - 1].sum()  # b->
-        - 1 / B * (target_label * R_n_label[T - 1]).sum()  # bi->
+    R_loss_label = (  # (130) b->, bi->
+        1 / B * R_logsumexp_label[T - 1].sum()
+        - 1 / B * (target_label * R_n_label[T - 1]).sum()
     )
     R_loss = R_loss_label / 2 + R_loss_position  # (131)
     arrays["R_hidden"] = R_hidden
@@ -1433,19 +1799,34 @@ def _hessian_products(arrays, T, B, dtype):
     R_hidden = arrays["R_hidden"]
     R_position = arrays["R_position"]
     R_label = arrays["R_label"]
+    d = arrays["d"]
 
-    R_d_n_label = np.zeros((T, B, 2), dtype)
+    R_d = np.zeros((T, B, 6), dtype)
+    R_d_n_label = R_d[:, :, 3:5]
+    R_d_position = R_d[:, :, 5:6]
+    R_d_n_hidden = R_d[:, :, :3]
     R_d_n_label[T - 1:] += 1 / (2 * B) * R_label[T - 1:]  # (132)
-    R_d_position = 2 / (B * T) * R_position[3:]  # (133)
-    R_d_position[:T - 1] += (_rows(d_n_hidden[1:]) @ R_W_hidden_position_1).reshape(-1, B, 1)  # (133) ij,tbj->tbi
-    R_d_position[:max(T - 3, 0)] += (_rows(d_n_hidden[3:]) @ R_W_hidden_position_3).reshape(-1, B, 1)  # (133) ij,tbj->tbi
+    R_d_position[...] = 2 / (B * T) * R_position[3:]  # (133)
+    R_d_position[:T - 1] += (  # (133) ij,tbj->tbi
+        (_rows(d_n_hidden[1:]) @ R_W_hidden_position_1).reshape(-1, B, 1)
+    )
+    R_d_position[:max(T - 3, 0)] += (  # (133) ij,tbj->tbi
+        (_rows(d_n_hidden[3:]) @ R_W_hidden_position_3).reshape(-1, B, 1)
+    )
     R_d_hidden = (_rows(d_n_label) @ R_W_label_hidden).reshape(-1, B, 3)  # (134) ij,tbj->tbi
     R_d_hidden += (_rows(R_d_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (134) ij,tbj->tbi
     R_d_hidden += (_rows(d_position) @ R_W_position_hidden).reshape(-1, B, 3)  # (134) ij,tbj->tbi
-    R_d_hidden[:T - 1] += (_rows(d_n_label[1:]) @ R_W_label_hidden_1).reshape(-1, B, 3)  # (134) ij,tbj->tbi
-    R_d_hidden[:T - 1] += (_rows(R_d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (134) ij,tbj->tbi
-    R_d_hidden[:T - 1] += (_rows(d_n_hidden[1:]) @ R_W_hidden_hidden_1).reshape(-1, B, 3)  # (134) ij,tbj->tbi
-    R_d_n_hidden = -(2 * d_hidden * R_hidden[1:] * hidden[1:])  # (135)
+    R_d_hidden[:T - 1] += (  # (134) ij,tbj->tbi
+        (_rows(d_n_label[1:]) @ R_W_label_hidden_1).reshape(-1, B, 3)
+    )
+    R_d_hidden[:T - 1] += (  # (134) ij,tbj->tbi
+        (_rows(R_d_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)
+    )
+    R_d_hidden[:T - 1] += (  # (134) ij,tbj->tbi
+        (_rows(d_n_hidden[1:]) @ R_W_hidden_hidden_1).reshape(-1, B, 3)
+    )
+    R_d_n_hidden[...] = -(2 * d_hidden * R_hidden[1:] * hidden[1:])  # (135)
+    R_d_n_hidden_per_R_d_hidden = 1 - hidden[1:] ** 2  # (135)
     for t in range(T - 1, -1, -1):
         R_d_position_t = R_d_position[t]
         if t < T - 1:
@@ -1457,24 +1838,27 @@ def _hessian_products(arrays, T, B, dtype):
         if t < T - 1:
             R_d_hidden_t += R_d_n_hidden[t + 1] @ W_hidden_hidden_1  # (134) ij,bj->bi
         R_d_n_hidden_t = R_d_n_hidden[t]
-        R_d_n_hidden_t += R_d_hidden_t * (1 - hidden[t + 1] ** 2)  # (135)
+        R_d_n_hidden_t += R_d_hidden_t * R_d_n_hidden_per_R_d_hidden[t]  # (135)
     R_d_W_hidden_x = _rows(R_d_n_hidden).T @ _rows(x[2:])  # (136) tbi,tbj->ij
     R_d_W_hidden_x_2 = _rows(R_d_n_hidden).T @ _rows(x[:T])  # (137) tbi,tbj->ij
-    R_d_W_hidden_hidden_1 = _rows(R_d_n_hidden).T @ _rows(hidden[:T])  # (138) tbi,tbj->ij
-    R_d_W_hidden_hidden_1 += _rows(d_n_hidden).T @ _rows(R_hidden[:T])  # (138) tbi,tbj->ij
     R_d_W_hidden_position_1 = _rows(R_d_n_hidden).T @ _rows(position[2:T + 2])  # (139) tbi,tbj->ij
-    R_d_W_hidden_position_1 += _rows(d_n_hidden).T @ _rows(R_position[2:T + 2])  # (139) tbi,tbj->ij
+    R_d_W_hidden_position_1 += (  # (139) tbi,tbj->ij
+        _rows(d_n_hidden).T @ _rows(R_position[2:T + 2])
+    )
     R_d_W_hidden_position_3 = _rows(R_d_n_hidden).T @ _rows(position[:T])  # (140) tbi,tbj->ij
     R_d_W_hidden_position_3 += _rows(d_n_hidden).T @ _rows(R_position[:T])  # (140) tbi,tbj->ij
-    R_d_b_hidden = R_d_n_hidden.sum(axis=(0, 1))  # (141) tbi->i
     R_d_W_position_hidden = _rows(R_d_position).T @ _rows(hidden[1:])  # (142) tbi,tbj->ij
     R_d_W_position_hidden += _rows(d_position).T @ _rows(R_hidden[1:])  # (142) tbi,tbj->ij
-    R_d_b_position = R_d_position.sum(axis=(0, 1))  # (143) tbi->i
     R_d_W_label_hidden = _rows(R_d_n_label).T @ _rows(hidden[1:])  # (144) tbi,tbj->ij
     R_d_W_label_hidden += _rows(d_n_label).T @ _rows(R_hidden[1:])  # (144) tbi,tbj->ij
-    R_d_W_label_hidden_1 = _rows(R_d_n_label).T @ _rows(hidden[:T])  # (145) tbi,tbj->ij
-    R_d_W_label_hidden_1 += _rows(d_n_label).T @ _rows(R_hidden[:T])  # (145) tbi,tbj->ij
-    R_d_b_label = R_d_n_label.sum(axis=(0, 1))  # (146) tbi->i
+    R_d_W_hidden_1 = _rows(R_d[:, :, :5]).T @ _rows(hidden[:T])  # (138) (145) tbi,tbj->ij
+    R_d_W_hidden_hidden_1 = R_d_W_hidden_1[:3]
+    R_d_W_label_hidden_1 = R_d_W_hidden_1[3:5]
+    R_d_W_hidden_1 += _rows(d[:, :, :5]).T @ _rows(R_hidden[:T])  # (138) (145) tbi,tbj->ij
+    R_d_b = R_d.sum(axis=(0, 1))  # (141) (143) (146) tbi->i
+    R_d_b_hidden = R_d_b[:3]
+    R_d_b_position = R_d_b[5:6]
+    R_d_b_label = R_d_b[3:5]
     arrays["R_d_W_hidden_x"] = R_d_W_hidden_x
     arrays["R_d_W_hidden_x_2"] = R_d_W_hidden_x_2
     arrays["R_d_W_hidden_hidden_1"] = R_d_W_hidden_hidden_1
@@ -1506,36 +1890,68 @@ def _gauss_newton_products(arrays, T, B, dtype):
 
     R_e_position = 2 / (B * T) * R_position[3:]  # (147)
     R_e_n_label = np.zeros((T, B, 2), dtype)
-    R_e_n_label[T - 1:] += 1 / (2 * B) * label[T - 1:] * (R_n_label[T - 1:] - R_logsumexp_label[T - 1:][:, :, None])  # (148)
-    curvature_per_n_label = R_e_n_label.copy()  # (150)
-    curvature_per_position = R_e_position.copy()  # (151)
-    curvature_per_hidden = (_rows(curvature_per_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (152) ij,tbj->tbi
-    curvature_per_hidden[:T - 1] += (_rows(curvature_per_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (152) ij,tbj->tbi
-    curvature_per_n_hidden = np.empty((T, B, 3), dtype)
+    R_e_n_label[T - 1:] += (  # (148)
+        1 / (2 * B) * label[T - 1:] * (R_n_label[T - 1:] - R_logsumexp_label[T - 1:][:, :, None])
+    )
+    curvature_per = np.empty((T, B, 6), dtype)
+    curvature_per_n_label = curvature_per[:, :, 3:5]
+    curvature_per_position = curvature_per[:, :, 5:6]
+    curvature_per_n_hidden = curvature_per[:, :, :3]
+    curvature_per_n_label[...] = R_e_n_label  # (150)
+    curvature_per_position[...] = R_e_position  # (151)
+    curvature_per_hidden = (  # (152) ij,tbj->tbi
+        (_rows(curvature_per_n_label) @ W_label_hidden).reshape(-1, B, 3)
+    )
+    curvature_per_hidden[:T - 1] += (  # (152) ij,tbj->tbi
+        (_rows(curvature_per_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)
+    )
+    curvature_per_n_hidden_per_curvature_per_hidden = 1 - hidden[1:] ** 2  # (153)
     for t in range(T - 1, -1, -1):
         curvature_per_position_t = curvature_per_position[t]
         if t < T - 1:
-            curvature_per_position_t += curvature_per_n_hidden[t + 1] @ W_hidden_position_1  # (151) ij,bj->bi
+            curvature_per_position_t += (  # (151) ij,bj->bi
+                curvature_per_n_hidden[t + 1] @ W_hidden_position_1
+            )
         if t < T - 3:
-            curvature_per_position_t += curvature_per_n_hidden[t + 3] @ W_hidden_position_3  # (151) ij,bj->bi
+            curvature_per_position_t += (  # (151) ij,bj->bi
+                curvature_per_n_hidden[t + 3] @ W_hidden_position_3
+            )
         curvature_per_hidden_t = curvature_per_hidden[t]
         curvature_per_hidden_t += curvature_per_position_t @ W_position_hidden  # (152) ij,bj->bi
         if t < T - 1:
-            curvature_per_hidden_t += curvature_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (152) ij,bj->bi
-        curvature_per_n_hidden_t = np.square(hidden[t + 1], out=curvature_per_n_hidden[t])  # (153)
-        np.subtract(1, curvature_per_n_hidden_t, out=curvature_per_n_hidden_t)  # (153)
-        curvature_per_n_hidden_t *= curvature_per_hidden_t  # (153)
+            curvature_per_hidden_t += (  # (152) ij,bj->bi
+                curvature_per_n_hidden[t + 1] @ W_hidden_hidden_1
+            )
+        curvature_per_n_hidden_t = np.multiply(  # (153)
+            curvature_per_hidden_t,
+            curvature_per_n_hidden_per_curvature_per_hidden[t],
+            out=curvature_per_n_hidden[t],
+        )
     curvature_per_W_hidden_x = _rows(curvature_per_n_hidden).T @ _rows(x[2:])  # (154) tbi,tbj->ij
-    curvature_per_W_hidden_x_2 = _rows(curvature_per_n_hidden).T @ _rows(x[:T])  # (155) tbi,tbj->ij
-    curvature_per_W_hidden_hidden_1 = _rows(curvature_per_n_hidden).T @ _rows(hidden[:T])  # (156) tbi,tbj->ij
-    curvature_per_W_hidden_position_1 = _rows(curvature_per_n_hidden).T @ _rows(position[2:T + 2])  # (157) tbi,tbj->ij
-    curvature_per_W_hidden_position_3 = _rows(curvature_per_n_hidden).T @ _rows(position[:T])  # (158) tbi,tbj->ij
-    curvature_per_b_hidden = curvature_per_n_hidden.sum(axis=(0, 1))  # (159) tbi->i
-    curvature_per_W_position_hidden = _rows(curvature_per_position).T @ _rows(hidden[1:])  # (160) tbi,tbj->ij
-    curvature_per_b_position = curvature_per_position.sum(axis=(0, 1))  # (161) tbi->i
-    curvature_per_W_label_hidden = _rows(curvature_per_n_label).T @ _rows(hidden[1:])  # (162) tbi,tbj->ij
-    curvature_per_W_label_hidden_1 = _rows(curvature_per_n_label).T @ _rows(hidden[:T])  # (163) tbi,tbj->ij
-    curvature_per_b_label = curvature_per_n_label.sum(axis=(0, 1))  # (164) tbi->i
+    curvature_per_W_hidden_x_2 = (  # (155) tbi,tbj->ij
+        _rows(curvature_per_n_hidden).T @ _rows(x[:T])
+    )
+    curvature_per_W_hidden_position_1 = (  # (157) tbi,tbj->ij
+        _rows(curvature_per_n_hidden).T @ _rows(position[2:T + 2])
+    )
+    curvature_per_W_hidden_position_3 = (  # (158) tbi,tbj->ij
+        _rows(curvature_per_n_hidden).T @ _rows(position[:T])
+    )
+    curvature_per_W_position_hidden = (  # (160) tbi,tbj->ij
+        _rows(curvature_per_position).T @ _rows(hidden[1:])
+    )
+    curvature_per_W_label_hidden = (  # (162) tbi,tbj->ij
+        _rows(curvature_per_n_label).T @ _rows(hidden[1:])
+    )
+    curvature_per_W_hidden_1 = (  # (156) (163) tbi,tbj->ij
+        _rows(curvature_per[:, :, :5]).T @ _rows(hidden[:T])
+    )
+    curvature_per_W_hidden_hidden_1 = curvature_per_W_hidden_1[:3]
+    curvature_per_W_label_hidden_1 = curvature_per_W_hidden_1[3:5]
+    curvature_per_b = curvature_per.sum(axis=(0, 1))  # (159) (161) (164) tbi->i
+    curvature_per_b_hidden = curvature_per_b[:3]
+    curvature_per_b_position = curvature_per_b[5:6]
+    curvature_per_b_label = curvature_per_b[3:5]
     arrays["curvature_per_W_hidden_x"] = curvature_per_W_hidden_x
     arrays["curvature_per_W_hidden_x_2"] = curvature_per_W_hidden_x_2
     arrays["curvature_per_W_hidden_hidden_1"] = curvature_per_W_hidden_hidden_1
@@ -1560,12 +1976,15 @@ def _chunk_loss(arrays, T, B, dtype):
     total_steps = arrays["total_steps"]
     ends = arrays["ends"]
 
-    chunk_loss_position = 1 / (B * total_steps) * ((position[skip + 3:] - target_position[skip:]).ravel() @ (position[skip + 3:] - target_position[skip:]).ravel())  # (195) tbi->
-    chunk_loss_label = (  # (196)
-        ends / B * logsumexp_label[T - 1].sum()  # b->
-        - ends / B * (target_label * n_label[T - 1]).sum()  # bi->
+    chunk_loss_position = (  # (212) tbi->
+        1 / (B * total_steps)
+        * ((position[skip + 3:] - target_position[skip:]).ravel() @ (position[skip + 3:] - target_position[skip:]).ravel())
     )
-    chunk_loss = chunk_loss_position + chunk_loss_label / 2  # (197)
+    chunk_loss_label = (  # (213) b->, bi->
+        ends / B * logsumexp_label[T - 1].sum()
+        - ends / B * (target_label * n_label[T - 1]).sum()
+    )
+    chunk_loss = chunk_loss_position + chunk_loss_label / 2  # (214)
     arrays["chunk_loss"] = chunk_loss
 
 
@@ -1592,51 +2011,97 @@ def _chunk_backward(arrays, T, B, dtype):
     carry_hidden = arrays["carry_hidden"]
     carry_position = arrays["carry_position"]
 
-    chunk_objective_per_n_label = np.zeros((T, B, 2), dtype)
-    chunk_objective_per_n_label[T - 1:] += ends / (2 * B) * (label[T - 1:] - target_label)  # (199)
-    chunk_objective_per_position = np.zeros((T, B, 1), dtype)
-    chunk_objective_per_position[max(0, T - 3):] += carry_position[max(-T + 3, 0):]  # (200)
-    chunk_objective_per_position[skip:] += 2 / (B * total_steps) * (position[skip + 3:] - target_position[skip:])  # (200)
-    chunk_objective_per_hidden = (_rows(chunk_objective_per_n_label) @ W_label_hidden).reshape(-1, B, 3)  # (201) ij,tbj->tbi
-    chunk_objective_per_hidden[T - 1:] += carry_hidden  # (201)
-    chunk_objective_per_hidden[:T - 1] += (_rows(chunk_objective_per_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)  # (201) ij,tbj->tbi
-    chunk_objective_per_n_hidden = np.empty((T, B, 3), dtype)
+    W_hidden_1 = np.concatenate((W_hidden_hidden_1, W_label_hidden_1))
+    chunk_objective_per = np.zeros((T, B, 6), dtype)
+    chunk_objective_per_n_label = chunk_objective_per[:, :, 3:5]
+    chunk_objective_per_position = chunk_objective_per[:, :, 5:6]
+    chunk_objective_per_n_hidden = chunk_objective_per[:, :, :3]
+    chunk_objective_per_n_label[T - 1:] += ends / (2 * B) * (label[T - 1:] - target_label)  # (216)
+    chunk_objective_per_position[max(0, T - 3):] += carry_position[max(-T + 3, 0):]  # (217)
+    chunk_objective_per_position[skip:] += (  # (217)
+        2 / (B * total_steps) * (position[skip + 3:] - target_position[skip:])
+    )
+    chunk_objective_per_hidden = (  # (218) ij,tbj->tbi
+        (_rows(chunk_objective_per_n_label) @ W_label_hidden).reshape(-1, B, 3)
+    )
+    chunk_objective_per_hidden[T - 1:] += carry_hidden  # (218)
+    chunk_objective_per_hidden[:T - 1] += (  # (218) ij,tbj->tbi
+        (_rows(chunk_objective_per_n_label[1:]) @ W_label_hidden_1).reshape(-1, B, 3)
+    )
+    chunk_objective_per_n_hidden_per_chunk_objective_per_hidden = 1 - hidden[1:] ** 2  # (219)
     for t in range(T - 1, -1, -1):
         chunk_objective_per_position_t = chunk_objective_per_position[t]
         if t < T - 1:
-            chunk_objective_per_position_t += chunk_objective_per_n_hidden[t + 1] @ W_hidden_position_1  # (200) ij,bj->bi
+            chunk_objective_per_position_t += (  # (217) ij,bj->bi
+                chunk_objective_per_n_hidden[t + 1] @ W_hidden_position_1
+            )
         if t < T - 3:
-            chunk_objective_per_position_t += chunk_objective_per_n_hidden[t + 3] @ W_hidden_position_3  # (200) ij,bj->bi
+            chunk_objective_per_position_t += (  # (217) ij,bj->bi
+                chunk_objective_per_n_hidden[t + 3] @ W_hidden_position_3
+            )
         chunk_objective_per_hidden_t = chunk_objective_per_hidden[t]
-        chunk_objective_per_hidden_t += chunk_objective_per_position_t @ W_position_hidden  # (201) ij,bj->bi
+        chunk_objective_per_hidden_t += (  # (218) ij,bj->bi
+            chunk_objective_per_position_t @ W_position_hidden
+        )
         if t < T - 1:
-            chunk_objective_per_hidden_t += chunk_objective_per_n_hidden[t + 1] @ W_hidden_hidden_1  # (201) ij,bj->bi
-        chunk_objective_per_n_hidden_t = np.square(hidden[t + 1], out=chunk_objective_per_n_hidden[t])  # (202)
-        np.subtract(1, chunk_objective_per_n_hidden_t, out=chunk_objective_per_n_hidden_t)  # (202)
-        chunk_objective_per_n_hidden_t *= chunk_objective_per_hidden_t  # (202)
-    chunk_objective_per_x = (_rows(chunk_objective_per_n_hidden) @ W_hidden_x).reshape(-1, B, 2)  # (203) ij,tbj->tbi
-    chunk_objective_per_x[max(0, T - 2):] += carry_x[max(-T + 2, 0):]  # (203)
-    chunk_objective_per_x[:max(T - 2, 0)] += (_rows(chunk_objective_per_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)  # (203) ij,tbj->tbi
-    chunk_objective_per_W_hidden_x = _rows(chunk_objective_per_n_hidden).T @ _rows(x[2:])  # (204) tbi,tbj->ij
-    chunk_objective_per_W_hidden_x_2 = _rows(chunk_objective_per_n_hidden).T @ _rows(x[:T])  # (205) tbi,tbj->ij
-    chunk_objective_per_W_hidden_hidden_1 = _rows(chunk_objective_per_n_hidden).T @ _rows(hidden[:T])  # (206) tbi,tbj->ij
-    chunk_objective_per_W_hidden_position_1 = _rows(chunk_objective_per_n_hidden).T @ _rows(position[2:T + 2])  # (207) tbi,tbj->ij
-    chunk_objective_per_W_hidden_position_3 = _rows(chunk_objective_per_n_hidden).T @ _rows(position[:T])  # (208) tbi,tbj->ij
-    chunk_objective_per_b_hidden = chunk_objective_per_n_hidden.sum(axis=(0, 1))  # (209) tbi->i
-    chunk_objective_per_W_position_hidden = _rows(chunk_objective_per_position).T @ _rows(hidden[1:])  # (210) tbi,tbj->ij
-    chunk_objective_per_b_position = chunk_objective_per_position.sum(axis=(0, 1))  # (211) tbi->i
-    chunk_objective_per_W_label_hidden = _rows(chunk_objective_per_n_label).T @ _rows(hidden[1:])  # (212) tbi,tbj->ij
-    chunk_objective_per_W_label_hidden_1 = _rows(chunk_objective_per_n_label).T @ _rows(hidden[:T])  # (213) tbi,tbj->ij
-    chunk_objective_per_b_label = chunk_objective_per_n_label.sum(axis=(0, 1))  # (214) tbi->i
+            chunk_objective_per_hidden_t += (  # (218) ij,bj->bi
+                chunk_objective_per_n_hidden[t + 1] @ W_hidden_hidden_1
+            )
+        chunk_objective_per_n_hidden_t = np.multiply(  # (219)
+            chunk_objective_per_hidden_t,
+            chunk_objective_per_n_hidden_per_chunk_objective_per_hidden[t],
+            out=chunk_objective_per_n_hidden[t],
+        )
+    chunk_objective_per_x = (  # (220) ij,tbj->tbi
+        (_rows(chunk_objective_per_n_hidden) @ W_hidden_x).reshape(-1, B, 2)
+    )
+    chunk_objective_per_x[max(0, T - 2):] += carry_x[max(-T + 2, 0):]  # (220)
+    chunk_objective_per_x[:max(T - 2, 0)] += (  # (220) ij,tbj->tbi
+        (_rows(chunk_objective_per_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)
+    )
+    chunk_objective_per_W_hidden_x = (  # (221) tbi,tbj->ij
+        _rows(chunk_objective_per_n_hidden).T @ _rows(x[2:])
+    )
+    chunk_objective_per_W_hidden_x_2 = (  # (222) tbi,tbj->ij
+        _rows(chunk_objective_per_n_hidden).T @ _rows(x[:T])
+    )
+    chunk_objective_per_W_hidden_position_1 = (  # (224) tbi,tbj->ij
+        _rows(chunk_objective_per_n_hidden).T @ _rows(position[2:T + 2])
+    )
+    chunk_objective_per_W_hidden_position_3 = (  # (225) tbi,tbj->ij
+        _rows(chunk_objective_per_n_hidden).T @ _rows(position[:T])
+    )
+    chunk_objective_per_W_position_hidden = (  # (227) tbi,tbj->ij
+        _rows(chunk_objective_per_position).T @ _rows(hidden[1:])
+    )
+    chunk_objective_per_W_label_hidden = (  # (229) tbi,tbj->ij
+        _rows(chunk_objective_per_n_label).T @ _rows(hidden[1:])
+    )
+    chunk_objective_per_W_hidden_1 = (  # (223) (230) tbi,tbj->ij
+        _rows(chunk_objective_per[:, :, :5]).T @ _rows(hidden[:T])
+    )
+    chunk_objective_per_W_hidden_hidden_1 = chunk_objective_per_W_hidden_1[:3]
+    chunk_objective_per_W_label_hidden_1 = chunk_objective_per_W_hidden_1[3:5]
+    chunk_objective_per_b = chunk_objective_per.sum(axis=(0, 1))  # (226) (228) (231) tbi->i
+    chunk_objective_per_b_hidden = chunk_objective_per_b[:3]
+    chunk_objective_per_b_position = chunk_objective_per_b[5:6]
+    chunk_objective_per_b_label = chunk_objective_per_b[3:5]
     chunk_objective_per_initial_x = np.zeros((2, B, 2), dtype)
-    chunk_objective_per_initial_x[T:] += carry_x[:max(-T + 2, 0)]  # (215)
-    chunk_objective_per_initial_x[:min(2, T)] += (_rows(chunk_objective_per_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)  # (215) ij,kbj->kbi
-    chunk_objective_per_initial_hidden = (_rows(chunk_objective_per_n_label[:1]) @ W_label_hidden_1).reshape(-1, B, 3)  # (216) ij,kbj->kbi
-    chunk_objective_per_initial_hidden += (_rows(chunk_objective_per_n_hidden[:1]) @ W_hidden_hidden_1).reshape(-1, B, 3)  # (216) ij,kbj->kbi
+    chunk_objective_per_initial_x[T:] += carry_x[:max(-T + 2, 0)]  # (232)
+    chunk_objective_per_initial_x[:min(2, T)] += (  # (232) ij,kbj->kbi
+        (_rows(chunk_objective_per_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)
+    )
+    chunk_objective_per_initial_hidden = (  # (233) ij,kbj->kbi
+        (_rows(chunk_objective_per[:1, :, :5]) @ W_hidden_1).reshape(-1, B, 3)
+    )
     chunk_objective_per_initial_position = np.zeros((3, B, 1), dtype)
-    chunk_objective_per_initial_position[T:] += carry_position[:max(-T + 3, 0)]  # (217)
-    chunk_objective_per_initial_position[2:] += (_rows(chunk_objective_per_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)  # (217) ij,kbj->kbi
-    chunk_objective_per_initial_position[:min(3, T)] += (_rows(chunk_objective_per_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)  # (217) ij,kbj->kbi
+    chunk_objective_per_initial_position[T:] += carry_position[:max(-T + 3, 0)]  # (234)
+    chunk_objective_per_initial_position[2:] += (  # (234) ij,kbj->kbi
+        (_rows(chunk_objective_per_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)
+    )
+    chunk_objective_per_initial_position[:min(3, T)] += (  # (234) ij,kbj->kbi
+        (_rows(chunk_objective_per_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)
+    )
     arrays["chunk_objective_per_x"] = chunk_objective_per_x
     arrays["chunk_objective_per_W_hidden_x"] = chunk_objective_per_W_hidden_x
     arrays["chunk_objective_per_W_hidden_x_2"] = chunk_objective_per_W_hidden_x_2
@@ -1673,9 +2138,17 @@ def _online(arrays, T, B, dtype):
     target_position = arrays["target_position"]
     target_label = arrays["target_label"]
 
+    running_loss_position = np.zeros((), dtype)
+    running_loss_position_by_W_hidden_x = np.zeros((3, 2), dtype)
+    running_loss_position_by_W_hidden_x_2 = np.zeros((3, 2), dtype)
+    running_loss_position_by_W_hidden_hidden_1 = np.zeros((3, 3), dtype)
+    running_loss_position_by_W_hidden_position_1 = np.zeros((3, 1), dtype)
+    running_loss_position_by_W_hidden_position_3 = np.zeros((3, 1), dtype)
+    running_loss_position_by_b_hidden = np.zeros((3,), dtype)
+    running_loss_position_by_W_position_hidden = np.zeros((1, 3), dtype)
+    running_loss_position_by_b_position = np.zeros((1,), dtype)
     n_label = np.empty((T, B, 2), dtype)
     logsumexp_label = np.empty((T, B), dtype)
-    running_loss_position = np.zeros((), dtype)
     hidden_by_W_hidden_x_t_minus_1 = np.zeros((B, 3, 3, 2), dtype)
     position_by_W_hidden_x_t_minus_1 = np.zeros((B, 1, 3, 2), dtype)
     position_by_W_hidden_x_t_minus_2 = np.zeros((B, 1, 3, 2), dtype)
@@ -1708,14 +2181,6 @@ def _online(arrays, T, B, dtype):
     position_by_b_position_t_minus_1 = np.zeros((B, 1, 1), dtype)
     position_by_b_position_t_minus_2 = np.zeros((B, 1, 1), dtype)
     position_by_b_position_t_minus_3 = np.zeros((B, 1, 1), dtype)
-    running_loss_position_by_W_hidden_x = np.zeros((3, 2), dtype)
-    running_loss_position_by_W_hidden_x_2 = np.zeros((3, 2), dtype)
-    running_loss_position_by_W_hidden_hidden_1 = np.zeros((3, 3), dtype)
-    running_loss_position_by_W_hidden_position_1 = np.zeros((3, 1), dtype)
-    running_loss_position_by_W_hidden_position_3 = np.zeros((3, 1), dtype)
-    running_loss_position_by_b_hidden = np.zeros((3,), dtype)
-    running_loss_position_by_W_position_hidden = np.zeros((1, 3), dtype)
-    running_loss_position_by_b_position = np.zeros((1,), dtype)
     for t in range(T):
         x_t = x[t + 2]
         x_t_minus_2 = x[t]
@@ -1723,148 +2188,329 @@ def _online(arrays, T, B, dtype):
         position_t_minus_1 = position[t + 2]
         position_t_minus_3 = position[t]
         target_position_t = target_position[t]
-        n_hidden_t = (  # (1)
-            x_t @ W_hidden_x.T  # ij,bj->bi
-            + x_t_minus_2 @ W_hidden_x_2.T  # ij,bj->bi
-            + hidden_t_minus_1 @ W_hidden_hidden_1.T  # ij,bj->bi
-            + position_t_minus_1 @ W_hidden_position_1.T  # ij,bj->bi
-            + position_t_minus_3 @ W_hidden_position_3.T  # ij,bj->bi
-            + b_hidden
-        )
+        n_hidden_t = x_t @ W_hidden_x.T  # (1) ij,bj->bi
+        n_hidden_t += x_t_minus_2 @ W_hidden_x_2.T  # (1) ij,bj->bi
+        n_hidden_t += hidden_t_minus_1 @ W_hidden_hidden_1.T  # (1) ij,bj->bi
+        n_hidden_t += position_t_minus_1 @ W_hidden_position_1.T  # (1) ij,bj->bi
+        n_hidden_t += position_t_minus_3 @ W_hidden_position_3.T  # (1) ij,bj->bi
+        n_hidden_t += b_hidden  # (1)
         hidden_t = np.tanh(n_hidden_t, out=hidden[t + 1])  # (2)
-        position[t + 3] = position_t = (  # (3)
-            hidden_t @ W_position_hidden.T  # ij,bj->bi
-            + b_position
-        )
-        n_label[t] = n_label_t = (  # (4)
-            hidden_t @ W_label_hidden.T  # ij,bj->bi
-            + hidden_t_minus_1 @ W_label_hidden_1.T  # ij,bj->bi
-            + b_label
-        )
+        position_t = position[t + 3]
+        position_t[...] = hidden_t @ W_position_hidden.T  # (3) ij,bj->bi
+        position_t += b_position  # (3)
+        n_label_t = n_label[t]
+        n_label_t[...] = hidden_t @ W_label_hidden.T  # (4) ij,bj->bi
+        n_label_t += hidden_t_minus_1 @ W_label_hidden_1.T  # (4) ij,bj->bi
+        n_label_t += b_label  # (4)
         logsumexp_label[t] = logsumexp_label_t = _logsumexp(n_label_t, axis=1)  # (5)
         label_t = np.exp(n_label_t - logsumexp_label_t[:, None])  # (6)
-        running_loss_position += 1 / (B * T) * ((position_t - target_position_t).ravel() @ (position_t - target_position_t).ravel())  # (7) bi->
-        n_hidden_by_W_hidden_x_t = (  # (35)
-            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        running_loss_position += (  # (7) bi->
+            1 / (B * T)
+            * ((position_t - target_position_t).ravel() @ (position_t - target_position_t).ravel())
+        )
+        n_hidden_by_W_hidden_x_t = np.einsum(  # (35) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_hidden_1,
+            hidden_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_x_t += np.einsum(  # (35) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_1,
+            position_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_x_t += np.einsum(  # (35) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_3,
+            position_by_W_hidden_x_t_minus_3.transpose(0, 2, 3, 1),
         )
         np.einsum('biik->bik', n_hidden_by_W_hidden_x_t)[...] += x_t[:, None, :]  # (35)
-        hidden_by_W_hidden_x_t = n_hidden_by_W_hidden_x_t * (1 - hidden_t[:, :, None, None] ** 2)  # (36)
-        position_by_W_hidden_x_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
-        n_label_by_W_hidden_x_t = (  # (38)
-            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        hidden_by_W_hidden_x_t = (  # (36)
+            n_hidden_by_W_hidden_x_t * (1 - hidden_t[:, :, None, None] ** 2)
         )
-        logsumexp_label_by_W_hidden_x_t = (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (39) bijk->bij
-        n_hidden_by_W_hidden_x_2_t = (  # (41)
-            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_x_2_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        position_by_W_hidden_x_t = np.einsum(  # (37) il,bjkl->bijk
+            'il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1)
+        )
+        n_label_by_W_hidden_x_t = np.einsum(  # (38) il,bjkl->bijk
+            'il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_x_t.transpose(0, 2, 3, 1)
+        )
+        n_label_by_W_hidden_x_t += np.einsum(  # (38) il,bjkl->bijk
+            'il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_x_t_minus_1.transpose(0, 2, 3, 1)
+        )
+        logsumexp_label_by_W_hidden_x_t = (  # (39) bijk->bij
+            (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
+        )
+        n_hidden_by_W_hidden_x_2_t = np.einsum(  # (41) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_hidden_1,
+            hidden_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_x_2_t += np.einsum(  # (41) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_1,
+            position_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_x_2_t += np.einsum(  # (41) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_3,
+            position_by_W_hidden_x_2_t_minus_3.transpose(0, 2, 3, 1),
         )
         np.einsum('biik->bik', n_hidden_by_W_hidden_x_2_t)[...] += x_t_minus_2[:, None, :]  # (41)
-        hidden_by_W_hidden_x_2_t = n_hidden_by_W_hidden_x_2_t * (1 - hidden_t[:, :, None, None] ** 2)  # (42)
-        position_by_W_hidden_x_2_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1))  # (43) il,bjkl->bijk
-        n_label_by_W_hidden_x_2_t = (  # (44)
-            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        hidden_by_W_hidden_x_2_t = (  # (42)
+            n_hidden_by_W_hidden_x_2_t * (1 - hidden_t[:, :, None, None] ** 2)
         )
-        logsumexp_label_by_W_hidden_x_2_t = (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (45) bijk->bij
-        n_hidden_by_W_hidden_hidden_1_t = (  # (47)
-            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_hidden_1_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        position_by_W_hidden_x_2_t = np.einsum(  # (43) il,bjkl->bijk
+            'il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1)
         )
-        np.einsum('biik->bik', n_hidden_by_W_hidden_hidden_1_t)[...] += hidden_t_minus_1[:, None, :]  # (47)
-        hidden_by_W_hidden_hidden_1_t = n_hidden_by_W_hidden_hidden_1_t * (1 - hidden_t[:, :, None, None] ** 2)  # (48)
-        position_by_W_hidden_hidden_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1))  # (49) il,bjkl->bijk
-        n_label_by_W_hidden_hidden_1_t = (  # (50)
-            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        n_label_by_W_hidden_x_2_t = np.einsum(  # (44) il,bjkl->bijk
+            'il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_x_2_t.transpose(0, 2, 3, 1)
         )
-        logsumexp_label_by_W_hidden_hidden_1_t = (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (51) bijk->bij
-        n_hidden_by_W_hidden_position_1_t = (  # (53)
-            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_1_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        n_label_by_W_hidden_x_2_t += np.einsum(  # (44) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_label_hidden_1,
+            hidden_by_W_hidden_x_2_t_minus_1.transpose(0, 2, 3, 1),
         )
-        np.einsum('biik->bik', n_hidden_by_W_hidden_position_1_t)[...] += position_t_minus_1[:, None, :]  # (53)
-        hidden_by_W_hidden_position_1_t = n_hidden_by_W_hidden_position_1_t * (1 - hidden_t[:, :, None, None] ** 2)  # (54)
-        position_by_W_hidden_position_1_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1))  # (55) il,bjkl->bijk
-        n_label_by_W_hidden_position_1_t = (  # (56)
-            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        logsumexp_label_by_W_hidden_x_2_t = (  # (45) bijk->bij
+            (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
         )
-        logsumexp_label_by_W_hidden_position_1_t = (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (57) bijk->bij
-        n_hidden_by_W_hidden_position_3_t = (  # (59)
-            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_hidden_position_3_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        n_hidden_by_W_hidden_hidden_1_t = np.einsum(  # (47) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_hidden_1,
+            hidden_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1),
         )
-        np.einsum('biik->bik', n_hidden_by_W_hidden_position_3_t)[...] += position_t_minus_3[:, None, :]  # (59)
-        hidden_by_W_hidden_position_3_t = n_hidden_by_W_hidden_position_3_t * (1 - hidden_t[:, :, None, None] ** 2)  # (60)
-        position_by_W_hidden_position_3_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1))  # (61) il,bjkl->bijk
-        n_label_by_W_hidden_position_3_t = (  # (62)
-            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        n_hidden_by_W_hidden_hidden_1_t += np.einsum(  # (47) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_1,
+            position_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1),
         )
-        logsumexp_label_by_W_hidden_position_3_t = (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (63) bijk->bij
-        n_hidden_by_b_hidden_t = (  # (65)
-            np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_hidden_t_minus_3.transpose(0, 2, 1))  # ik,bjk->bij
+        n_hidden_by_W_hidden_hidden_1_t += np.einsum(  # (47) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_3,
+            position_by_W_hidden_hidden_1_t_minus_3.transpose(0, 2, 3, 1),
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_hidden_1_t)[...] += (  # (47)
+            hidden_t_minus_1[:, None, :]
+        )
+        hidden_by_W_hidden_hidden_1_t = (  # (48)
+            n_hidden_by_W_hidden_hidden_1_t * (1 - hidden_t[:, :, None, None] ** 2)
+        )
+        position_by_W_hidden_hidden_1_t = np.einsum(  # (49) il,bjkl->bijk
+            'il,bjkl->bijk', W_position_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1)
+        )
+        n_label_by_W_hidden_hidden_1_t = np.einsum(  # (50) il,bjkl->bijk
+            'il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1)
+        )
+        n_label_by_W_hidden_hidden_1_t += np.einsum(  # (50) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_label_hidden_1,
+            hidden_by_W_hidden_hidden_1_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        logsumexp_label_by_W_hidden_hidden_1_t = (  # (51) bijk->bij
+            (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
+        )
+        n_hidden_by_W_hidden_position_1_t = np.einsum(  # (53) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_hidden_1,
+            hidden_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_position_1_t += np.einsum(  # (53) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_1,
+            position_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_position_1_t += np.einsum(  # (53) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_3,
+            position_by_W_hidden_position_1_t_minus_3.transpose(0, 2, 3, 1),
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_position_1_t)[...] += (  # (53)
+            position_t_minus_1[:, None, :]
+        )
+        hidden_by_W_hidden_position_1_t = (  # (54)
+            n_hidden_by_W_hidden_position_1_t * (1 - hidden_t[:, :, None, None] ** 2)
+        )
+        position_by_W_hidden_position_1_t = np.einsum(  # (55) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_position_hidden,
+            hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1),
+        )
+        n_label_by_W_hidden_position_1_t = np.einsum(  # (56) il,bjkl->bijk
+            'il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_position_1_t.transpose(0, 2, 3, 1)
+        )
+        n_label_by_W_hidden_position_1_t += np.einsum(  # (56) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_label_hidden_1,
+            hidden_by_W_hidden_position_1_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        logsumexp_label_by_W_hidden_position_1_t = (  # (57) bijk->bij
+            (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
+        )
+        n_hidden_by_W_hidden_position_3_t = np.einsum(  # (59) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_hidden_1,
+            hidden_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_position_3_t += np.einsum(  # (59) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_1,
+            position_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_hidden_position_3_t += np.einsum(  # (59) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_3,
+            position_by_W_hidden_position_3_t_minus_3.transpose(0, 2, 3, 1),
+        )
+        np.einsum('biik->bik', n_hidden_by_W_hidden_position_3_t)[...] += (  # (59)
+            position_t_minus_3[:, None, :]
+        )
+        hidden_by_W_hidden_position_3_t = (  # (60)
+            n_hidden_by_W_hidden_position_3_t * (1 - hidden_t[:, :, None, None] ** 2)
+        )
+        position_by_W_hidden_position_3_t = np.einsum(  # (61) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_position_hidden,
+            hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1),
+        )
+        n_label_by_W_hidden_position_3_t = np.einsum(  # (62) il,bjkl->bijk
+            'il,bjkl->bijk', W_label_hidden, hidden_by_W_hidden_position_3_t.transpose(0, 2, 3, 1)
+        )
+        n_label_by_W_hidden_position_3_t += np.einsum(  # (62) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_label_hidden_1,
+            hidden_by_W_hidden_position_3_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        logsumexp_label_by_W_hidden_position_3_t = (  # (63) bijk->bij
+            (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
+        )
+        n_hidden_by_b_hidden_t = np.einsum(  # (65) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_hidden_t_minus_1.transpose(0, 2, 1)
+        )
+        n_hidden_by_b_hidden_t += np.einsum(  # (65) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_position_1, position_by_b_hidden_t_minus_1.transpose(0, 2, 1)
+        )
+        n_hidden_by_b_hidden_t += np.einsum(  # (65) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_position_3, position_by_b_hidden_t_minus_3.transpose(0, 2, 1)
         )
         np.einsum('bii->bi', n_hidden_by_b_hidden_t)[...] += 1  # (65)
         hidden_by_b_hidden_t = n_hidden_by_b_hidden_t * (1 - hidden_t[:, :, None] ** 2)  # (66)
-        position_by_b_hidden_t = np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # (67) ik,bjk->bij
-        n_label_by_b_hidden_t = (  # (68)
-            np.einsum('ik,bjk->bij', W_label_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_label_hidden_1, hidden_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+        position_by_b_hidden_t = np.einsum(  # (67) ik,bjk->bij
+            'ik,bjk->bij', W_position_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1)
         )
-        logsumexp_label_by_b_hidden_t = (n_label_by_b_hidden_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (69) bij->bi
-        n_hidden_by_W_position_hidden_t = (  # (71)
-            np.einsum('il,bjkl->bijk', W_hidden_hidden_1, hidden_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_1, position_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_position_3, position_by_W_position_hidden_t_minus_3.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        n_label_by_b_hidden_t = np.einsum(  # (68) ik,bjk->bij
+            'ik,bjk->bij', W_label_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1)
         )
-        hidden_by_W_position_hidden_t = n_hidden_by_W_position_hidden_t * (1 - hidden_t[:, :, None, None] ** 2)  # (72)
-        position_by_W_position_hidden_t = np.einsum('il,bjkl->bijk', W_position_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1))  # (73) il,bjkl->bijk
-        np.einsum('biik->bik', position_by_W_position_hidden_t)[...] += hidden_t[:, None, :]  # (73)
-        n_label_by_W_position_hidden_t = (  # (74)
-            np.einsum('il,bjkl->bijk', W_label_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_label_hidden_1, hidden_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
+        n_label_by_b_hidden_t += np.einsum(  # (68) ik,bjk->bij
+            'ik,bjk->bij', W_label_hidden_1, hidden_by_b_hidden_t_minus_1.transpose(0, 2, 1)
         )
-        logsumexp_label_by_W_position_hidden_t = (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (75) bijk->bij
-        n_hidden_by_b_position_t = (  # (77)
-            np.einsum('ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_position_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_position_1, position_by_b_position_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_position_3, position_by_b_position_t_minus_3.transpose(0, 2, 1))  # ik,bjk->bij
+        logsumexp_label_by_b_hidden_t = (  # (69) bij->bi
+            (n_label_by_b_hidden_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)
+        )
+        n_hidden_by_W_position_hidden_t = np.einsum(  # (71) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_hidden_1,
+            hidden_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_position_hidden_t += np.einsum(  # (71) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_1,
+            position_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        n_hidden_by_W_position_hidden_t += np.einsum(  # (71) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_hidden_position_3,
+            position_by_W_position_hidden_t_minus_3.transpose(0, 2, 3, 1),
+        )
+        hidden_by_W_position_hidden_t = (  # (72)
+            n_hidden_by_W_position_hidden_t * (1 - hidden_t[:, :, None, None] ** 2)
+        )
+        position_by_W_position_hidden_t = np.einsum(  # (73) il,bjkl->bijk
+            'il,bjkl->bijk', W_position_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1)
+        )
+        np.einsum('biik->bik', position_by_W_position_hidden_t)[...] += (  # (73)
+            hidden_t[:, None, :]
+        )
+        n_label_by_W_position_hidden_t = np.einsum(  # (74) il,bjkl->bijk
+            'il,bjkl->bijk', W_label_hidden, hidden_by_W_position_hidden_t.transpose(0, 2, 3, 1)
+        )
+        n_label_by_W_position_hidden_t += np.einsum(  # (74) il,bjkl->bijk
+            'il,bjkl->bijk',
+            W_label_hidden_1,
+            hidden_by_W_position_hidden_t_minus_1.transpose(0, 2, 3, 1),
+        )
+        logsumexp_label_by_W_position_hidden_t = (  # (75) bijk->bij
+            (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
+        )
+        n_hidden_by_b_position_t = np.einsum(  # (77) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_hidden_1, hidden_by_b_position_t_minus_1.transpose(0, 2, 1)
+        )
+        n_hidden_by_b_position_t += np.einsum(  # (77) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_position_1, position_by_b_position_t_minus_1.transpose(0, 2, 1)
+        )
+        n_hidden_by_b_position_t += np.einsum(  # (77) ik,bjk->bij
+            'ik,bjk->bij', W_hidden_position_3, position_by_b_position_t_minus_3.transpose(0, 2, 1)
         )
         hidden_by_b_position_t = n_hidden_by_b_position_t * (1 - hidden_t[:, :, None] ** 2)  # (78)
-        position_by_b_position_t = np.einsum('ik,bjk->bij', W_position_hidden, hidden_by_b_position_t.transpose(0, 2, 1))  # (79) ik,bjk->bij
-        np.einsum('bii->bi', position_by_b_position_t)[...] += 1  # (79)
-        n_label_by_b_position_t = (  # (80)
-            np.einsum('ik,bjk->bij', W_label_hidden, hidden_by_b_position_t.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_label_hidden_1, hidden_by_b_position_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
+        position_by_b_position_t = np.einsum(  # (79) ik,bjk->bij
+            'ik,bjk->bij', W_position_hidden, hidden_by_b_position_t.transpose(0, 2, 1)
         )
-        logsumexp_label_by_b_position_t = (n_label_by_b_position_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (81) bij->bi
+        np.einsum('bii->bi', position_by_b_position_t)[...] += 1  # (79)
+        n_label_by_b_position_t = np.einsum(  # (80) ik,bjk->bij
+            'ik,bjk->bij', W_label_hidden, hidden_by_b_position_t.transpose(0, 2, 1)
+        )
+        n_label_by_b_position_t += np.einsum(  # (80) ik,bjk->bij
+            'ik,bjk->bij', W_label_hidden_1, hidden_by_b_position_t_minus_1.transpose(0, 2, 1)
+        )
+        logsumexp_label_by_b_position_t = (  # (81) bij->bi
+            (n_label_by_b_position_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)
+        )
         n_label_by_W_label_hidden_t = np.zeros((B, 2, 2, 3), dtype)
         np.einsum('biik->bik', n_label_by_W_label_hidden_t)[...] += hidden_t[:, None, :]  # (83)
-        logsumexp_label_by_W_label_hidden_t = (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (84) bijk->bij
+        logsumexp_label_by_W_label_hidden_t = (  # (84) bijk->bij
+            (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
+        )
         n_label_by_W_label_hidden_1_t = np.zeros((B, 2, 2, 3), dtype)
-        np.einsum('biik->bik', n_label_by_W_label_hidden_1_t)[...] += hidden_t_minus_1[:, None, :]  # (86)
-        logsumexp_label_by_W_label_hidden_1_t = (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)  # (87) bijk->bij
+        np.einsum('biik->bik', n_label_by_W_label_hidden_1_t)[...] += (  # (86)
+            hidden_t_minus_1[:, None, :]
+        )
+        logsumexp_label_by_W_label_hidden_1_t = (  # (87) bijk->bij
+            (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * label_t[:, None, None, :]).sum(axis=3)
+        )
         n_label_by_b_label_t = np.zeros((B, 2, 2), dtype)
         np.einsum('bii->bi', n_label_by_b_label_t)[...] += 1  # (89)
-        logsumexp_label_by_b_label_t = (n_label_by_b_label_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)  # (90) bij->bi
-        running_loss_position_by_W_hidden_x += 2 / (B * T) * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (165) bijk->ij
-        running_loss_position_by_W_hidden_x_2 += 2 / (B * T) * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (168) bijk->ij
-        running_loss_position_by_W_hidden_hidden_1 += 2 / (B * T) * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (171) bijk->ij
-        running_loss_position_by_W_hidden_position_1 += 2 / (B * T) * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (174) bijk->ij
-        running_loss_position_by_W_hidden_position_3 += 2 / (B * T) * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (177) bijk->ij
-        running_loss_position_by_b_hidden += 2 / (B * T) * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (180) bij->i
-        running_loss_position_by_W_position_hidden += 2 / (B * T) * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))  # (183) bijk->ij
-        running_loss_position_by_b_position += 2 / (B * T) * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))  # (186) bij->i
+        logsumexp_label_by_b_label_t = (  # (90) bij->bi
+            (n_label_by_b_label_t.transpose(0, 2, 1) * label_t[:, None, :]).sum(axis=2)
+        )
+        running_loss_position_by_W_hidden_x += (  # (182) bijk->ij
+            2 / (B * T)
+            * (position_by_W_hidden_x_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))
+        )
+        running_loss_position_by_W_hidden_x_2 += (  # (185) bijk->ij
+            2 / (B * T)
+            * (position_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))
+        )
+        running_loss_position_by_W_hidden_hidden_1 += (  # (188) bijk->ij
+            2 / (B * T)
+            * (position_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))
+        )
+        running_loss_position_by_W_hidden_position_1 += (  # (191) bijk->ij
+            2 / (B * T)
+            * (position_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))
+        )
+        running_loss_position_by_W_hidden_position_3 += (  # (194) bijk->ij
+            2 / (B * T)
+            * (position_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))
+        )
+        running_loss_position_by_b_hidden += (  # (197) bij->i
+            2 / (B * T)
+            * (position_by_b_hidden_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))
+        )
+        running_loss_position_by_W_position_hidden += (  # (200) bijk->ij
+            2 / (B * T)
+            * (position_by_W_position_hidden_t.transpose(0, 2, 3, 1) * (position_t[:, None, None, :] - target_position_t[:, None, None, :])).sum(axis=(0, 3))
+        )
+        running_loss_position_by_b_position += (  # (203) bij->i
+            2 / (B * T)
+            * (position_by_b_position_t.transpose(0, 2, 1) * (position_t[:, None, :] - target_position_t[:, None, :])).sum(axis=(0, 2))
+        )
         hidden_by_W_hidden_x_t_minus_1 = hidden_by_W_hidden_x_t
         position_by_W_hidden_x_t_minus_3 = position_by_W_hidden_x_t_minus_2
         position_by_W_hidden_x_t_minus_2 = position_by_W_hidden_x_t_minus_1
@@ -1898,76 +2544,118 @@ def _online(arrays, T, B, dtype):
         position_by_b_position_t_minus_2 = position_by_b_position_t_minus_1
         position_by_b_position_t_minus_1 = position_by_b_position_t
     loss_position = running_loss_position.copy()  # (7)
-    loss_label = (  # (8)
-        1 / B * logsumexp_label[T - 1].sum()  # b->
-        - 1 / B * (target_label * n_label[T - 1]).sum()  # bi->
+    loss_label = (  # (8) b->, bi->
+        1 / B * logsumexp_label[T - 1].sum()
+        - 1 / B * (target_label * n_label[T - 1]).sum()
     )
     loss = loss_position + loss_label / 2  # (9)
-    loss_position_by_W_hidden_x = running_loss_position_by_W_hidden_x.copy()  # (165)
-    loss_label_by_W_hidden_x = 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (166) bij->ij
-    loss_label_by_W_hidden_x -= 1 / B * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (166) bijk->ij
-    loss_by_W_hidden_x = (  # (167)
-        loss_position_by_W_hidden_x
-        + 1 / 2 * loss_label_by_W_hidden_x
+    loss_position_by_W_hidden_x = running_loss_position_by_W_hidden_x.copy()  # (182)
+    loss_label_by_W_hidden_x = 1 / B * logsumexp_label_by_W_hidden_x_t.sum(axis=0)  # (183) bij->ij
+    loss_label_by_W_hidden_x -= (  # (183) bijk->ij
+        1 / B
+        * (n_label_by_W_hidden_x_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
     )
-    loss_position_by_W_hidden_x_2 = running_loss_position_by_W_hidden_x_2.copy()  # (168)
-    loss_label_by_W_hidden_x_2 = 1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)  # (169) bij->ij
-    loss_label_by_W_hidden_x_2 -= 1 / B * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (169) bijk->ij
-    loss_by_W_hidden_x_2 = (  # (170)
+    loss_by_W_hidden_x = loss_position_by_W_hidden_x + 1 / 2 * loss_label_by_W_hidden_x  # (184)
+    loss_position_by_W_hidden_x_2 = running_loss_position_by_W_hidden_x_2.copy()  # (185)
+    loss_label_by_W_hidden_x_2 = (  # (186) bij->ij
+        1 / B * logsumexp_label_by_W_hidden_x_2_t.sum(axis=0)
+    )
+    loss_label_by_W_hidden_x_2 -= (  # (186) bijk->ij
+        1 / B
+        * (n_label_by_W_hidden_x_2_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
+    )
+    loss_by_W_hidden_x_2 = (  # (187)
         loss_position_by_W_hidden_x_2
         + 1 / 2 * loss_label_by_W_hidden_x_2
     )
-    loss_position_by_W_hidden_hidden_1 = running_loss_position_by_W_hidden_hidden_1.copy()  # (171)
-    loss_label_by_W_hidden_hidden_1 = 1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)  # (172) bij->ij
-    loss_label_by_W_hidden_hidden_1 -= 1 / B * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (172) bijk->ij
-    loss_by_W_hidden_hidden_1 = (  # (173)
+    loss_position_by_W_hidden_hidden_1 = running_loss_position_by_W_hidden_hidden_1.copy()  # (188)
+    loss_label_by_W_hidden_hidden_1 = (  # (189) bij->ij
+        1 / B * logsumexp_label_by_W_hidden_hidden_1_t.sum(axis=0)
+    )
+    loss_label_by_W_hidden_hidden_1 -= (  # (189) bijk->ij
+        1 / B
+        * (n_label_by_W_hidden_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
+    )
+    loss_by_W_hidden_hidden_1 = (  # (190)
         loss_position_by_W_hidden_hidden_1
         + 1 / 2 * loss_label_by_W_hidden_hidden_1
     )
-    loss_position_by_W_hidden_position_1 = running_loss_position_by_W_hidden_position_1.copy()  # (174)
-    loss_label_by_W_hidden_position_1 = 1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)  # (175) bij->ij
-    loss_label_by_W_hidden_position_1 -= 1 / B * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (175) bijk->ij
-    loss_by_W_hidden_position_1 = (  # (176)
+    loss_position_by_W_hidden_position_1 = (  # (191)
+        running_loss_position_by_W_hidden_position_1.copy()
+    )
+    loss_label_by_W_hidden_position_1 = (  # (192) bij->ij
+        1 / B * logsumexp_label_by_W_hidden_position_1_t.sum(axis=0)
+    )
+    loss_label_by_W_hidden_position_1 -= (  # (192) bijk->ij
+        1 / B
+        * (n_label_by_W_hidden_position_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
+    )
+    loss_by_W_hidden_position_1 = (  # (193)
         loss_position_by_W_hidden_position_1
         + 1 / 2 * loss_label_by_W_hidden_position_1
     )
-    loss_position_by_W_hidden_position_3 = running_loss_position_by_W_hidden_position_3.copy()  # (177)
-    loss_label_by_W_hidden_position_3 = 1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)  # (178) bij->ij
-    loss_label_by_W_hidden_position_3 -= 1 / B * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (178) bijk->ij
-    loss_by_W_hidden_position_3 = (  # (179)
+    loss_position_by_W_hidden_position_3 = (  # (194)
+        running_loss_position_by_W_hidden_position_3.copy()
+    )
+    loss_label_by_W_hidden_position_3 = (  # (195) bij->ij
+        1 / B * logsumexp_label_by_W_hidden_position_3_t.sum(axis=0)
+    )
+    loss_label_by_W_hidden_position_3 -= (  # (195) bijk->ij
+        1 / B
+        * (n_label_by_W_hidden_position_3_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
+    )
+    loss_by_W_hidden_position_3 = (  # (196)
         loss_position_by_W_hidden_position_3
         + 1 / 2 * loss_label_by_W_hidden_position_3
     )
-    loss_position_by_b_hidden = running_loss_position_by_b_hidden.copy()  # (180)
-    loss_label_by_b_hidden = 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (181) bi->i
-    loss_label_by_b_hidden -= 1 / B * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (181) bij->i
-    loss_by_b_hidden = (  # (182)
-        loss_position_by_b_hidden
-        + 1 / 2 * loss_label_by_b_hidden
+    loss_position_by_b_hidden = running_loss_position_by_b_hidden.copy()  # (197)
+    loss_label_by_b_hidden = 1 / B * logsumexp_label_by_b_hidden_t.sum(axis=0)  # (198) bi->i
+    loss_label_by_b_hidden -= (  # (198) bij->i
+        1 / B
+        * (n_label_by_b_hidden_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))
     )
-    loss_position_by_W_position_hidden = running_loss_position_by_W_position_hidden.copy()  # (183)
-    loss_label_by_W_position_hidden = 1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)  # (184) bij->ij
-    loss_label_by_W_position_hidden -= 1 / B * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (184) bijk->ij
-    loss_by_W_position_hidden = (  # (185)
+    loss_by_b_hidden = loss_position_by_b_hidden + 1 / 2 * loss_label_by_b_hidden  # (199)
+    loss_position_by_W_position_hidden = running_loss_position_by_W_position_hidden.copy()  # (200)
+    loss_label_by_W_position_hidden = (  # (201) bij->ij
+        1 / B * logsumexp_label_by_W_position_hidden_t.sum(axis=0)
+    )
+    loss_label_by_W_position_hidden -= (  # (201) bijk->ij
+        1 / B
+        * (n_label_by_W_position_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
+    )
+    loss_by_W_position_hidden = (  # (202)
         loss_position_by_W_position_hidden
         + 1 / 2 * loss_label_by_W_position_hidden
     )
-    loss_position_by_b_position = running_loss_position_by_b_position.copy()  # (186)
-    loss_label_by_b_position = 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (187) bi->i
-    loss_label_by_b_position -= 1 / B * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (187) bij->i
-    loss_by_b_position = (  # (188)
-        loss_position_by_b_position
-        + 1 / 2 * loss_label_by_b_position
+    loss_position_by_b_position = running_loss_position_by_b_position.copy()  # (203)
+    loss_label_by_b_position = 1 / B * logsumexp_label_by_b_position_t.sum(axis=0)  # (204) bi->i
+    loss_label_by_b_position -= (  # (204) bij->i
+        1 / B
+        * (n_label_by_b_position_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))
     )
-    loss_label_by_W_label_hidden = 1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)  # (189) bij->ij
-    loss_label_by_W_label_hidden -= 1 / B * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (189) bijk->ij
-    loss_by_W_label_hidden = 1 / 2 * loss_label_by_W_label_hidden  # (190)
-    loss_label_by_W_label_hidden_1 = 1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)  # (191) bij->ij
-    loss_label_by_W_label_hidden_1 -= 1 / B * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))  # (191) bijk->ij
-    loss_by_W_label_hidden_1 = 1 / 2 * loss_label_by_W_label_hidden_1  # (192)
-    loss_label_by_b_label = 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (193) bi->i
-    loss_label_by_b_label -= 1 / B * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))  # (193) bij->i
-    loss_by_b_label = 1 / 2 * loss_label_by_b_label  # (194)
+    loss_by_b_position = loss_position_by_b_position + 1 / 2 * loss_label_by_b_position  # (205)
+    loss_label_by_W_label_hidden = (  # (206) bij->ij
+        1 / B * logsumexp_label_by_W_label_hidden_t.sum(axis=0)
+    )
+    loss_label_by_W_label_hidden -= (  # (206) bijk->ij
+        1 / B
+        * (n_label_by_W_label_hidden_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
+    )
+    loss_by_W_label_hidden = 1 / 2 * loss_label_by_W_label_hidden  # (207)
+    loss_label_by_W_label_hidden_1 = (  # (208) bij->ij
+        1 / B * logsumexp_label_by_W_label_hidden_1_t.sum(axis=0)
+    )
+    loss_label_by_W_label_hidden_1 -= (  # (208) bijk->ij
+        1 / B
+        * (n_label_by_W_label_hidden_1_t.transpose(0, 2, 3, 1) * target_label[:, None, None, :]).sum(axis=(0, 3))
+    )
+    loss_by_W_label_hidden_1 = 1 / 2 * loss_label_by_W_label_hidden_1  # (209)
+    loss_label_by_b_label = 1 / B * logsumexp_label_by_b_label_t.sum(axis=0)  # (210) bi->i
+    loss_label_by_b_label -= (  # (210) bij->i
+        1 / B
+        * (n_label_by_b_label_t.transpose(0, 2, 1) * target_label[:, None, :]).sum(axis=(0, 2))
+    )
+    loss_by_b_label = 1 / 2 * loss_label_by_b_label  # (211)
     arrays["loss"] = loss
     arrays["loss_by_W_hidden_x"] = loss_by_W_hidden_x
     arrays["loss_by_W_hidden_x_2"] = loss_by_W_hidden_x_2
@@ -2011,6 +2699,7 @@ def _logsumexp(x, axis, where=True):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_hidden", "b_label", "b_position"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -2031,9 +2720,10 @@ _GRADIENTS = {
     "b_label": "d_b_label",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"x": "d_initial_x", "hidden": "d_initial_hidden", "position": "d_initial_position"}
+_INITIAL_GRADIENTS = {
+    "x": "d_initial_x", "hidden": "d_initial_hidden", "position": "d_initial_position"
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -2041,38 +2731,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 2), outside.get("x"), 2, None, 0, dtype)
@@ -2088,10 +2760,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -2109,47 +2808,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -2171,4 +2872,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 6a0e5f01e9e6b69d93aaa476ca390f11f9bfb8b3468c4690b874d6bc0ea35320
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 68a7a9110f89d4a3452be1296458d77f4a877de16b2edf1b85272fbcae249299

@@ -108,8 +108,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -145,7 +146,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -186,17 +189,21 @@ def _forward(arrays, T, B, dtype):
     V = arrays["V"]
     c = arrays["c"]
 
-    n_a = (_rows(x) @ Q.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
-    a = np.empty((T, B, 4), dtype)
-    s = np.empty((T, B, 3), dtype)
+    stacked_U = np.concatenate((U, K))
+    n = np.empty((T, B, 10), dtype)
+    n_a = n[:, :, 6:10]
+    n_h = n[:, :, :6]
+    n_a[...] = (_rows(x) @ Q.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
     concat_x_s = np.zeros((T, B, 6), dtype)
     concat_x_s[:, :, :3] += x  # (5)
-    n_h = np.zeros((T, B, 6), dtype)
+    n_h[...] = 0  # (6)
     n_h += b  # (6)
+    a = np.empty((T, B, 4), dtype)
+    s = np.empty((T, B, 3), dtype)
     for t in range(T):
-        h_t_minus_1 = h[t]
         n_a_t = n_a[t]
-        n_a_t += h_t_minus_1 @ K.T  # (1) ij,bj->bi
+        n_t = n[t]
+        n_t += h[t] @ stacked_U.T  # (1) (6) ij,bj->bi
         logsumexp_a_t = _logsumexp(n_a_t, axis=1)  # (2)
         a_t = np.exp(n_a_t - logsumexp_a_t[:, None], out=a[t])  # (3)
         s[t] = s_t = a_t @ S.T  # (4) ij,bj->bi
@@ -204,7 +211,6 @@ def _forward(arrays, T, B, dtype):
         concat_x_s_t[:, 3:] += s_t  # (5)
         n_h_t = n_h[t]
         n_h_t += concat_x_s_t @ W.T  # (6) ij,bj->bi
-        n_h_t += h_t_minus_1 @ U.T  # (6) ij,bj->bi
         h_t = np.tanh(n_h_t, out=h[t + 1])  # (7)
     y = (_rows(h[1:]) @ V.T).reshape(-1, B, 2)  # (8) ij,tbj->tbi
     y += c  # (8)
@@ -238,36 +244,36 @@ def _backward(arrays, T, B, dtype):
     concat_x_s = arrays["concat_x_s"]
     error_y = arrays["error_y"]
 
+    stacked_U = np.concatenate((U, K))
     d_y = 2 / (B * 2 * T) * error_y  # (10)
     d_h = (_rows(d_y) @ V).reshape(-1, B, 6)  # (11) ij,tbj->tbi
-    d_n_h = np.empty((T, B, 6), dtype)
+    d_n_h_per_d_h = 1 - h[1:] ** 2  # (12)
+    d_n = np.empty((T, B, 10), dtype)
+    d_n_h = d_n[:, :, :6]
+    d_n_a = d_n[:, :, 6:10]
     d_concat_x_s = np.empty((T, B, 6), dtype)
     d_s = np.empty((T, B, 3), dtype)
-    d_n_a = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
         a_t = a[t]
         d_h_t = d_h[t]
         if t < T - 1:
-            d_h_t += d_n_h[t + 1] @ U  # (11) ij,bj->bi
-            d_h_t += d_n_a[t + 1] @ K  # (11) ij,bj->bi
-        d_n_h_t = np.square(h[t + 1], out=d_n_h[t])  # (12)
-        np.subtract(1, d_n_h_t, out=d_n_h_t)  # (12)
-        d_n_h_t *= d_h_t  # (12)
+            d_h_t += d_n[t + 1] @ stacked_U  # (11) ij,bj->bi
+        d_n_h_t = np.multiply(d_h_t, d_n_h_per_d_h[t], out=d_n_h[t])  # (12)
         d_concat_x_s[t] = d_concat_x_s_t = d_n_h_t @ W  # (13) ij,bj->bi
         d_s[t] = d_s_t = d_concat_x_s_t[:, 3:]  # (14)
         d_a_t = d_s_t @ S  # (15) ij,bj->bi
         d_logsumexp_a_t = -(d_a_t * a_t).sum(axis=1)  # (16) bi->b
         d_n_a_t = np.multiply(d_a_t, a_t, out=d_n_a[t])  # (17)
         d_n_a_t += d_logsumexp_a_t[:, None] * a_t  # (17)
-    d_K = _rows(d_n_a).T @ _rows(h[:T])  # (19) tbi,tbj->ij
     d_Q = _rows(d_n_a).T @ _rows(x)  # (20) tbi,tbj->ij
     d_S = _rows(d_s).T @ _rows(a)  # (21) tbi,tbj->ij
     d_W = _rows(d_n_h).T @ _rows(concat_x_s)  # (22) tbi,tbj->ij
-    d_U = _rows(d_n_h).T @ _rows(h[:T])  # (23) tbi,tbj->ij
+    d = _rows(d_n).T @ _rows(h[:T])  # (19) (23) tbi,tbj->ij
+    d_K = d[6:10]
+    d_U = d[:6]
     d_b = d_n_h.sum(axis=(0, 1))  # (24) tbi->i
     d_V = _rows(d_y).T @ _rows(h[1:])  # (25) tbi,tbj->ij
     d_c = d_y.sum(axis=(0, 1))  # (26) tbi->i
-    arrays["d_n_h"] = d_n_h
     arrays["d_concat_x_s"] = d_concat_x_s
     arrays["d_n_a"] = d_n_a
     arrays["d_K"] = d_K
@@ -278,6 +284,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_b"] = d_b
     arrays["d_V"] = d_V
     arrays["d_c"] = d_c
+    arrays["d_n"] = d_n
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -295,11 +302,10 @@ def _initial_gradients(arrays, T, B, dtype):
     """The gradients of values outside the steps."""
     K = arrays["K"]
     U = arrays["U"]
-    d_n_h = arrays["d_n_h"]
-    d_n_a = arrays["d_n_a"]
+    d_n = arrays["d_n"]
 
-    d_initial_h = (_rows(d_n_h[:1]) @ U).reshape(-1, B, 6)  # (27) ij,kbj->kbi
-    d_initial_h += (_rows(d_n_a[:1]) @ K).reshape(-1, B, 6)  # (27) ij,kbj->kbi
+    stacked_U = np.concatenate((U, K))
+    d_initial_h = (_rows(d_n[:1]) @ stacked_U).reshape(-1, B, 6)  # (27) ij,kbj->kbi
     arrays["d_initial_h"] = d_initial_h
 
 
@@ -332,6 +338,7 @@ def _logsumexp(x, axis, where=True):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b", "c"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -350,7 +357,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"h": "d_initial_h"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -358,11 +364,27 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["h"] = _extended(T, (B, 6), outside.get("h"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -371,34 +393,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["h"] = _extended(T, (B, 6), outside.get("h"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -416,47 +431,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -478,4 +495,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 657b7cc9a94de375283dc9090244af0f9af75cdd03c98c755418a162e6854027
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 5a5fdd8d5c3b09a4d95cccc7c85cce21c6e175f077f8998654cc46236844f4c7

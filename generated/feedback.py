@@ -108,7 +108,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "output": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -125,10 +127,24 @@ AFTER = {}
 # Layers, with the parameters that stand together in each of their net inputs.
 LAYERS = {
     "first": (
-        ("W_first_x", "W_first_x_1", "W_first_first_1", "W_first_output_2", "W_first_output_5", "b_first"),
+        (
+            "W_first_x",
+            "W_first_x_1",
+            "W_first_first_1",
+            "W_first_output_2",
+            "W_first_output_5",
+            "b_first",
+        ),
     ),
     "second": (
-        ("W_second_first", "W_second_first_1", "W_second_second_2", "W_second_second_5", "W_second_output_1", "b_second"),
+        (
+            "W_second_first",
+            "W_second_first_1",
+            "W_second_second_2",
+            "W_second_second_5",
+            "W_second_output_1",
+            "b_second",
+        ),
     ),
     "output": (
         ("W_output_second", "W_output_x", "b_output"),
@@ -138,8 +154,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -174,7 +191,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -224,12 +243,16 @@ def _forward(arrays, T, B, dtype):
     W_output_x = arrays["W_output_x"]
     b_output = arrays["b_output"]
 
-    n_first = (_rows(x[1:]) @ W_first_x.T).reshape(-1, B, 5)  # (1) ij,tbj->tbi
+    b = np.concatenate((b_first, b_second))
+    n = np.empty((T, B, 9), dtype)
+    n_first = n[:, :, :5]
+    n_second = n[:, :, 5:9]
+    n_first[...] = (_rows(x[1:]) @ W_first_x.T).reshape(-1, B, 5)  # (1) ij,tbj->tbi
     n_first += (_rows(x[:T]) @ W_first_x_1.T).reshape(-1, B, 5)  # (1) ij,tbj->tbi
-    n_first += b_first  # (1)
-    n_second = np.zeros((T, B, 4), dtype)
-    n_second += b_second  # (3)
-    output[5:] = (_rows(x[1:]) @ W_output_x.T).reshape(-1, B, 2) + b_output  # (5) ij,tbj->tbi
+    n_second[...] = 0  # (3)
+    n += b  # (1) (3)
+    output[5:] = (_rows(x[1:]) @ W_output_x.T).reshape(-1, B, 2)  # (5) ij,tbj->tbi
+    output[5:] += b_output  # (5)
     for t in range(T):
         first_t_minus_1 = first[t]
         n_first_t = n_first[t]
@@ -276,9 +299,14 @@ def _backward(arrays, T, B, dtype):
     W_output_second = arrays["W_output_second"]
     error_output = arrays["error_output"]
 
-    d_output = 2 / (B * 2 * T) * error_output  # (7)
-    d_n_second = np.empty((T, B, 4), dtype)
-    d_n_first = np.empty((T, B, 5), dtype)
+    W_first_1 = np.concatenate((W_second_first_1, W_first_first_1))
+    d = np.empty((T, B, 11), dtype)
+    d_output = d[:, :, 9:11]
+    d_n_second = d[:, :, :4]
+    d_n_first = d[:, :, 4:9]
+    d_output[...] = 2 / (B * 2 * T) * error_output  # (7)
+    d_n_second_per_d_second = 1 + _negative_part(second[5:])  # (9)
+    d_n_first_per_d_first = 1 - first[1:] ** 2  # (11)
     for t in range(T - 1, -1, -1):
         d_output_t = d_output[t]
         if t < T - 1:
@@ -292,30 +320,30 @@ def _backward(arrays, T, B, dtype):
             d_second_t += d_n_second[t + 2] @ W_second_second_2  # (8) ij,bj->bi
         if t < T - 5:
             d_second_t += d_n_second[t + 5] @ W_second_second_5  # (8) ij,bj->bi
-        d_n_second_t = np.add(1, _negative_part(second[t + 5]), out=d_n_second[t])  # (9)
-        d_n_second_t *= d_second_t  # (9)
+        d_n_second_t = np.multiply(  # (9)
+            d_second_t, d_n_second_per_d_second[t], out=d_n_second[t]
+        )
         d_first_t = d_n_second_t @ W_second_first  # (10) ij,bj->bi
         if t < T - 1:
-            d_first_t += d_n_second[t + 1] @ W_second_first_1  # (10) ij,bj->bi
-            d_first_t += d_n_first[t + 1] @ W_first_first_1  # (10) ij,bj->bi
-        d_n_first_t = np.square(first[t + 1], out=d_n_first[t])  # (11)
-        np.subtract(1, d_n_first_t, out=d_n_first_t)  # (11)
-        d_n_first_t *= d_first_t  # (11)
+            d_first_t += d[t + 1, :, :9] @ W_first_1  # (10) ij,bj->bi
+        d_n_first_t = np.multiply(d_first_t, d_n_first_per_d_first[t], out=d_n_first[t])  # (11)
     d_W_first_x = _rows(d_n_first).T @ _rows(x[1:])  # (13) tbi,tbj->ij
     d_W_first_x_1 = _rows(d_n_first).T @ _rows(x[:T])  # (14) tbi,tbj->ij
-    d_W_first_first_1 = _rows(d_n_first).T @ _rows(first[:T])  # (15) tbi,tbj->ij
     d_W_first_output_2 = _rows(d_n_first).T @ _rows(output[3:T + 3])  # (16) tbi,tbj->ij
     d_W_first_output_5 = _rows(d_n_first).T @ _rows(output[:T])  # (17) tbi,tbj->ij
-    d_b_first = d_n_first.sum(axis=(0, 1))  # (18) tbi->i
     d_W_second_first = _rows(d_n_second).T @ _rows(first[1:])  # (19) tbi,tbj->ij
-    d_W_second_first_1 = _rows(d_n_second).T @ _rows(first[:T])  # (20) tbi,tbj->ij
+    d_W_first_1 = _rows(d[:, :, :9]).T @ _rows(first[:T])  # (15) (20) tbi,tbj->ij
+    d_W_first_first_1 = d_W_first_1[4:9]
+    d_W_second_first_1 = d_W_first_1[:4]
     d_W_second_second_2 = _rows(d_n_second).T @ _rows(second[3:T + 3])  # (21) tbi,tbj->ij
     d_W_second_second_5 = _rows(d_n_second).T @ _rows(second[:T])  # (22) tbi,tbj->ij
     d_W_second_output_1 = _rows(d_n_second).T @ _rows(output[4:T + 4])  # (23) tbi,tbj->ij
-    d_b_second = d_n_second.sum(axis=(0, 1))  # (24) tbi->i
     d_W_output_second = _rows(d_output).T @ _rows(second[5:])  # (25) tbi,tbj->ij
     d_W_output_x = _rows(d_output).T @ _rows(x[1:])  # (26) tbi,tbj->ij
-    d_b_output = d_output.sum(axis=(0, 1))  # (27) tbi->i
+    d_b = d.sum(axis=(0, 1))  # (18) (24) (27) tbi->i
+    d_b_first = d_b[4:9]
+    d_b_second = d_b[:4]
+    d_b_output = d_b[9:11]
     arrays["d_output"] = d_output
     arrays["d_n_second"] = d_n_second
     arrays["d_n_first"] = d_n_first
@@ -334,6 +362,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_output_second"] = d_W_output_second
     arrays["d_W_output_x"] = d_W_output_x
     arrays["d_b_output"] = d_b_output
+    arrays["d"] = d
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -362,17 +391,28 @@ def _initial_gradients(arrays, T, B, dtype):
     W_second_output_1 = arrays["W_second_output_1"]
     d_n_second = arrays["d_n_second"]
     d_n_first = arrays["d_n_first"]
+    d = arrays["d"]
 
+    W_first_1 = np.concatenate((W_second_first_1, W_first_first_1))
     d_initial_x = (_rows(d_n_first[:1]) @ W_first_x_1).reshape(-1, B, 2)  # (28) ij,kbj->kbi
-    d_initial_first = (_rows(d_n_second[:1]) @ W_second_first_1).reshape(-1, B, 5)  # (29) ij,kbj->kbi
-    d_initial_first += (_rows(d_n_first[:1]) @ W_first_first_1).reshape(-1, B, 5)  # (29) ij,kbj->kbi
+    d_initial_first = (_rows(d[:1, :, :9]) @ W_first_1).reshape(-1, B, 5)  # (29) ij,kbj->kbi
     d_initial_output = np.zeros((5, B, 2), dtype)
-    d_initial_output[4:] += (_rows(d_n_second[:1]) @ W_second_output_1).reshape(-1, B, 2)  # (30) ij,kbj->kbi
-    d_initial_output[3:min(5, T + 3)] += (_rows(d_n_first[:min(2, T)]) @ W_first_output_2).reshape(-1, B, 2)  # (30) ij,kbj->kbi
-    d_initial_output[:min(5, T)] += (_rows(d_n_first[:min(5, T)]) @ W_first_output_5).reshape(-1, B, 2)  # (30) ij,kbj->kbi
+    d_initial_output[4:] += (  # (30) ij,kbj->kbi
+        (_rows(d_n_second[:1]) @ W_second_output_1).reshape(-1, B, 2)
+    )
+    d_initial_output[3:min(5, T + 3)] += (  # (30) ij,kbj->kbi
+        (_rows(d_n_first[:min(2, T)]) @ W_first_output_2).reshape(-1, B, 2)
+    )
+    d_initial_output[:min(5, T)] += (  # (30) ij,kbj->kbi
+        (_rows(d_n_first[:min(5, T)]) @ W_first_output_5).reshape(-1, B, 2)
+    )
     d_initial_second = np.zeros((5, B, 4), dtype)
-    d_initial_second[3:min(5, T + 3)] += (_rows(d_n_second[:min(2, T)]) @ W_second_second_2).reshape(-1, B, 4)  # (31) ij,kbj->kbi
-    d_initial_second[:min(5, T)] += (_rows(d_n_second[:min(5, T)]) @ W_second_second_5).reshape(-1, B, 4)  # (31) ij,kbj->kbi
+    d_initial_second[3:min(5, T + 3)] += (  # (31) ij,kbj->kbi
+        (_rows(d_n_second[:min(2, T)]) @ W_second_second_2).reshape(-1, B, 4)
+    )
+    d_initial_second[:min(5, T)] += (  # (31) ij,kbj->kbi
+        (_rows(d_n_second[:min(5, T)]) @ W_second_second_5).reshape(-1, B, 4)
+    )
     arrays["d_initial_x"] = d_initial_x
     arrays["d_initial_first"] = d_initial_first
     arrays["d_initial_output"] = d_initial_output
@@ -410,6 +450,7 @@ def _negative_part(x):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_first", "b_output", "b_second"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -433,9 +474,13 @@ _GRADIENTS = {
     "b_output": "d_b_output",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"x": "d_initial_x", "first": "d_initial_first", "output": "d_initial_output", "second": "d_initial_second"}
+_INITIAL_GRADIENTS = {
+    "x": "d_initial_x",
+    "first": "d_initial_first",
+    "output": "d_initial_output",
+    "second": "d_initial_second",
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -443,38 +488,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 2), outside.get("x"), 1, None, 0, dtype)
@@ -485,10 +512,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -506,47 +560,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -568,4 +624,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 8264fc7fb64aa1b09b242d7ef47acd62ede27a0964ec02d94db62f47293c1534
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 23deb9f3a081de7621a64d51c10e2e372e23b0a9739563d60803c0dc7be167de

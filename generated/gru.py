@@ -100,7 +100,13 @@ WEIGHTED = {"output": ("T", "B")}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kinds": {"mse": 1}, "steps": "weighted", "mask": None, "differences": True, "squares": True},
+    "output": {
+        "kinds": {"mse": 1},
+        "steps": "weighted",
+        "mask": None,
+        "differences": True,
+        "squares": True,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -127,8 +133,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -165,7 +172,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -210,30 +219,29 @@ def _forward(arrays, T, B, dtype):
     W_output_memory = arrays["W_output_memory"]
     b_output = arrays["b_output"]
 
-    part_n_memory = np.zeros((T, B, 10), dtype)
-    part_n_memory += c_n_memory  # (5)
-    n_r_memory = (_rows(x) @ W_r_memory_x.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
-    n_r_memory += b_r_memory  # (1)
+    U_memory = np.concatenate((U_z_memory, U_r_memory, U_n_memory))
+    stacked_b_z_memory = np.concatenate((b_z_memory, b_r_memory, c_n_memory, b_n_memory))
+    stacked_n_z_memory = np.zeros((T, B, 40), dtype)
+    part_n_memory = stacked_n_z_memory[:, :, 20:30]
+    n_r_memory = stacked_n_z_memory[:, :, 10:20]
+    n_n_memory = stacked_n_z_memory[:, :, 30:40]
+    n_z_memory = stacked_n_z_memory[:, :, :10]
     r_memory = n_r_memory  # takes its place, step by step
-    n_n_memory = (_rows(x) @ W_n_memory_x.T).reshape(-1, B, 10)  # (6) ij,tbj->tbi
-    n_n_memory += b_n_memory  # (6)
     n_memory = n_n_memory  # takes its place, step by step
-    n_z_memory = (_rows(x) @ W_z_memory_x.T).reshape(-1, B, 10)  # (3) ij,tbj->tbi
-    n_z_memory += b_z_memory  # (3)
     z_memory = n_z_memory  # takes its place, step by step
+    n_r_memory[...] = (_rows(x) @ W_r_memory_x.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
+    n_n_memory[...] = (_rows(x) @ W_n_memory_x.T).reshape(-1, B, 10)  # (6) ij,tbj->tbi
+    n_z_memory[...] = (_rows(x) @ W_z_memory_x.T).reshape(-1, B, 10)  # (3) ij,tbj->tbi
+    stacked_n_z_memory += stacked_b_z_memory  # (1) (3) (5) (6)
     for t in range(T):
         memory_t_minus_1 = memory[t]
-        part_n_memory_t = part_n_memory[t]
-        part_n_memory_t += memory_t_minus_1 @ U_n_memory.T  # (5) ij,bj->bi
-        n_r_memory_t = n_r_memory[t]
-        n_r_memory_t += memory_t_minus_1 @ U_r_memory.T  # (1) ij,bj->bi
-        r_memory_t = _sigmoid(n_r_memory_t, out=r_memory[t])  # (2)
+        z_memory_t = z_memory[t]
+        stacked_n_z_memory_t = stacked_n_z_memory[t]
+        stacked_n_z_memory_t[:, :30] += memory_t_minus_1 @ U_memory.T  # (1) (3) (5) ij,bj->bi
+        _sigmoid(stacked_n_z_memory_t[:, :20], out=stacked_n_z_memory_t[:, :20])  # (2) (4)
         n_n_memory_t = n_n_memory[t]
-        n_n_memory_t += part_n_memory_t * r_memory_t  # (6)
+        n_n_memory_t += part_n_memory[t] * r_memory[t]  # (6)
         n_memory_t = np.tanh(n_n_memory_t, out=n_memory[t])  # (7)
-        n_z_memory_t = n_z_memory[t]
-        n_z_memory_t += memory_t_minus_1 @ U_z_memory.T  # (3) ij,bj->bi
-        z_memory_t = _sigmoid(n_z_memory_t, out=z_memory[t])  # (4)
         memory_t = np.subtract(1, z_memory_t, out=memory[t + 1])  # (8)
         memory_t *= n_memory_t  # (8)
         memory_t += memory_t_minus_1 * z_memory_t  # (8)
@@ -254,7 +262,9 @@ def _loss(arrays, T, B, dtype):
 
     total_weight_output = weight_output.sum()  # (10) tb->
     error_output = output - target_output  # (11)
-    loss = 1 / (2 * total_weight_output) * (error_output ** 2 * weight_output[:, :, None]).sum()  # (11) tbi->
+    loss = (  # (11) tbi->
+        1 / (2 * total_weight_output) * (error_output ** 2 * weight_output[:, :, None]).sum()
+    )
     arrays["total_weight_output"] = total_weight_output
     arrays["error_output"] = error_output
     arrays["loss"] = loss
@@ -276,50 +286,52 @@ def _backward(arrays, T, B, dtype):
     total_weight_output = arrays["total_weight_output"]
     error_output = arrays["error_output"]
 
+    U_memory = np.concatenate((U_z_memory, U_r_memory, U_n_memory))
     d_output = 2 / (2 * total_weight_output) * error_output * weight_output[:, :, None]  # (12)
     d_memory = (_rows(d_output) @ W_output_memory).reshape(-1, B, 10)  # (13) ij,tbj->tbi
-    d_n_n_memory = np.empty((T, B, 10), dtype)
-    d_n_r_memory = np.empty((T, B, 10), dtype)
-    d_n_z_memory = np.empty((T, B, 10), dtype)
-    d_part_n_memory = np.empty((T, B, 10), dtype)
+    d_n_n_memory_per_d_memory = (1 - z_memory) * (1 - n_memory ** 2)  # (14) (15)
+    d_n_r_memory_per_d_n_n_memory = part_n_memory * r_memory * (1 - r_memory)  # (19) (20)
+    d_n_z_memory_per_d_memory = (memory[:T] - n_memory) * z_memory * (1 - z_memory)  # (17) (18)
+    stacked_d_n_z_memory = np.empty((T, B, 40), dtype)
+    d_n_n_memory = stacked_d_n_z_memory[:, :, 30:40]
+    d_n_r_memory = stacked_d_n_z_memory[:, :, 10:20]
+    d_n_z_memory = stacked_d_n_z_memory[:, :, :10]
+    d_part_n_memory = stacked_d_n_z_memory[:, :, 20:30]
     for t in range(T - 1, -1, -1):
-        z_memory_t = z_memory[t]
-        n_memory_t = n_memory[t]
-        r_memory_t = r_memory[t]
         d_memory_t = d_memory[t]
         if t < T - 1:
             d_memory_t += d_memory[t + 1] * z_memory[t + 1]  # (13)
-            d_memory_t += d_part_n_memory[t + 1] @ U_n_memory  # (13) ij,bj->bi
-            d_memory_t += d_n_z_memory[t + 1] @ U_z_memory  # (13) ij,bj->bi
-            d_memory_t += d_n_r_memory[t + 1] @ U_r_memory  # (13) ij,bj->bi
-        d_n_memory_t = d_memory_t * (1 - z_memory_t)  # (14)
-        d_n_n_memory_t = np.square(n_memory_t, out=d_n_n_memory[t])  # (15)
-        np.subtract(1, d_n_n_memory_t, out=d_n_n_memory_t)  # (15)
-        d_n_n_memory_t *= d_n_memory_t  # (15)
-        d_r_memory_t = d_n_n_memory_t * part_n_memory[t]  # (19)
-        d_n_r_memory_t = np.subtract(1, r_memory_t, out=d_n_r_memory[t])  # (20)
-        d_n_r_memory_t *= d_r_memory_t  # (20)
-        d_n_r_memory_t *= r_memory_t  # (20)
-        d_z_memory_t = d_memory_t * (memory[t] - n_memory_t)  # (17)
-        d_n_z_memory_t = np.subtract(1, z_memory_t, out=d_n_z_memory[t])  # (18)
-        d_n_z_memory_t *= d_z_memory_t  # (18)
-        d_n_z_memory_t *= z_memory_t  # (18)
-        d_part_n_memory_t = np.multiply(d_n_n_memory_t, r_memory_t, out=d_part_n_memory[t])  # (16)
+            d_memory_t += stacked_d_n_z_memory[t + 1, :, :30] @ U_memory  # (13) ij,bj->bi
+        d_n_n_memory_t = np.multiply(  # (14) (15)
+            d_memory_t, d_n_n_memory_per_d_memory[t], out=d_n_n_memory[t]
+        )
+        d_n_r_memory_t = np.multiply(  # (19) (20)
+            d_n_n_memory_t, d_n_r_memory_per_d_n_n_memory[t], out=d_n_r_memory[t]
+        )
+        d_n_z_memory_t = np.multiply(  # (17) (18)
+            d_memory_t, d_n_z_memory_per_d_memory[t], out=d_n_z_memory[t]
+        )
+        d_part_n_memory_t = np.multiply(  # (16)
+            d_n_n_memory_t, r_memory[t], out=d_part_n_memory[t]
+        )
     d_W_r_memory_x = _rows(d_n_r_memory).T @ _rows(x)  # (22) tbi,tbj->ij
-    d_U_r_memory = _rows(d_n_r_memory).T @ _rows(memory[:T])  # (23) tbi,tbj->ij
-    d_b_r_memory = d_n_r_memory.sum(axis=(0, 1))  # (24) tbi->i
     d_W_z_memory_x = _rows(d_n_z_memory).T @ _rows(x)  # (25) tbi,tbj->ij
-    d_U_z_memory = _rows(d_n_z_memory).T @ _rows(memory[:T])  # (26) tbi,tbj->ij
-    d_b_z_memory = d_n_z_memory.sum(axis=(0, 1))  # (27) tbi->i
     d_W_n_memory_x = _rows(d_n_n_memory).T @ _rows(x)  # (28) tbi,tbj->ij
-    d_b_n_memory = d_n_n_memory.sum(axis=(0, 1))  # (29) tbi->i
-    d_U_n_memory = _rows(d_part_n_memory).T @ _rows(memory[:T])  # (30) tbi,tbj->ij
-    d_c_n_memory = d_part_n_memory.sum(axis=(0, 1))  # (31) tbi->i
+    d_U_memory = (  # (23) (26) (30) tbi,tbj->ij
+        _rows(stacked_d_n_z_memory[:, :, :30]).T @ _rows(memory[:T])
+    )
+    d_U_r_memory = d_U_memory[10:20]
+    d_U_z_memory = d_U_memory[:10]
+    d_U_n_memory = d_U_memory[20:30]
+    stacked_d_b_z_memory = stacked_d_n_z_memory.sum(axis=(0, 1))  # (24) (27) (29) (31) tbi->i
+    d_b_r_memory = stacked_d_b_z_memory[10:20]
+    d_b_z_memory = stacked_d_b_z_memory[:10]
+    d_b_n_memory = stacked_d_b_z_memory[30:40]
+    d_c_n_memory = stacked_d_b_z_memory[20:30]
     d_W_output_memory = _rows(d_output).T @ _rows(memory[1:])  # (32) tbi,tbj->ij
     d_b_output = d_output.sum(axis=(0, 1))  # (33) tbi->i
     arrays["d_memory"] = d_memory
     arrays["d_n_n_memory"] = d_n_n_memory
-    arrays["d_part_n_memory"] = d_part_n_memory
     arrays["d_n_z_memory"] = d_n_z_memory
     arrays["d_n_r_memory"] = d_n_r_memory
     arrays["d_W_r_memory_x"] = d_W_r_memory_x
@@ -334,6 +346,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_c_n_memory"] = d_c_n_memory
     arrays["d_W_output_memory"] = d_W_output_memory
     arrays["d_b_output"] = d_b_output
+    arrays["stacked_d_n_z_memory"] = stacked_d_n_z_memory
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -358,14 +371,13 @@ def _initial_gradients(arrays, T, B, dtype):
     U_z_memory = arrays["U_z_memory"]
     U_n_memory = arrays["U_n_memory"]
     d_memory = arrays["d_memory"]
-    d_part_n_memory = arrays["d_part_n_memory"]
-    d_n_z_memory = arrays["d_n_z_memory"]
-    d_n_r_memory = arrays["d_n_r_memory"]
+    stacked_d_n_z_memory = arrays["stacked_d_n_z_memory"]
 
-    d_initial_memory = (_rows(d_part_n_memory[:1]) @ U_n_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
+    U_memory = np.concatenate((U_z_memory, U_r_memory, U_n_memory))
+    d_initial_memory = (  # (34) ij,kbj->kbi
+        (_rows(stacked_d_n_z_memory[:1, :, :30]) @ U_memory).reshape(-1, B, 10)
+    )
     d_initial_memory += d_memory[:1] * z_memory[:1]  # (34)
-    d_initial_memory += (_rows(d_n_z_memory[:1]) @ U_z_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
-    d_initial_memory += (_rows(d_n_r_memory[:1]) @ U_r_memory).reshape(-1, B, 10)  # (34) ij,kbj->kbi
     arrays["d_initial_memory"] = d_initial_memory
 
 
@@ -394,7 +406,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -404,6 +416,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_n_memory", "b_output", "b_r_memory", "b_z_memory", "c_n_memory"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -427,7 +440,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"memory": "d_initial_memory"}
 _JUDGING = ("weight_output",)
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -435,11 +447,27 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["memory"] = _extended(T, (B, 10), outside.get("memory"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -448,34 +476,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["memory"] = _extended(T, (B, 10), outside.get("memory"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -493,47 +514,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -555,4 +578,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 80938fe437e0ec607b06781f269760e5433b56d04943261ffb5b91515a39832a
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: e7a530885b8f87b480517d9889b4361b7a04267c866430d2a0b8e87c4e641e88

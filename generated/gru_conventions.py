@@ -199,7 +199,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "other": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "other": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -236,8 +238,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -281,7 +284,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -347,83 +352,88 @@ def _forward(arrays, T, B, dtype):
     U_n_other = arrays["U_n_other"]
     b_n_other = arrays["b_n_other"]
 
-    part_n_after = np.zeros((T, B, 3), dtype)
-    part_n_after += c_n_after  # (5)
-    n_r_after = (_rows(x[2:]) @ W_r_after_x.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
-    n_r_after += b_r_after  # (1)
+    U_other = np.concatenate((U_z_other, U_r_other))
+    U_before = np.concatenate((U_z_before, U_r_before))
+    U_after = np.concatenate((U_z_after, U_r_after, U_n_after))
+    stacked_b_z_after = np.concatenate((b_z_after, b_r_after, c_n_after, b_n_after))
+    stacked_n_z_after = np.zeros((T, B, 12), dtype)
+    part_n_after = stacked_n_z_after[:, :, 6:9]
+    n_r_after = stacked_n_z_after[:, :, 3:6]
+    n_n_after = stacked_n_z_after[:, :, 9:12]
+    n_z_after = stacked_n_z_after[:, :, :3]
     r_after = n_r_after  # takes its place, step by step
-    n_n_after = (_rows(x[2:]) @ W_n_after_x.T).reshape(-1, B, 3)  # (6) ij,tbj->tbi
-    n_n_after += b_n_after  # (6)
     n_after = n_n_after  # takes its place, step by step
-    n_z_after = (_rows(x[2:]) @ W_z_after_x.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
-    n_z_after += b_z_after  # (3)
     z_after = n_z_after  # takes its place, step by step
+    n_r_after[...] = (_rows(x[2:]) @ W_r_after_x.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
+    n_n_after[...] = (_rows(x[2:]) @ W_n_after_x.T).reshape(-1, B, 3)  # (6) ij,tbj->tbi
+    n_z_after[...] = (_rows(x[2:]) @ W_z_after_x.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
+    stacked_n_z_after += stacked_b_z_after  # (1) (3) (5) (6)
     for t in range(T):
         after_t_minus_1 = after[t]
-        part_n_after_t = part_n_after[t]
-        part_n_after_t += after_t_minus_1 @ U_n_after.T  # (5) ij,bj->bi
-        n_r_after_t = n_r_after[t]
-        n_r_after_t += after_t_minus_1 @ U_r_after.T  # (1) ij,bj->bi
-        r_after_t = _sigmoid(n_r_after_t, out=r_after[t])  # (2)
+        z_after_t = z_after[t]
+        stacked_n_z_after_t = stacked_n_z_after[t]
+        stacked_n_z_after_t[:, :9] += after_t_minus_1 @ U_after.T  # (1) (3) (5) ij,bj->bi
+        _sigmoid(stacked_n_z_after_t[:, :6], out=stacked_n_z_after_t[:, :6])  # (2) (4)
         n_n_after_t = n_n_after[t]
-        n_n_after_t += part_n_after_t * r_after_t  # (6)
+        n_n_after_t += part_n_after[t] * r_after[t]  # (6)
         n_after_t = np.tanh(n_n_after_t, out=n_after[t])  # (7)
-        n_z_after_t = n_z_after[t]
-        n_z_after_t += after_t_minus_1 @ U_z_after.T  # (3) ij,bj->bi
-        z_after_t = _sigmoid(n_z_after_t, out=z_after[t])  # (4)
         after_t = np.subtract(1, z_after_t, out=after[t + 1])  # (8)
         after_t *= n_after_t  # (8)
         after_t += after_t_minus_1 * z_after_t  # (8)
-    n_r_before = (_rows(after[1:]) @ W_r_before_after.T).reshape(-1, B, 3)  # (9) ij,tbj->tbi
-    n_r_before += b_r_before  # (9)
+    stacked_n_z_before = np.empty((T, B, 6), dtype)
+    n_r_before = stacked_n_z_before[:, :, 3:6]
+    n_z_before = stacked_n_z_before[:, :, :3]
     r_before = n_r_before  # takes its place, step by step
-    r_h_before = np.empty((T, B, 3), dtype)
-    n_n_before = (_rows(after[1:]) @ W_n_before_after.T).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    n_n_before += b_n_before  # (14)
-    n_before = n_n_before  # takes its place, step by step
-    n_z_before = (_rows(after[1:]) @ W_z_before_after.T).reshape(-1, B, 3)  # (11) ij,tbj->tbi
-    n_z_before += b_z_before  # (11)
     z_before = n_z_before  # takes its place, step by step
+    n_r_before[...] = (_rows(after[1:]) @ W_r_before_after.T).reshape(-1, B, 3)  # (9) ij,tbj->tbi
+    n_r_before += b_r_before  # (9)
+    n_n_before = (_rows(after[1:]) @ W_n_before_after.T).reshape(-1, B, 3)  # (14) ij,tbj->tbi
+    n_before = n_n_before  # takes its place, step by step
+    n_n_before += b_n_before  # (14)
+    n_z_before[...] = (_rows(after[1:]) @ W_z_before_after.T).reshape(-1, B, 3)  # (11) ij,tbj->tbi
+    n_z_before += b_z_before  # (11)
+    r_h_before = np.empty((T, B, 3), dtype)
     for t in range(T):
         before_t_minus_1 = before[t]
-        n_r_before_t = n_r_before[t]
-        n_r_before_t += before_t_minus_1 @ U_r_before.T  # (9) ij,bj->bi
-        r_before_t = _sigmoid(n_r_before_t, out=r_before[t])  # (10)
-        r_h_before_t = np.multiply(before_t_minus_1, r_before_t, out=r_h_before[t])  # (13)
+        z_before_t = z_before[t]
+        stacked_n_z_before_t = stacked_n_z_before[t]
+        stacked_n_z_before_t += before_t_minus_1 @ U_before.T  # (9) (11) ij,bj->bi
+        stacked_n_z_before_t = _sigmoid(  # (10) (12)
+            stacked_n_z_before_t, out=stacked_n_z_before[t]
+        )
+        r_h_before_t = np.multiply(before_t_minus_1, r_before[t], out=r_h_before[t])  # (13)
         n_n_before_t = n_n_before[t]
         n_n_before_t += r_h_before_t @ U_n_before.T  # (14) ij,bj->bi
         n_before_t = np.tanh(n_n_before_t, out=n_before[t])  # (15)
-        n_z_before_t = n_z_before[t]
-        n_z_before_t += before_t_minus_1 @ U_z_before.T  # (11) ij,bj->bi
-        z_before_t = _sigmoid(n_z_before_t, out=z_before[t])  # (12)
         before_t = np.subtract(1, z_before_t, out=before[t + 1])  # (16)
         before_t *= n_before_t  # (16)
         before_t += before_t_minus_1 * z_before_t  # (16)
-    n_r_other = (_rows(before[1:]) @ W_r_other_before.T).reshape(-1, B, 2)  # (17) ij,tbj->tbi
+    stacked_n_z_other = np.empty((T, B, 4), dtype)
+    n_r_other = stacked_n_z_other[:, :, 2:4]
+    n_z_other = stacked_n_z_other[:, :, :2]
+    r_other = n_r_other  # takes its place, step by step
+    z_other = n_z_other  # takes its place, step by step
+    n_r_other[...] = (_rows(before[1:]) @ W_r_other_before.T).reshape(-1, B, 2)  # (17) ij,tbj->tbi
     n_r_other += (_rows(x[:T]) @ W_r_other_x_2.T).reshape(-1, B, 2)  # (17) ij,tbj->tbi
     n_r_other += b_r_other  # (17)
-    r_other = n_r_other  # takes its place, step by step
-    r_h_other = np.empty((T, B, 2), dtype)
     n_n_other = (_rows(before[1:]) @ W_n_other_before.T).reshape(-1, B, 2)  # (22) ij,tbj->tbi
+    n_other = n_n_other  # takes its place, step by step
     n_n_other += (_rows(x[:T]) @ W_n_other_x_2.T).reshape(-1, B, 2)  # (22) ij,tbj->tbi
     n_n_other += b_n_other  # (22)
-    n_other = n_n_other  # takes its place, step by step
-    n_z_other = (_rows(before[1:]) @ W_z_other_before.T).reshape(-1, B, 2)  # (19) ij,tbj->tbi
+    n_z_other[...] = (_rows(before[1:]) @ W_z_other_before.T).reshape(-1, B, 2)  # (19) ij,tbj->tbi
     n_z_other += (_rows(x[:T]) @ W_z_other_x_2.T).reshape(-1, B, 2)  # (19) ij,tbj->tbi
     n_z_other += b_z_other  # (19)
-    z_other = n_z_other  # takes its place, step by step
+    r_h_other = np.empty((T, B, 2), dtype)
     for t in range(T):
         other_t_minus_1 = other[t]
-        n_r_other_t = n_r_other[t]
-        n_r_other_t += other_t_minus_1 @ U_r_other.T  # (17) ij,bj->bi
-        r_other_t = _sigmoid(n_r_other_t, out=r_other[t])  # (18)
-        r_h_other_t = np.multiply(other_t_minus_1, r_other_t, out=r_h_other[t])  # (21)
+        z_other_t = z_other[t]
+        stacked_n_z_other_t = stacked_n_z_other[t]
+        stacked_n_z_other_t += other_t_minus_1 @ U_other.T  # (17) (19) ij,bj->bi
+        stacked_n_z_other_t = _sigmoid(stacked_n_z_other_t, out=stacked_n_z_other[t])  # (18) (20)
+        r_h_other_t = np.multiply(other_t_minus_1, r_other[t], out=r_h_other[t])  # (21)
         n_n_other_t = n_n_other[t]
         n_n_other_t += r_h_other_t @ U_n_other.T  # (22) ij,bj->bi
         n_other_t = np.tanh(n_n_other_t, out=n_other[t])  # (23)
-        n_z_other_t = n_z_other[t]
-        n_z_other_t += other_t_minus_1 @ U_z_other.T  # (19) ij,bj->bi
-        z_other_t = _sigmoid(n_z_other_t, out=z_other[t])  # (20)
         other_t = np.multiply(n_other_t, z_other_t, out=other[t + 1])  # (24)
         other_t += other_t_minus_1 * (1 - z_other_t)  # (24)
     arrays["r_after"] = r_after
@@ -486,127 +496,122 @@ def _backward(arrays, T, B, dtype):
     r_h_other = arrays["r_h_other"]
     error_other = arrays["error_other"]
 
+    U_other = np.concatenate((U_z_other, U_r_other))
+    U_before = np.concatenate((U_z_before, U_r_before))
+    U_after = np.concatenate((U_z_after, U_r_after, U_n_after))
     d_other = 2 / (B * 2 * T) * error_other  # (26)
-    d_n_n_other = np.empty((T, B, 2), dtype)
+    d_n_n_other_per_d_other = z_other * (1 - n_other ** 2)  # (27) (28)
+    d_n_r_other_per_d_r_h_other = other[:T] * r_other * (1 - r_other)  # (32) (33)
+    d_n_z_other_per_d_other = (n_other - other[:T]) * z_other * (1 - z_other)  # (30) (31)
+    d = np.empty((T, B, 27), dtype)
+    d_n_n_other = d[:, :, 25:27]
+    d_n_r_other = d[:, :, 2:4]
+    d_n_z_other = d[:, :, :2]
+    d_n_n_before = d[:, :, 22:25]
+    d_n_r_before = d[:, :, 7:10]
+    d_n_z_before = d[:, :, 4:7]
+    d_n_n_after = d[:, :, 19:22]
+    d_n_r_after = d[:, :, 13:16]
+    d_n_z_after = d[:, :, 10:13]
+    d_part_n_after = d[:, :, 16:19]
     d_r_h_other = np.empty((T, B, 2), dtype)
-    d_n_r_other = np.empty((T, B, 2), dtype)
-    d_n_z_other = np.empty((T, B, 2), dtype)
     for t in range(T - 1, -1, -1):
-        z_other_t = z_other[t]
-        n_other_t = n_other[t]
-        other_t_minus_1 = other[t]
-        r_other_t = r_other[t]
         d_other_t = d_other[t]
         if t < T - 1:
             d_other_t += d_other[t + 1] * (1 - z_other[t + 1])  # (26)
             d_other_t += d_r_h_other[t + 1] * r_other[t + 1]  # (26)
-            d_other_t += d_n_z_other[t + 1] @ U_z_other  # (26) ij,bj->bi
-            d_other_t += d_n_r_other[t + 1] @ U_r_other  # (26) ij,bj->bi
-        d_n_other_t = d_other_t * z_other_t  # (27)
-        d_n_n_other_t = np.square(n_other_t, out=d_n_n_other[t])  # (28)
-        np.subtract(1, d_n_n_other_t, out=d_n_n_other_t)  # (28)
-        d_n_n_other_t *= d_n_other_t  # (28)
+            d_other_t += d[t + 1, :, :4] @ U_other  # (26) ij,bj->bi
+        d_n_n_other_t = np.multiply(  # (27) (28)
+            d_other_t, d_n_n_other_per_d_other[t], out=d_n_n_other[t]
+        )
         d_r_h_other[t] = d_r_h_other_t = d_n_n_other_t @ U_n_other  # (29) ij,bj->bi
-        d_r_other_t = d_r_h_other_t * other_t_minus_1  # (32)
-        d_n_r_other_t = np.subtract(1, r_other_t, out=d_n_r_other[t])  # (33)
-        d_n_r_other_t *= d_r_other_t  # (33)
-        d_n_r_other_t *= r_other_t  # (33)
-        d_z_other_t = d_other_t * (n_other_t - other_t_minus_1)  # (30)
-        d_n_z_other_t = np.subtract(1, z_other_t, out=d_n_z_other[t])  # (31)
-        d_n_z_other_t *= d_z_other_t  # (31)
-        d_n_z_other_t *= z_other_t  # (31)
+        d_n_r_other_t = np.multiply(  # (32) (33)
+            d_r_h_other_t, d_n_r_other_per_d_r_h_other[t], out=d_n_r_other[t]
+        )
+        d_n_z_other_t = np.multiply(  # (30) (31)
+            d_other_t, d_n_z_other_per_d_other[t], out=d_n_z_other[t]
+        )
     d_before = (_rows(d_n_n_other) @ W_n_other_before).reshape(-1, B, 3)  # (34) ij,tbj->tbi
     d_before += (_rows(d_n_z_other) @ W_z_other_before).reshape(-1, B, 3)  # (34) ij,tbj->tbi
     d_before += (_rows(d_n_r_other) @ W_r_other_before).reshape(-1, B, 3)  # (34) ij,tbj->tbi
-    d_n_n_before = np.empty((T, B, 3), dtype)
+    d_n_n_before_per_d_before = (1 - z_before) * (1 - n_before ** 2)  # (35) (36)
+    d_n_r_before_per_d_r_h_before = before[:T] * r_before * (1 - r_before)  # (40) (41)
+    d_n_z_before_per_d_before = (before[:T] - n_before) * z_before * (1 - z_before)  # (38) (39)
     d_r_h_before = np.empty((T, B, 3), dtype)
-    d_n_r_before = np.empty((T, B, 3), dtype)
-    d_n_z_before = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        z_before_t = z_before[t]
-        n_before_t = n_before[t]
-        before_t_minus_1 = before[t]
-        r_before_t = r_before[t]
         d_before_t = d_before[t]
         if t < T - 1:
             d_before_t += d_before[t + 1] * z_before[t + 1]  # (34)
             d_before_t += d_r_h_before[t + 1] * r_before[t + 1]  # (34)
-            d_before_t += d_n_z_before[t + 1] @ U_z_before  # (34) ij,bj->bi
-            d_before_t += d_n_r_before[t + 1] @ U_r_before  # (34) ij,bj->bi
-        d_n_before_t = d_before_t * (1 - z_before_t)  # (35)
-        d_n_n_before_t = np.square(n_before_t, out=d_n_n_before[t])  # (36)
-        np.subtract(1, d_n_n_before_t, out=d_n_n_before_t)  # (36)
-        d_n_n_before_t *= d_n_before_t  # (36)
+            d_before_t += d[t + 1, :, 4:10] @ U_before  # (34) ij,bj->bi
+        d_n_n_before_t = np.multiply(  # (35) (36)
+            d_before_t, d_n_n_before_per_d_before[t], out=d_n_n_before[t]
+        )
         d_r_h_before[t] = d_r_h_before_t = d_n_n_before_t @ U_n_before  # (37) ij,bj->bi
-        d_r_before_t = d_r_h_before_t * before_t_minus_1  # (40)
-        d_n_r_before_t = np.subtract(1, r_before_t, out=d_n_r_before[t])  # (41)
-        d_n_r_before_t *= d_r_before_t  # (41)
-        d_n_r_before_t *= r_before_t  # (41)
-        d_z_before_t = d_before_t * (before_t_minus_1 - n_before_t)  # (38)
-        d_n_z_before_t = np.subtract(1, z_before_t, out=d_n_z_before[t])  # (39)
-        d_n_z_before_t *= d_z_before_t  # (39)
-        d_n_z_before_t *= z_before_t  # (39)
+        d_n_r_before_t = np.multiply(  # (40) (41)
+            d_r_h_before_t, d_n_r_before_per_d_r_h_before[t], out=d_n_r_before[t]
+        )
+        d_n_z_before_t = np.multiply(  # (38) (39)
+            d_before_t, d_n_z_before_per_d_before[t], out=d_n_z_before[t]
+        )
     d_after = (_rows(d_n_n_before) @ W_n_before_after).reshape(-1, B, 3)  # (42) ij,tbj->tbi
     d_after += (_rows(d_n_z_before) @ W_z_before_after).reshape(-1, B, 3)  # (42) ij,tbj->tbi
     d_after += (_rows(d_n_r_before) @ W_r_before_after).reshape(-1, B, 3)  # (42) ij,tbj->tbi
-    d_n_n_after = np.empty((T, B, 3), dtype)
-    d_n_r_after = np.empty((T, B, 3), dtype)
-    d_n_z_after = np.empty((T, B, 3), dtype)
-    d_part_n_after = np.empty((T, B, 3), dtype)
+    d_n_n_after_per_d_after = (1 - z_after) * (1 - n_after ** 2)  # (43) (44)
+    d_n_r_after_per_d_n_n_after = part_n_after * r_after * (1 - r_after)  # (48) (49)
+    d_n_z_after_per_d_after = (after[:T] - n_after) * z_after * (1 - z_after)  # (46) (47)
     for t in range(T - 1, -1, -1):
-        z_after_t = z_after[t]
-        n_after_t = n_after[t]
-        r_after_t = r_after[t]
         d_after_t = d_after[t]
         if t < T - 1:
             d_after_t += d_after[t + 1] * z_after[t + 1]  # (42)
-            d_after_t += d_part_n_after[t + 1] @ U_n_after  # (42) ij,bj->bi
-            d_after_t += d_n_z_after[t + 1] @ U_z_after  # (42) ij,bj->bi
-            d_after_t += d_n_r_after[t + 1] @ U_r_after  # (42) ij,bj->bi
-        d_n_after_t = d_after_t * (1 - z_after_t)  # (43)
-        d_n_n_after_t = np.square(n_after_t, out=d_n_n_after[t])  # (44)
-        np.subtract(1, d_n_n_after_t, out=d_n_n_after_t)  # (44)
-        d_n_n_after_t *= d_n_after_t  # (44)
-        d_r_after_t = d_n_n_after_t * part_n_after[t]  # (48)
-        d_n_r_after_t = np.subtract(1, r_after_t, out=d_n_r_after[t])  # (49)
-        d_n_r_after_t *= d_r_after_t  # (49)
-        d_n_r_after_t *= r_after_t  # (49)
-        d_z_after_t = d_after_t * (after[t] - n_after_t)  # (46)
-        d_n_z_after_t = np.subtract(1, z_after_t, out=d_n_z_after[t])  # (47)
-        d_n_z_after_t *= d_z_after_t  # (47)
-        d_n_z_after_t *= z_after_t  # (47)
-        d_part_n_after_t = np.multiply(d_n_n_after_t, r_after_t, out=d_part_n_after[t])  # (45)
+            d_after_t += d[t + 1, :, 10:19] @ U_after  # (42) ij,bj->bi
+        d_n_n_after_t = np.multiply(  # (43) (44)
+            d_after_t, d_n_n_after_per_d_after[t], out=d_n_n_after[t]
+        )
+        d_n_r_after_t = np.multiply(  # (48) (49)
+            d_n_n_after_t, d_n_r_after_per_d_n_n_after[t], out=d_n_r_after[t]
+        )
+        d_n_z_after_t = np.multiply(  # (46) (47)
+            d_after_t, d_n_z_after_per_d_after[t], out=d_n_z_after[t]
+        )
+        d_part_n_after_t = np.multiply(d_n_n_after_t, r_after[t], out=d_part_n_after[t])  # (45)
     d_W_r_after_x = _rows(d_n_r_after).T @ _rows(x[2:])  # (51) tbi,tbj->ij
-    d_U_r_after = _rows(d_n_r_after).T @ _rows(after[:T])  # (52) tbi,tbj->ij
-    d_b_r_after = d_n_r_after.sum(axis=(0, 1))  # (53) tbi->i
     d_W_z_after_x = _rows(d_n_z_after).T @ _rows(x[2:])  # (54) tbi,tbj->ij
-    d_U_z_after = _rows(d_n_z_after).T @ _rows(after[:T])  # (55) tbi,tbj->ij
-    d_b_z_after = d_n_z_after.sum(axis=(0, 1))  # (56) tbi->i
     d_W_n_after_x = _rows(d_n_n_after).T @ _rows(x[2:])  # (57) tbi,tbj->ij
-    d_b_n_after = d_n_n_after.sum(axis=(0, 1))  # (58) tbi->i
-    d_U_n_after = _rows(d_part_n_after).T @ _rows(after[:T])  # (59) tbi,tbj->ij
-    d_c_n_after = d_part_n_after.sum(axis=(0, 1))  # (60) tbi->i
+    d_U_after = _rows(d[:, :, 10:19]).T @ _rows(after[:T])  # (52) (55) (59) tbi,tbj->ij
+    d_U_r_after = d_U_after[3:6]
+    d_U_z_after = d_U_after[:3]
+    d_U_n_after = d_U_after[6:9]
     d_W_r_before_after = _rows(d_n_r_before).T @ _rows(after[1:])  # (61) tbi,tbj->ij
-    d_U_r_before = _rows(d_n_r_before).T @ _rows(before[:T])  # (62) tbi,tbj->ij
-    d_b_r_before = d_n_r_before.sum(axis=(0, 1))  # (63) tbi->i
     d_W_z_before_after = _rows(d_n_z_before).T @ _rows(after[1:])  # (64) tbi,tbj->ij
-    d_U_z_before = _rows(d_n_z_before).T @ _rows(before[:T])  # (65) tbi,tbj->ij
-    d_b_z_before = d_n_z_before.sum(axis=(0, 1))  # (66) tbi->i
+    d_U_before = _rows(d[:, :, 4:10]).T @ _rows(before[:T])  # (62) (65) tbi,tbj->ij
+    d_U_r_before = d_U_before[3:6]
+    d_U_z_before = d_U_before[:3]
     d_W_n_before_after = _rows(d_n_n_before).T @ _rows(after[1:])  # (67) tbi,tbj->ij
     d_U_n_before = _rows(d_n_n_before).T @ _rows(r_h_before)  # (68) tbi,tbj->ij
-    d_b_n_before = d_n_n_before.sum(axis=(0, 1))  # (69) tbi->i
     d_W_r_other_before = _rows(d_n_r_other).T @ _rows(before[1:])  # (70) tbi,tbj->ij
     d_W_r_other_x_2 = _rows(d_n_r_other).T @ _rows(x[:T])  # (71) tbi,tbj->ij
-    d_U_r_other = _rows(d_n_r_other).T @ _rows(other[:T])  # (72) tbi,tbj->ij
-    d_b_r_other = d_n_r_other.sum(axis=(0, 1))  # (73) tbi->i
     d_W_z_other_before = _rows(d_n_z_other).T @ _rows(before[1:])  # (74) tbi,tbj->ij
     d_W_z_other_x_2 = _rows(d_n_z_other).T @ _rows(x[:T])  # (75) tbi,tbj->ij
-    d_U_z_other = _rows(d_n_z_other).T @ _rows(other[:T])  # (76) tbi,tbj->ij
-    d_b_z_other = d_n_z_other.sum(axis=(0, 1))  # (77) tbi->i
+    d_U_other = _rows(d[:, :, :4]).T @ _rows(other[:T])  # (72) (76) tbi,tbj->ij
+    d_U_r_other = d_U_other[2:4]
+    d_U_z_other = d_U_other[:2]
     d_W_n_other_before = _rows(d_n_n_other).T @ _rows(before[1:])  # (78) tbi,tbj->ij
     d_W_n_other_x_2 = _rows(d_n_n_other).T @ _rows(x[:T])  # (79) tbi,tbj->ij
     d_U_n_other = _rows(d_n_n_other).T @ _rows(r_h_other)  # (80) tbi,tbj->ij
-    d_b_n_other = d_n_n_other.sum(axis=(0, 1))  # (81) tbi->i
+    stacked_d_b_z_other = d.sum(  # (53) (56) (58) (60) (63) (66) (69) (73) (77) (81) tbi->i
+        axis=(0, 1)
+    )
+    d_b_r_after = stacked_d_b_z_other[13:16]
+    d_b_z_after = stacked_d_b_z_other[10:13]
+    d_b_n_after = stacked_d_b_z_other[19:22]
+    d_c_n_after = stacked_d_b_z_other[16:19]
+    d_b_r_before = stacked_d_b_z_other[7:10]
+    d_b_z_before = stacked_d_b_z_other[4:7]
+    d_b_n_before = stacked_d_b_z_other[22:25]
+    d_b_r_other = stacked_d_b_z_other[2:4]
+    d_b_z_other = stacked_d_b_z_other[:2]
+    d_b_n_other = stacked_d_b_z_other[25:27]
     arrays["d_other"] = d_other
     arrays["d_n_n_other"] = d_n_n_other
     arrays["d_r_h_other"] = d_r_h_other
@@ -614,11 +619,8 @@ def _backward(arrays, T, B, dtype):
     arrays["d_n_r_other"] = d_n_r_other
     arrays["d_before"] = d_before
     arrays["d_r_h_before"] = d_r_h_before
-    arrays["d_n_z_before"] = d_n_z_before
-    arrays["d_n_r_before"] = d_n_r_before
     arrays["d_after"] = d_after
     arrays["d_n_n_after"] = d_n_n_after
-    arrays["d_part_n_after"] = d_part_n_after
     arrays["d_n_z_after"] = d_n_z_after
     arrays["d_n_r_after"] = d_n_r_after
     arrays["d_W_r_after_x"] = d_W_r_after_x
@@ -652,6 +654,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_n_other_x_2"] = d_W_n_other_x_2
     arrays["d_U_n_other"] = d_U_n_other
     arrays["d_b_n_other"] = d_b_n_other
+    arrays["d"] = d
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -672,9 +675,15 @@ def _input_gradients(arrays, T, B, dtype):
     d_x = (_rows(d_n_n_after) @ W_n_after_x).reshape(-1, B, 2)  # (50) ij,tbj->tbi
     d_x += (_rows(d_n_z_after) @ W_z_after_x).reshape(-1, B, 2)  # (50) ij,tbj->tbi
     d_x += (_rows(d_n_r_after) @ W_r_after_x).reshape(-1, B, 2)  # (50) ij,tbj->tbi
-    d_x[:max(T - 2, 0)] += (_rows(d_n_n_other[2:]) @ W_n_other_x_2).reshape(-1, B, 2)  # (50) ij,tbj->tbi
-    d_x[:max(T - 2, 0)] += (_rows(d_n_z_other[2:]) @ W_z_other_x_2).reshape(-1, B, 2)  # (50) ij,tbj->tbi
-    d_x[:max(T - 2, 0)] += (_rows(d_n_r_other[2:]) @ W_r_other_x_2).reshape(-1, B, 2)  # (50) ij,tbj->tbi
+    d_x[:max(T - 2, 0)] += (  # (50) ij,tbj->tbi
+        (_rows(d_n_n_other[2:]) @ W_n_other_x_2).reshape(-1, B, 2)
+    )
+    d_x[:max(T - 2, 0)] += (  # (50) ij,tbj->tbi
+        (_rows(d_n_z_other[2:]) @ W_z_other_x_2).reshape(-1, B, 2)
+    )
+    d_x[:max(T - 2, 0)] += (  # (50) ij,tbj->tbi
+        (_rows(d_n_r_other[2:]) @ W_r_other_x_2).reshape(-1, B, 2)
+    )
     arrays["d_x"] = d_x
 
 
@@ -702,29 +711,30 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_r_other = arrays["d_n_r_other"]
     d_before = arrays["d_before"]
     d_r_h_before = arrays["d_r_h_before"]
-    d_n_z_before = arrays["d_n_z_before"]
-    d_n_r_before = arrays["d_n_r_before"]
     d_after = arrays["d_after"]
-    d_part_n_after = arrays["d_part_n_after"]
-    d_n_z_after = arrays["d_n_z_after"]
-    d_n_r_after = arrays["d_n_r_after"]
+    d = arrays["d"]
 
+    U_other = np.concatenate((U_z_other, U_r_other))
+    U_before = np.concatenate((U_z_before, U_r_before))
+    U_after = np.concatenate((U_z_after, U_r_after, U_n_after))
     d_initial_x = np.zeros((2, B, 2), dtype)
-    d_initial_x[:min(2, T)] += (_rows(d_n_n_other[:min(2, T)]) @ W_n_other_x_2).reshape(-1, B, 2)  # (82) ij,kbj->kbi
-    d_initial_x[:min(2, T)] += (_rows(d_n_z_other[:min(2, T)]) @ W_z_other_x_2).reshape(-1, B, 2)  # (82) ij,kbj->kbi
-    d_initial_x[:min(2, T)] += (_rows(d_n_r_other[:min(2, T)]) @ W_r_other_x_2).reshape(-1, B, 2)  # (82) ij,kbj->kbi
-    d_initial_after = (_rows(d_part_n_after[:1]) @ U_n_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
+    d_initial_x[:min(2, T)] += (  # (82) ij,kbj->kbi
+        (_rows(d_n_n_other[:min(2, T)]) @ W_n_other_x_2).reshape(-1, B, 2)
+    )
+    d_initial_x[:min(2, T)] += (  # (82) ij,kbj->kbi
+        (_rows(d_n_z_other[:min(2, T)]) @ W_z_other_x_2).reshape(-1, B, 2)
+    )
+    d_initial_x[:min(2, T)] += (  # (82) ij,kbj->kbi
+        (_rows(d_n_r_other[:min(2, T)]) @ W_r_other_x_2).reshape(-1, B, 2)
+    )
+    d_initial_after = (_rows(d[:1, :, 10:19]) @ U_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
     d_initial_after += d_after[:1] * z_after[:1]  # (83)
-    d_initial_after += (_rows(d_n_z_after[:1]) @ U_z_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
-    d_initial_after += (_rows(d_n_r_after[:1]) @ U_r_after).reshape(-1, B, 3)  # (83) ij,kbj->kbi
-    d_initial_before = (_rows(d_n_z_before[:1]) @ U_z_before).reshape(-1, B, 3)  # (84) ij,kbj->kbi
+    d_initial_before = (_rows(d[:1, :, 4:10]) @ U_before).reshape(-1, B, 3)  # (84) ij,kbj->kbi
     d_initial_before += d_before[:1] * z_before[:1]  # (84)
     d_initial_before += d_r_h_before[:1] * r_before[:1]  # (84)
-    d_initial_before += (_rows(d_n_r_before[:1]) @ U_r_before).reshape(-1, B, 3)  # (84) ij,kbj->kbi
-    d_initial_other = (_rows(d_n_z_other[:1]) @ U_z_other).reshape(-1, B, 2)  # (85) ij,kbj->kbi
+    d_initial_other = (_rows(d[:1, :, :4]) @ U_other).reshape(-1, B, 2)  # (85) ij,kbj->kbi
     d_initial_other += d_other[:1] * (1 - z_other[:1])  # (85)
     d_initial_other += d_r_h_other[:1] * r_other[:1]  # (85)
-    d_initial_other += (_rows(d_n_r_other[:1]) @ U_r_other).reshape(-1, B, 2)  # (85) ij,kbj->kbi
     arrays["d_initial_x"] = d_initial_x
     arrays["d_initial_after"] = d_initial_after
     arrays["d_initial_before"] = d_initial_before
@@ -756,7 +766,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -766,7 +776,19 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
-_BIASES = {"b_n_after", "b_n_before", "b_n_other", "b_r_after", "b_r_before", "b_r_other", "b_z_after", "b_z_before", "b_z_other", "c_n_after"}
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
+_BIASES = {
+    "b_n_after",
+    "b_n_before",
+    "b_n_other",
+    "b_r_after",
+    "b_r_before",
+    "b_r_other",
+    "b_z_after",
+    "b_z_before",
+    "b_z_other",
+    "c_n_after",
+}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
     ("targets", "other"): "target_other",
@@ -805,9 +827,13 @@ _GRADIENTS = {
     "b_n_other": "d_b_n_other",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"x": "d_initial_x", "after": "d_initial_after", "before": "d_initial_before", "other": "d_initial_other"}
+_INITIAL_GRADIENTS = {
+    "x": "d_initial_x",
+    "after": "d_initial_after",
+    "before": "d_initial_before",
+    "other": "d_initial_other",
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -815,38 +841,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 2), outside.get("x"), 2, None, 0, dtype)
@@ -857,10 +865,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -878,47 +913,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -940,4 +977,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 942cd570139356c4c71317b8b1bdf83cc0db2dd7901a507cb255e7a332adca4e
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: ade132b1d2be00bde0a3bd6d33bd32c62af13a1f37d138d99e5e06d12fcdba81

@@ -111,7 +111,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "output": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -139,8 +141,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -179,7 +182,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -227,37 +232,26 @@ def _forward(arrays, T, B, dtype):
     W_output_memory = arrays["W_output_memory"]
     b_output = arrays["b_output"]
 
-    n_f_memory = (_rows(x) @ W_f_memory_x.T).reshape(-1, B, 10)  # (3) ij,tbj->tbi
-    n_f_memory += b_f_memory  # (3)
-    f_memory = n_f_memory  # takes its place, step by step
-    n_g_memory = (_rows(x) @ W_g_memory_x.T).reshape(-1, B, 10)  # (5) ij,tbj->tbi
-    n_g_memory += b_g_memory  # (5)
-    g_memory = n_g_memory  # takes its place, step by step
-    n_i_memory = (_rows(x) @ W_i_memory_x.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
-    n_i_memory += b_i_memory  # (1)
-    i_memory = n_i_memory  # takes its place, step by step
-    n_o_memory = (_rows(x) @ W_o_memory_x.T).reshape(-1, B, 10)  # (7) ij,tbj->tbi
-    n_o_memory += b_o_memory  # (7)
-    o_memory = n_o_memory  # takes its place, step by step
+    U_memory = np.concatenate((U_o_memory, U_f_memory, U_i_memory, U_g_memory))
+    W_memory_x = np.concatenate((W_o_memory_x, W_f_memory_x, W_i_memory_x, W_g_memory_x))
+    b_memory = np.concatenate((b_o_memory, b_f_memory, b_i_memory, b_g_memory))
+    n_memory = (_rows(x) @ W_memory_x.T).reshape(-1, B, 40)  # (1) (3) (5) (7) ij,tbj->tbi
+    g_memory = n_memory[:, :, 30:40]
+    n_g_memory = g_memory  # takes its place, step by step
+    f_memory = n_memory[:, :, 10:20]
+    i_memory = n_memory[:, :, 20:30]
+    o_memory = n_memory[:, :, :10]
+    n_memory += b_memory  # (1) (3) (5) (7)
     tanh_c_memory = np.empty((T, B, 10), dtype)
     for t in range(T):
-        memory_t_minus_1 = memory[t]
-        n_f_memory_t = n_f_memory[t]
-        n_f_memory_t += memory_t_minus_1 @ U_f_memory.T  # (3) ij,bj->bi
-        f_memory_t = _sigmoid(n_f_memory_t, out=f_memory[t])  # (4)
-        n_g_memory_t = n_g_memory[t]
-        n_g_memory_t += memory_t_minus_1 @ U_g_memory.T  # (5) ij,bj->bi
-        g_memory_t = np.tanh(n_g_memory_t, out=g_memory[t])  # (6)
-        n_i_memory_t = n_i_memory[t]
-        n_i_memory_t += memory_t_minus_1 @ U_i_memory.T  # (1) ij,bj->bi
-        i_memory_t = _sigmoid(n_i_memory_t, out=i_memory[t])  # (2)
-        c_memory_t = np.multiply(c_memory[t], f_memory_t, out=c_memory[t + 1])  # (9)
-        c_memory_t += g_memory_t * i_memory_t  # (9)
-        n_o_memory_t = n_o_memory[t]
-        n_o_memory_t += memory_t_minus_1 @ U_o_memory.T  # (7) ij,bj->bi
-        o_memory_t = _sigmoid(n_o_memory_t, out=o_memory[t])  # (8)
+        n_memory_t = n_memory[t]
+        n_memory_t += memory[t] @ U_memory.T  # (1) (3) (5) (7) ij,bj->bi
+        g_memory_t = np.tanh(n_g_memory[t], out=g_memory[t])  # (6)
+        _sigmoid(n_memory_t[:, :30], out=n_memory_t[:, :30])  # (2) (4) (8)
+        c_memory_t = np.multiply(c_memory[t], f_memory[t], out=c_memory[t + 1])  # (9)
+        c_memory_t += g_memory_t * i_memory[t]  # (9)
         tanh_c_memory_t = np.tanh(c_memory_t, out=tanh_c_memory[t])  # (10)
-        memory_t = np.multiply(o_memory_t, tanh_c_memory_t, out=memory[t + 1])  # (10)
+        memory_t = np.multiply(o_memory[t], tanh_c_memory_t, out=memory[t + 1])  # (10)
     output = (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 2)  # (11) ij,tbj->tbi
     output += b_output  # (11)
     arrays["i_memory"] = i_memory
@@ -296,66 +290,59 @@ def _backward(arrays, T, B, dtype):
     tanh_c_memory = arrays["tanh_c_memory"]
     error_output = arrays["error_output"]
 
+    U_memory = np.concatenate((U_o_memory, U_f_memory, U_i_memory, U_g_memory))
     d_output = 2 / (B * 2 * T) * error_output  # (13)
     d_memory = (_rows(d_output) @ W_output_memory).reshape(-1, B, 10)  # (14) ij,tbj->tbi
+    d_c_memory_per_d_memory = o_memory * (1 - tanh_c_memory ** 2)  # (15)
+    d_n_f_memory_per_d_c_memory = c_memory[:T] * f_memory * (1 - f_memory)  # (20) (21)
+    d_n_g_memory_per_d_c_memory = i_memory * (1 - g_memory ** 2)  # (18) (19)
+    d_n_i_memory_per_d_c_memory = g_memory * i_memory * (1 - i_memory)  # (22) (23)
+    d_n_o_memory_per_d_memory = tanh_c_memory * o_memory * (1 - o_memory)  # (16) (17)
     d_c_memory = np.empty((T, B, 10), dtype)
-    d_n_f_memory = np.empty((T, B, 10), dtype)
-    d_n_g_memory = np.empty((T, B, 10), dtype)
-    d_n_i_memory = np.empty((T, B, 10), dtype)
-    d_n_o_memory = np.empty((T, B, 10), dtype)
+    d_n_memory = np.empty((T, B, 40), dtype)
+    d_n_f_memory = d_n_memory[:, :, 10:20]
+    d_n_g_memory = d_n_memory[:, :, 30:40]
+    d_n_i_memory = d_n_memory[:, :, 20:30]
+    d_n_o_memory = d_n_memory[:, :, :10]
     for t in range(T - 1, -1, -1):
-        o_memory_t = o_memory[t]
-        tanh_c_memory_t = tanh_c_memory[t]
-        i_memory_t = i_memory[t]
-        g_memory_t = g_memory[t]
-        f_memory_t = f_memory[t]
         d_memory_t = d_memory[t]
         if t < T - 1:
-            d_memory_t += d_n_o_memory[t + 1] @ U_o_memory  # (14) ij,bj->bi
-            d_memory_t += d_n_g_memory[t + 1] @ U_g_memory  # (14) ij,bj->bi
-            d_memory_t += d_n_f_memory[t + 1] @ U_f_memory  # (14) ij,bj->bi
-            d_memory_t += d_n_i_memory[t + 1] @ U_i_memory  # (14) ij,bj->bi
-        d_c_memory_t = np.square(tanh_c_memory_t, out=d_c_memory[t])  # (15)
-        np.subtract(1, d_c_memory_t, out=d_c_memory_t)  # (15)
-        d_c_memory_t *= d_memory_t  # (15)
-        d_c_memory_t *= o_memory_t  # (15)
+            d_memory_t += d_n_memory[t + 1] @ U_memory  # (14) ij,bj->bi
+        d_c_memory_t = np.multiply(  # (15)
+            d_memory_t, d_c_memory_per_d_memory[t], out=d_c_memory[t]
+        )
         if t < T - 1:
             d_c_memory_t += d_c_memory[t + 1] * f_memory[t + 1]  # (15)
-        d_f_memory_t = d_c_memory_t * c_memory[t]  # (20)
-        d_g_memory_t = d_c_memory_t * i_memory_t  # (18)
-        d_i_memory_t = d_c_memory_t * g_memory_t  # (22)
-        d_n_f_memory_t = np.subtract(1, f_memory_t, out=d_n_f_memory[t])  # (21)
-        d_n_f_memory_t *= d_f_memory_t  # (21)
-        d_n_f_memory_t *= f_memory_t  # (21)
-        d_n_g_memory_t = np.square(g_memory_t, out=d_n_g_memory[t])  # (19)
-        np.subtract(1, d_n_g_memory_t, out=d_n_g_memory_t)  # (19)
-        d_n_g_memory_t *= d_g_memory_t  # (19)
-        d_n_i_memory_t = np.subtract(1, i_memory_t, out=d_n_i_memory[t])  # (23)
-        d_n_i_memory_t *= d_i_memory_t  # (23)
-        d_n_i_memory_t *= i_memory_t  # (23)
-        d_o_memory_t = d_memory_t * tanh_c_memory_t  # (16)
-        d_n_o_memory_t = np.subtract(1, o_memory_t, out=d_n_o_memory[t])  # (17)
-        d_n_o_memory_t *= d_o_memory_t  # (17)
-        d_n_o_memory_t *= o_memory_t  # (17)
-    d_W_i_memory_x = _rows(d_n_i_memory).T @ _rows(x)  # (25) tbi,tbj->ij
-    d_U_i_memory = _rows(d_n_i_memory).T @ _rows(memory[:T])  # (26) tbi,tbj->ij
-    d_b_i_memory = d_n_i_memory.sum(axis=(0, 1))  # (27) tbi->i
-    d_W_f_memory_x = _rows(d_n_f_memory).T @ _rows(x)  # (28) tbi,tbj->ij
-    d_U_f_memory = _rows(d_n_f_memory).T @ _rows(memory[:T])  # (29) tbi,tbj->ij
-    d_b_f_memory = d_n_f_memory.sum(axis=(0, 1))  # (30) tbi->i
-    d_W_g_memory_x = _rows(d_n_g_memory).T @ _rows(x)  # (31) tbi,tbj->ij
-    d_U_g_memory = _rows(d_n_g_memory).T @ _rows(memory[:T])  # (32) tbi,tbj->ij
-    d_b_g_memory = d_n_g_memory.sum(axis=(0, 1))  # (33) tbi->i
-    d_W_o_memory_x = _rows(d_n_o_memory).T @ _rows(x)  # (34) tbi,tbj->ij
-    d_U_o_memory = _rows(d_n_o_memory).T @ _rows(memory[:T])  # (35) tbi,tbj->ij
-    d_b_o_memory = d_n_o_memory.sum(axis=(0, 1))  # (36) tbi->i
+        d_n_f_memory_t = np.multiply(  # (20) (21)
+            d_c_memory_t, d_n_f_memory_per_d_c_memory[t], out=d_n_f_memory[t]
+        )
+        d_n_g_memory_t = np.multiply(  # (18) (19)
+            d_c_memory_t, d_n_g_memory_per_d_c_memory[t], out=d_n_g_memory[t]
+        )
+        d_n_i_memory_t = np.multiply(  # (22) (23)
+            d_c_memory_t, d_n_i_memory_per_d_c_memory[t], out=d_n_i_memory[t]
+        )
+        d_n_o_memory_t = np.multiply(  # (16) (17)
+            d_memory_t, d_n_o_memory_per_d_memory[t], out=d_n_o_memory[t]
+        )
+    d_W_memory_x = _rows(d_n_memory).T @ _rows(x)  # (25) (28) (31) (34) tbi,tbj->ij
+    d_W_i_memory_x = d_W_memory_x[20:30]
+    d_W_f_memory_x = d_W_memory_x[10:20]
+    d_W_g_memory_x = d_W_memory_x[30:40]
+    d_W_o_memory_x = d_W_memory_x[:10]
+    d_U_memory = _rows(d_n_memory).T @ _rows(memory[:T])  # (26) (29) (32) (35) tbi,tbj->ij
+    d_U_i_memory = d_U_memory[20:30]
+    d_U_f_memory = d_U_memory[10:20]
+    d_U_g_memory = d_U_memory[30:40]
+    d_U_o_memory = d_U_memory[:10]
+    d_b_memory = d_n_memory.sum(axis=(0, 1))  # (27) (30) (33) (36) tbi->i
+    d_b_i_memory = d_b_memory[20:30]
+    d_b_f_memory = d_b_memory[10:20]
+    d_b_g_memory = d_b_memory[30:40]
+    d_b_o_memory = d_b_memory[:10]
     d_W_output_memory = _rows(d_output).T @ _rows(memory[1:])  # (37) tbi,tbj->ij
     d_b_output = d_output.sum(axis=(0, 1))  # (38) tbi->i
     arrays["d_c_memory"] = d_c_memory
-    arrays["d_n_o_memory"] = d_n_o_memory
-    arrays["d_n_g_memory"] = d_n_g_memory
-    arrays["d_n_f_memory"] = d_n_f_memory
-    arrays["d_n_i_memory"] = d_n_i_memory
     arrays["d_W_i_memory_x"] = d_W_i_memory_x
     arrays["d_U_i_memory"] = d_U_i_memory
     arrays["d_b_i_memory"] = d_b_i_memory
@@ -370,6 +357,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_b_o_memory"] = d_b_o_memory
     arrays["d_W_output_memory"] = d_W_output_memory
     arrays["d_b_output"] = d_b_output
+    arrays["d_n_memory"] = d_n_memory
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -378,15 +366,10 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_memory_x = arrays["W_f_memory_x"]
     W_g_memory_x = arrays["W_g_memory_x"]
     W_o_memory_x = arrays["W_o_memory_x"]
-    d_n_o_memory = arrays["d_n_o_memory"]
-    d_n_g_memory = arrays["d_n_g_memory"]
-    d_n_f_memory = arrays["d_n_f_memory"]
-    d_n_i_memory = arrays["d_n_i_memory"]
+    d_n_memory = arrays["d_n_memory"]
 
-    d_x = (_rows(d_n_o_memory) @ W_o_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
-    d_x += (_rows(d_n_g_memory) @ W_g_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
-    d_x += (_rows(d_n_f_memory) @ W_f_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
-    d_x += (_rows(d_n_i_memory) @ W_i_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
+    W_memory_x = np.concatenate((W_o_memory_x, W_f_memory_x, W_i_memory_x, W_g_memory_x))
+    d_x = (_rows(d_n_memory) @ W_memory_x).reshape(-1, B, 4)  # (24) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -398,15 +381,10 @@ def _initial_gradients(arrays, T, B, dtype):
     U_g_memory = arrays["U_g_memory"]
     U_o_memory = arrays["U_o_memory"]
     d_c_memory = arrays["d_c_memory"]
-    d_n_o_memory = arrays["d_n_o_memory"]
-    d_n_g_memory = arrays["d_n_g_memory"]
-    d_n_f_memory = arrays["d_n_f_memory"]
-    d_n_i_memory = arrays["d_n_i_memory"]
+    d_n_memory = arrays["d_n_memory"]
 
-    d_initial_memory = (_rows(d_n_o_memory[:1]) @ U_o_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
-    d_initial_memory += (_rows(d_n_g_memory[:1]) @ U_g_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
-    d_initial_memory += (_rows(d_n_f_memory[:1]) @ U_f_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
-    d_initial_memory += (_rows(d_n_i_memory[:1]) @ U_i_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
+    U_memory = np.concatenate((U_o_memory, U_f_memory, U_i_memory, U_g_memory))
+    d_initial_memory = (_rows(d_n_memory[:1]) @ U_memory).reshape(-1, B, 10)  # (39) ij,kbj->kbi
     d_initial_c_memory = d_c_memory[:1] * f_memory[:1]  # (40)
     arrays["d_initial_memory"] = d_initial_memory
     arrays["d_initial_c_memory"] = d_initial_c_memory
@@ -437,7 +415,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -447,6 +425,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_f_memory", "b_g_memory", "b_i_memory", "b_o_memory", "b_output"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -471,7 +450,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"memory": "d_initial_memory", "c_memory": "d_initial_c_memory"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -479,11 +457,28 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["memory"] = _extended(T, (B, 10), outside.get("memory"), 1, None, 0, dtype)
+    arrays["c_memory"] = _extended(T, (B, 10), outside.get("c_memory"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -492,35 +487,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["memory"] = _extended(T, (B, 10), outside.get("memory"), 1, None, 0, dtype)
-    arrays["c_memory"] = _extended(T, (B, 10), outside.get("c_memory"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -538,47 +525,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -600,4 +589,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 78ee3004d7465ea22401b4f32138bb89f7b36246dc3bfa2b2c5f0362c9123e59
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: aa4ac80299ebf6fb6ac8a5dd2f976e02cf760a9aad69994824454808e52ce703

@@ -303,7 +303,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "normalised": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "normalised": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -350,8 +352,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -400,7 +403,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -486,86 +491,108 @@ def _forward(arrays, T, B, dtype):
     s_c_normalised = arrays["s_c_normalised"]
     b_c_normalised = arrays["b_c_normalised"]
 
-    n_f_coupled = (_rows(x[1:]) @ W_f_coupled_x.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
-    n_f_coupled += b_f_coupled  # (1)
-    f_coupled = n_f_coupled  # takes its place, step by step
-    n_g_coupled = (_rows(x[1:]) @ W_g_coupled_x.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
-    n_g_coupled += b_g_coupled  # (3)
-    g_coupled = n_g_coupled  # takes its place, step by step
-    n_o_coupled = (_rows(x[1:]) @ W_o_coupled_x.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
-    n_o_coupled += b_o_coupled  # (5)
-    o_coupled = n_o_coupled  # takes its place, step by step
+    U_normalised = np.concatenate((U_g_normalised, U_f_normalised, U_i_normalised, U_o_normalised))
+    W_normalised_projected = np.concatenate(
+        (
+            W_g_normalised_projected,
+            W_f_normalised_projected,
+            W_i_normalised_projected,
+            W_o_normalised_projected,
+        ),
+    )
+    W_normalised_x_1 = np.concatenate(
+        (W_g_normalised_x_1, W_f_normalised_x_1, W_i_normalised_x_1, W_o_normalised_x_1)
+    )
+    U_projected = np.concatenate((U_o_projected, U_f_projected, U_i_projected, U_g_projected))
+    W_projected_coupled = np.concatenate(
+        (
+            W_o_projected_coupled,
+            W_f_projected_coupled,
+            W_i_projected_coupled,
+            W_g_projected_coupled,
+        ),
+    )
+    W_x = np.concatenate(
+        (
+            W_o_projected_x,
+            W_f_projected_x,
+            W_i_projected_x,
+            W_g_projected_x,
+            W_o_coupled_x,
+            W_f_coupled_x,
+            W_g_coupled_x,
+        ),
+    )
+    U_coupled = np.concatenate((U_o_coupled, U_f_coupled, U_g_coupled))
+    b_coupled = np.concatenate((b_o_coupled, b_f_coupled, b_g_coupled))
+    n_coupled = (_rows(x[1:]) @ W_x[20:].T).reshape(-1, B, 12)  # (1) (3) (5) ij,tbj->tbi
+    g_coupled = n_coupled[:, :, 8:12]
+    n_g_coupled = g_coupled  # takes its place, step by step
+    f_coupled = n_coupled[:, :, 4:8]
+    o_coupled = n_coupled[:, :, :4]
+    n_coupled += b_coupled  # (1) (3) (5)
     tanh_c_coupled = np.empty((T, B, 4), dtype)
     for t in range(T):
-        coupled_t_minus_1 = coupled[t]
-        n_f_coupled_t = n_f_coupled[t]
-        n_f_coupled_t += coupled_t_minus_1 @ U_f_coupled.T  # (1) ij,bj->bi
-        f_coupled_t = _sigmoid(n_f_coupled_t, out=f_coupled[t])  # (2)
-        n_g_coupled_t = n_g_coupled[t]
-        n_g_coupled_t += coupled_t_minus_1 @ U_g_coupled.T  # (3) ij,bj->bi
-        g_coupled_t = np.tanh(n_g_coupled_t, out=g_coupled[t])  # (4)
+        f_coupled_t = f_coupled[t]
+        n_coupled_t = n_coupled[t]
+        n_coupled_t += coupled[t] @ U_coupled.T  # (1) (3) (5) ij,bj->bi
+        g_coupled_t = np.tanh(n_g_coupled[t], out=g_coupled[t])  # (4)
+        _sigmoid(n_coupled_t[:, :8], out=n_coupled_t[:, :8])  # (2) (6)
         c_coupled_t = np.multiply(c_coupled[t], f_coupled_t, out=c_coupled[t + 1])  # (7)
         c_coupled_t += g_coupled_t * (1 - f_coupled_t)  # (7)
-        n_o_coupled_t = n_o_coupled[t]
-        n_o_coupled_t += coupled_t_minus_1 @ U_o_coupled.T  # (5) ij,bj->bi
-        o_coupled_t = _sigmoid(n_o_coupled_t, out=o_coupled[t])  # (6)
         tanh_c_coupled_t = np.tanh(c_coupled_t, out=tanh_c_coupled[t])  # (8)
-        coupled_t = np.multiply(o_coupled_t, tanh_c_coupled_t, out=coupled[t + 1])  # (8)
-    n_f_projected = (_rows(coupled[1:]) @ W_f_projected_coupled.T).reshape(-1, B, 5)  # (11) ij,tbj->tbi
-    n_f_projected += (_rows(x[1:]) @ W_f_projected_x.T).reshape(-1, B, 5)  # (11) ij,tbj->tbi
-    n_f_projected += b_f_projected  # (11)
-    f_projected = n_f_projected  # takes its place, step by step
-    n_g_projected = (_rows(coupled[1:]) @ W_g_projected_coupled.T).reshape(-1, B, 5)  # (13) ij,tbj->tbi
-    n_g_projected += (_rows(x[1:]) @ W_g_projected_x.T).reshape(-1, B, 5)  # (13) ij,tbj->tbi
-    n_g_projected += b_g_projected  # (13)
+        coupled_t = np.multiply(o_coupled[t], tanh_c_coupled_t, out=coupled[t + 1])  # (8)
+    n_projected = (  # (9) (11) (13) (15) ij,tbj->tbi
+        (_rows(coupled[1:]) @ W_projected_coupled.T).reshape(-1, B, 20)
+    )
+    n_f_projected = n_projected[:, :, 5:10]
+    n_g_projected = n_projected[:, :, 15:20]
+    n_i_projected = n_projected[:, :, 10:15]
+    n_o_projected = n_projected[:, :, :5]
     g_projected = n_g_projected  # takes its place, step by step
-    n_i_projected = (_rows(coupled[1:]) @ W_i_projected_coupled.T).reshape(-1, B, 5)  # (9) ij,tbj->tbi
-    n_i_projected += (_rows(x[1:]) @ W_i_projected_x.T).reshape(-1, B, 5)  # (9) ij,tbj->tbi
-    n_i_projected += b_i_projected  # (9)
+    f_projected = n_f_projected  # takes its place, step by step
     i_projected = n_i_projected  # takes its place, step by step
-    n_o_projected = (_rows(coupled[1:]) @ W_o_projected_coupled.T).reshape(-1, B, 5)  # (15) ij,tbj->tbi
-    n_o_projected += (_rows(x[1:]) @ W_o_projected_x.T).reshape(-1, B, 5)  # (15) ij,tbj->tbi
-    n_o_projected += b_o_projected  # (15)
     o_projected = n_o_projected  # takes its place, step by step
+    n_f_projected += b_f_projected  # (11)
+    n_g_projected += b_g_projected  # (13)
+    n_i_projected += b_i_projected  # (9)
+    n_projected += (_rows(x[1:]) @ W_x[:20].T).reshape(-1, B, 20)  # (9) (11) (13) (15) ij,tbj->tbi
+    n_o_projected += b_o_projected  # (15)
     tanh_c_projected = np.empty((T, B, 5), dtype)
     o_tanh_c_projected = np.empty((T, B, 5), dtype)
     for t in range(T):
-        projected_t_minus_1 = projected[t]
-        n_f_projected_t = n_f_projected[t]
-        n_f_projected_t += projected_t_minus_1 @ U_f_projected.T  # (11) ij,bj->bi
-        f_projected_t = _sigmoid(n_f_projected_t, out=f_projected[t])  # (12)
-        n_g_projected_t = n_g_projected[t]
-        n_g_projected_t += projected_t_minus_1 @ U_g_projected.T  # (13) ij,bj->bi
-        g_projected_t = np.tanh(n_g_projected_t, out=g_projected[t])  # (14)
-        n_i_projected_t = n_i_projected[t]
-        n_i_projected_t += projected_t_minus_1 @ U_i_projected.T  # (9) ij,bj->bi
-        i_projected_t = _sigmoid(n_i_projected_t, out=i_projected[t])  # (10)
-        c_projected_t = np.multiply(c_projected[t], f_projected_t, out=c_projected[t + 1])  # (17)
-        c_projected_t += g_projected_t * i_projected_t  # (17)
-        n_o_projected_t = n_o_projected[t]
-        n_o_projected_t += projected_t_minus_1 @ U_o_projected.T  # (15) ij,bj->bi
-        o_projected_t = _sigmoid(n_o_projected_t, out=o_projected[t])  # (16)
+        n_projected_t = n_projected[t]
+        n_projected_t += projected[t] @ U_projected.T  # (9) (11) (13) (15) ij,bj->bi
+        g_projected_t = np.tanh(n_g_projected[t], out=g_projected[t])  # (14)
+        _sigmoid(n_projected_t[:, :15], out=n_projected_t[:, :15])  # (10) (12) (16)
+        c_projected_t = np.multiply(c_projected[t], f_projected[t], out=c_projected[t + 1])  # (17)
+        c_projected_t += g_projected_t * i_projected[t]  # (17)
         tanh_c_projected_t = np.tanh(c_projected_t, out=tanh_c_projected[t])  # (18)
-        o_tanh_c_projected_t = np.multiply(o_projected_t, tanh_c_projected_t, out=o_tanh_c_projected[t])  # (18)
+        o_tanh_c_projected_t = np.multiply(  # (18)
+            o_projected[t], tanh_c_projected_t, out=o_tanh_c_projected[t]
+        )
         projected[t + 1] = projected_t = o_tanh_c_projected_t @ P_projected.T  # (19) ij,bj->bi
-    n_f_normalised = (_rows(projected[1:]) @ W_f_normalised_projected.T).reshape(-1, B, 3)  # (24) ij,tbj->tbi
-    n_f_normalised += (_rows(x[:T]) @ W_f_normalised_x_1.T).reshape(-1, B, 3)  # (24) ij,tbj->tbi
-    centred_f_normalised = np.empty((T, B, 3), dtype)
+    n_normalised = (  # (20) (24) (28) (32) ij,tbj->tbi
+        (_rows(projected[1:]) @ W_normalised_projected.T).reshape(-1, B, 12)
+    )
+    n_i_normalised = n_normalised[:, :, 6:9]
+    n_f_normalised = n_normalised[:, :, 3:6]
+    n_g_normalised = n_normalised[:, :, :3]
+    n_o_normalised = n_normalised[:, :, 9:12]
+    n_normalised += (  # (20) (24) (28) (32) ij,tbj->tbi
+        (_rows(x[:T]) @ W_normalised_x_1.T).reshape(-1, B, 12)
+    )
+    stacked_centred_g_normalised = np.empty((T, B, 9), dtype)
+    centred_f_normalised = stacked_centred_g_normalised[:, :, 3:6]
+    centred_g_normalised = stacked_centred_g_normalised[:, :, :3]
+    centred_i_normalised = stacked_centred_g_normalised[:, :, 6:9]
     variance_f_normalised = np.empty((T, B), dtype)
     f_normalised = np.empty((T, B, 3), dtype)
-    n_g_normalised = (_rows(projected[1:]) @ W_g_normalised_projected.T).reshape(-1, B, 3)  # (28) ij,tbj->tbi
-    n_g_normalised += (_rows(x[:T]) @ W_g_normalised_x_1.T).reshape(-1, B, 3)  # (28) ij,tbj->tbi
-    centred_g_normalised = np.empty((T, B, 3), dtype)
     variance_g_normalised = np.empty((T, B), dtype)
     g_normalised = np.empty((T, B, 3), dtype)
-    n_i_normalised = (_rows(projected[1:]) @ W_i_normalised_projected.T).reshape(-1, B, 3)  # (20) ij,tbj->tbi
-    n_i_normalised += (_rows(x[:T]) @ W_i_normalised_x_1.T).reshape(-1, B, 3)  # (20) ij,tbj->tbi
-    centred_i_normalised = np.empty((T, B, 3), dtype)
     variance_i_normalised = np.empty((T, B), dtype)
     i_normalised = np.empty((T, B, 3), dtype)
     centred_normalised = np.empty((T, B, 3), dtype)
-    n_o_normalised = (_rows(projected[1:]) @ W_o_normalised_projected.T).reshape(-1, B, 3)  # (32) ij,tbj->tbi
-    n_o_normalised += (_rows(x[:T]) @ W_o_normalised_x_1.T).reshape(-1, B, 3)  # (32) ij,tbj->tbi
     centred_o_normalised = np.empty((T, B, 3), dtype)
     variance_o_normalised = np.empty((T, B), dtype)
     o_normalised = np.empty((T, B, 3), dtype)
@@ -573,47 +600,101 @@ def _forward(arrays, T, B, dtype):
     tanh_b_c_normalised_centred_normalised_s_c_normalised_varian = np.empty((T, B, 3), dtype)
     for t in range(T):
         normalised_t_minus_1 = normalised[t]
-        n_f_normalised_t = n_f_normalised[t]
-        n_f_normalised_t += normalised_t_minus_1 @ U_f_normalised.T  # (24) ij,bj->bi
-        centred_f_normalised[t] = centred_f_normalised_t = (  # (25)
-            n_f_normalised_t
-            - 1 / 3 * n_f_normalised_t.sum(axis=1)[:, None]  # bj->b
-        )
-        variance_f_normalised[t] = variance_f_normalised_t = 1 / 3 * (centred_f_normalised_t ** 2).sum(axis=1)  # (26) bi->b
-        f_normalised_t = _sigmoid(b_f_normalised + s_f_normalised * centred_f_normalised_t / np.sqrt(1e-05 + variance_f_normalised_t[:, None]), out=f_normalised[t])  # (27)
-        n_g_normalised_t = n_g_normalised[t]
-        n_g_normalised_t += normalised_t_minus_1 @ U_g_normalised.T  # (28) ij,bj->bi
-        centred_g_normalised[t] = centred_g_normalised_t = (  # (29)
-            n_g_normalised_t
-            - 1 / 3 * n_g_normalised_t.sum(axis=1)[:, None]  # bj->b
-        )
-        variance_g_normalised[t] = variance_g_normalised_t = 1 / 3 * (centred_g_normalised_t ** 2).sum(axis=1)  # (30) bi->b
-        g_normalised_t = np.tanh(b_g_normalised + s_g_normalised * centred_g_normalised_t / np.sqrt(1e-05 + variance_g_normalised_t[:, None]), out=g_normalised[t])  # (31)
+        n_normalised_t = n_normalised[t]
+        n_normalised_t[:, :6] += normalised_t_minus_1 @ U_normalised[:6].T  # (24) (28) ij,bj->bi
         n_i_normalised_t = n_i_normalised[t]
         n_i_normalised_t += normalised_t_minus_1 @ U_i_normalised.T  # (20) ij,bj->bi
-        centred_i_normalised[t] = centred_i_normalised_t = (  # (21)
-            n_i_normalised_t
-            - 1 / 3 * n_i_normalised_t.sum(axis=1)[:, None]  # bj->b
+        stacked_centred_g_normalised[t] = stacked_centred_g_normalised_t = (  # (21) (25) (29)
+            n_normalised_t[:, :9]
         )
-        variance_i_normalised[t] = variance_i_normalised_t = 1 / 3 * (centred_i_normalised_t ** 2).sum(axis=1)  # (22) bi->b
-        i_normalised_t = _sigmoid(b_i_normalised + s_i_normalised * centred_i_normalised_t / np.sqrt(1e-05 + variance_i_normalised_t[:, None]), out=i_normalised[t])  # (23)
-        c_normalised_t = np.multiply(c_normalised[t], f_normalised_t, out=c_normalised[t + 1])  # (36)
+        centred_f_normalised_t = centred_f_normalised[t]
+        centred_f_normalised_t -= 1 / 3 * n_f_normalised[t].sum(axis=1)[:, None]  # (25) bj->b
+        variance_f_normalised[t] = variance_f_normalised_t = (  # (26) bi->b
+            1 / 3 * (centred_f_normalised_t ** 2).sum(axis=1)
+        )
+        f_normalised_t = _sigmoid(  # (27)
+            (
+                b_f_normalised
+                + (
+                    s_f_normalised * centred_f_normalised_t
+                    / np.sqrt(1e-05 + variance_f_normalised_t[:, None])
+                )
+            ),
+            out=f_normalised[t],
+        )
+        centred_g_normalised_t = centred_g_normalised[t]
+        centred_g_normalised_t -= 1 / 3 * n_g_normalised[t].sum(axis=1)[:, None]  # (29) bj->b
+        variance_g_normalised[t] = variance_g_normalised_t = (  # (30) bi->b
+            1 / 3 * (centred_g_normalised_t ** 2).sum(axis=1)
+        )
+        g_normalised_t = np.tanh(  # (31)
+            (
+                b_g_normalised
+                + (
+                    s_g_normalised * centred_g_normalised_t
+                    / np.sqrt(1e-05 + variance_g_normalised_t[:, None])
+                )
+            ),
+            out=g_normalised[t],
+        )
+        centred_i_normalised_t = centred_i_normalised[t]
+        centred_i_normalised_t -= 1 / 3 * n_i_normalised_t.sum(axis=1)[:, None]  # (21) bj->b
+        variance_i_normalised[t] = variance_i_normalised_t = (  # (22) bi->b
+            1 / 3 * (centred_i_normalised_t ** 2).sum(axis=1)
+        )
+        i_normalised_t = _sigmoid(  # (23)
+            (
+                b_i_normalised
+                + (
+                    s_i_normalised * centred_i_normalised_t
+                    / np.sqrt(1e-05 + variance_i_normalised_t[:, None])
+                )
+            ),
+            out=i_normalised[t],
+        )
+        c_normalised_t = np.multiply(  # (36)
+            c_normalised[t], f_normalised_t, out=c_normalised[t + 1]
+        )
         c_normalised_t += g_normalised_t * i_normalised_t  # (36)
-        centred_normalised[t] = centred_normalised_t = (  # (37)
-            c_normalised_t
-            - 1 / 3 * c_normalised_t.sum(axis=1)[:, None]  # bj->b
-        )
+        centred_normalised_t = centred_normalised[t]
+        centred_normalised_t[...] = c_normalised_t  # (37)
+        centred_normalised_t -= 1 / 3 * c_normalised_t.sum(axis=1)[:, None]  # (37) bj->b
         n_o_normalised_t = n_o_normalised[t]
         n_o_normalised_t += normalised_t_minus_1 @ U_o_normalised.T  # (32) ij,bj->bi
-        centred_o_normalised[t] = centred_o_normalised_t = (  # (33)
-            n_o_normalised_t
-            - 1 / 3 * n_o_normalised_t.sum(axis=1)[:, None]  # bj->b
+        centred_o_normalised_t = centred_o_normalised[t]
+        centred_o_normalised_t[...] = n_o_normalised_t  # (33)
+        centred_o_normalised_t -= 1 / 3 * n_o_normalised_t.sum(axis=1)[:, None]  # (33) bj->b
+        variance_o_normalised[t] = variance_o_normalised_t = (  # (34) bi->b
+            1 / 3 * (centred_o_normalised_t ** 2).sum(axis=1)
         )
-        variance_o_normalised[t] = variance_o_normalised_t = 1 / 3 * (centred_o_normalised_t ** 2).sum(axis=1)  # (34) bi->b
-        o_normalised_t = _sigmoid(b_o_normalised + s_o_normalised * centred_o_normalised_t / np.sqrt(1e-05 + variance_o_normalised_t[:, None]), out=o_normalised[t])  # (35)
-        variance_normalised[t] = variance_normalised_t = 1 / 3 * (centred_normalised_t ** 2).sum(axis=1)  # (38) bi->b
-        tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t = np.tanh(b_c_normalised + s_c_normalised * centred_normalised_t / np.sqrt(1e-05 + variance_normalised_t[:, None]), out=tanh_b_c_normalised_centred_normalised_s_c_normalised_varian[t])  # (39)
-        normalised_t = np.multiply(o_normalised_t, tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t, out=normalised[t + 1])  # (39)
+        o_normalised_t = _sigmoid(  # (35)
+            (
+                b_o_normalised
+                + (
+                    s_o_normalised * centred_o_normalised_t
+                    / np.sqrt(1e-05 + variance_o_normalised_t[:, None])
+                )
+            ),
+            out=o_normalised[t],
+        )
+        variance_normalised[t] = variance_normalised_t = (  # (38) bi->b
+            1 / 3 * (centred_normalised_t ** 2).sum(axis=1)
+        )
+        tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t = np.tanh(  # (39)
+            (
+                b_c_normalised
+                + (
+                    s_c_normalised * centred_normalised_t
+                    / np.sqrt(1e-05 + variance_normalised_t[:, None])
+                )
+            ),
+            out=tanh_b_c_normalised_centred_normalised_s_c_normalised_varian[t],
+        )
+        normalised_t = np.multiply(  # (39)
+            o_normalised_t,
+            tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t,
+            out=normalised[t + 1],
+        )
     arrays["f_coupled"] = f_coupled
     arrays["g_coupled"] = g_coupled
     arrays["o_coupled"] = o_coupled
@@ -638,7 +719,9 @@ def _forward(arrays, T, B, dtype):
     arrays["o_normalised"] = o_normalised
     arrays["centred_normalised"] = centred_normalised
     arrays["variance_normalised"] = variance_normalised
-    arrays["tanh_b_c_normalised_centred_normalised_s_c_normalised_varian"] = tanh_b_c_normalised_centred_normalised_s_c_normalised_varian
+    arrays["tanh_b_c_normalised_centred_normalised_s_c_normalised_varian"] = (
+        tanh_b_c_normalised_centred_normalised_s_c_normalised_varian
+    )
 
 
 def _loss(arrays, T, B, dtype):
@@ -710,245 +793,310 @@ def _backward(arrays, T, B, dtype):
     variance_normalised = arrays["variance_normalised"]
     tanh_c_coupled = arrays["tanh_c_coupled"]
     tanh_c_projected = arrays["tanh_c_projected"]
-    tanh_b_c_normalised_centred_normalised_s_c_normalised_varian = arrays["tanh_b_c_normalised_centred_normalised_s_c_normalised_varian"]
+    tanh_b_c_normalised_centred_normalised_s_c_normalised_varian = (
+        arrays["tanh_b_c_normalised_centred_normalised_s_c_normalised_varian"]
+    )
     error_normalised = arrays["error_normalised"]
 
+    U_normalised = np.concatenate((U_g_normalised, U_f_normalised, U_i_normalised, U_o_normalised))
+    W_normalised_projected = np.concatenate(
+        (
+            W_g_normalised_projected,
+            W_f_normalised_projected,
+            W_i_normalised_projected,
+            W_o_normalised_projected,
+        ),
+    )
+    U_projected = np.concatenate((U_o_projected, U_f_projected, U_i_projected, U_g_projected))
+    W_projected_coupled = np.concatenate(
+        (
+            W_o_projected_coupled,
+            W_f_projected_coupled,
+            W_i_projected_coupled,
+            W_g_projected_coupled,
+        ),
+    )
+    U_coupled = np.concatenate((U_o_coupled, U_f_coupled, U_g_coupled))
     d_normalised = 2 / (B * 3 * T) * error_normalised  # (41)
+    d_centred_normalised_per_d_normalised = (  # (43)
+        s_c_normalised * o_normalised
+        * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian ** 2)
+        / np.sqrt(1e-05 + variance_normalised[:, :, None])
+    )
+    d_centred_f_normalised_per_d_f_normalised = (  # (55)
+        s_f_normalised * f_normalised * (1 - f_normalised)
+        / np.sqrt(1e-05 + variance_f_normalised[:, :, None])
+    )
+    d_centred_g_normalised_per_d_g_normalised = (  # (51)
+        s_g_normalised * (1 - g_normalised ** 2)
+        / np.sqrt(1e-05 + variance_g_normalised[:, :, None])
+    )
+    d_centred_i_normalised_per_d_i_normalised = (  # (59)
+        s_i_normalised * i_normalised * (1 - i_normalised)
+        / np.sqrt(1e-05 + variance_i_normalised[:, :, None])
+    )
+    d_centred_o_normalised_per_d_o_normalised = (  # (47)
+        s_o_normalised * o_normalised * (1 - o_normalised)
+        / np.sqrt(1e-05 + variance_o_normalised[:, :, None])
+    )
     d_c_normalised = np.empty((T, B, 3), dtype)
     d_f_normalised = np.empty((T, B, 3), dtype)
     d_g_normalised = np.empty((T, B, 3), dtype)
     d_i_normalised = np.empty((T, B, 3), dtype)
     d_o_normalised = np.empty((T, B, 3), dtype)
-    d_n_f_normalised = np.empty((T, B, 3), dtype)
-    d_n_g_normalised = np.empty((T, B, 3), dtype)
-    d_n_i_normalised = np.empty((T, B, 3), dtype)
-    d_n_o_normalised = np.empty((T, B, 3), dtype)
+    d_n_normalised = np.empty((T, B, 12), dtype)
+    d_n_f_normalised = d_n_normalised[:, :, 3:6]
+    d_n_g_normalised = d_n_normalised[:, :, :3]
+    d_n_i_normalised = d_n_normalised[:, :, 6:9]
+    d_n_o_normalised = d_n_normalised[:, :, 9:12]
     for t in range(T - 1, -1, -1):
         centred_normalised_t = centred_normalised[t]
         o_normalised_t = o_normalised[t]
-        tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t = tanh_b_c_normalised_centred_normalised_s_c_normalised_varian[t]
-        variance_normalised_t = variance_normalised[t]
+        tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t = (
+            tanh_b_c_normalised_centred_normalised_s_c_normalised_varian[t]
+        )
         centred_f_normalised_t = centred_f_normalised[t]
         f_normalised_t = f_normalised[t]
-        variance_f_normalised_t = variance_f_normalised[t]
         i_normalised_t = i_normalised[t]
         centred_g_normalised_t = centred_g_normalised[t]
         g_normalised_t = g_normalised[t]
-        variance_g_normalised_t = variance_g_normalised[t]
         centred_i_normalised_t = centred_i_normalised[t]
-        variance_i_normalised_t = variance_i_normalised[t]
         centred_o_normalised_t = centred_o_normalised[t]
-        variance_o_normalised_t = variance_o_normalised[t]
         d_normalised_t = d_normalised[t]
         if t < T - 1:
-            d_normalised_t += d_n_o_normalised[t + 1] @ U_o_normalised  # (41) ij,bj->bi
-            d_normalised_t += d_n_g_normalised[t + 1] @ U_g_normalised  # (41) ij,bj->bi
-            d_normalised_t += d_n_f_normalised[t + 1] @ U_f_normalised  # (41) ij,bj->bi
-            d_normalised_t += d_n_i_normalised[t + 1] @ U_i_normalised  # (41) ij,bj->bi
-        d_variance_normalised_t = (  # (42)
-            -(1 / 2 * (1 / (1e-05 + variance_normalised_t) ** 1.5 * (d_normalised_t * centred_normalised_t * o_normalised_t * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t ** 2) * s_c_normalised).sum(axis=1)))  # bi->b
+            d_normalised_t += d_n_normalised[t + 1] @ U_normalised  # (41) ij,bj->bi
+        d_variance_normalised_t = (  # (42) bi->b
+            -(1 / 2 * (1 / (1e-05 + variance_normalised[t]) ** 1.5) * (d_normalised_t * centred_normalised_t * o_normalised_t * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t ** 2) * s_c_normalised).sum(axis=1))
         )
-        d_centred_normalised_t = (  # (43)
-            s_c_normalised * d_normalised_t * o_normalised_t * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t ** 2) / np.sqrt(1e-05 + variance_normalised_t[:, None])
-            + 2 / 3 * d_variance_normalised_t[:, None] * centred_normalised_t
+        d_centred_normalised_t = d_normalised_t * d_centred_normalised_per_d_normalised[t]  # (43)
+        d_centred_normalised_t += (  # (43)
+            2 / 3 * d_variance_normalised_t[:, None] * centred_normalised_t
         )
-        d_c_normalised_t = (  # (44)
-            d_centred_normalised_t
-            - 1 / 3 * d_centred_normalised_t.sum(axis=1)[:, None]  # bj->b
-        )
+        d_c_normalised_t = d_c_normalised[t]
+        d_c_normalised_t[...] = d_centred_normalised_t  # (44)
+        d_c_normalised_t -= 1 / 3 * d_centred_normalised_t.sum(axis=1)[:, None]  # (44) bj->b
         if t < T - 1:
             d_c_normalised_t += d_c_normalised[t + 1] * f_normalised[t + 1]  # (44)
-        d_c_normalised[t] = d_c_normalised_t
-        d_f_normalised_t = np.multiply(d_c_normalised_t, c_normalised[t], out=d_f_normalised[t])  # (53)
-        d_variance_f_normalised_t = (  # (54)
-            -(1 / 2 * (1 / (1e-05 + variance_f_normalised_t) ** 1.5 * (d_f_normalised_t * centred_f_normalised_t * f_normalised_t * (1 - f_normalised_t) * s_f_normalised).sum(axis=1)))  # bi->b
+        d_f_normalised_t = np.multiply(  # (53)
+            d_c_normalised_t, c_normalised[t], out=d_f_normalised[t]
+        )
+        d_variance_f_normalised_t = (  # (54) bi->b
+            -(1 / 2 * (1 / (1e-05 + variance_f_normalised[t]) ** 1.5) * (d_f_normalised_t * centred_f_normalised_t * f_normalised_t * (1 - f_normalised_t) * s_f_normalised).sum(axis=1))
         )
         d_centred_f_normalised_t = (  # (55)
-            s_f_normalised * d_f_normalised_t * f_normalised_t * (1 - f_normalised_t) / np.sqrt(1e-05 + variance_f_normalised_t[:, None])
-            + 2 / 3 * d_variance_f_normalised_t[:, None] * centred_f_normalised_t
+            d_f_normalised_t * d_centred_f_normalised_per_d_f_normalised[t]
         )
-        d_g_normalised_t = np.multiply(d_c_normalised_t, i_normalised_t, out=d_g_normalised[t])  # (49)
-        d_variance_g_normalised_t = (  # (50)
-            -(1 / 2 * (1 / (1e-05 + variance_g_normalised_t) ** 1.5 * (d_g_normalised_t * centred_g_normalised_t * (1 - g_normalised_t ** 2) * s_g_normalised).sum(axis=1)))  # bi->b
+        d_centred_f_normalised_t += (  # (55)
+            2 / 3 * d_variance_f_normalised_t[:, None] * centred_f_normalised_t
+        )
+        d_g_normalised_t = np.multiply(  # (49)
+            d_c_normalised_t, i_normalised_t, out=d_g_normalised[t]
+        )
+        d_variance_g_normalised_t = (  # (50) bi->b
+            -(1 / 2 * (1 / (1e-05 + variance_g_normalised[t]) ** 1.5) * (d_g_normalised_t * centred_g_normalised_t * (1 - g_normalised_t ** 2) * s_g_normalised).sum(axis=1))
         )
         d_centred_g_normalised_t = (  # (51)
-            s_g_normalised * d_g_normalised_t * (1 - g_normalised_t ** 2) / np.sqrt(1e-05 + variance_g_normalised_t[:, None])
-            + 2 / 3 * d_variance_g_normalised_t[:, None] * centred_g_normalised_t
+            d_g_normalised_t * d_centred_g_normalised_per_d_g_normalised[t]
         )
-        d_i_normalised_t = np.multiply(d_c_normalised_t, g_normalised_t, out=d_i_normalised[t])  # (57)
-        d_variance_i_normalised_t = (  # (58)
-            -(1 / 2 * (1 / (1e-05 + variance_i_normalised_t) ** 1.5 * (d_i_normalised_t * centred_i_normalised_t * i_normalised_t * (1 - i_normalised_t) * s_i_normalised).sum(axis=1)))  # bi->b
+        d_centred_g_normalised_t += (  # (51)
+            2 / 3 * d_variance_g_normalised_t[:, None] * centred_g_normalised_t
+        )
+        d_i_normalised_t = np.multiply(  # (57)
+            d_c_normalised_t, g_normalised_t, out=d_i_normalised[t]
+        )
+        d_variance_i_normalised_t = (  # (58) bi->b
+            -(1 / 2 * (1 / (1e-05 + variance_i_normalised[t]) ** 1.5) * (d_i_normalised_t * centred_i_normalised_t * i_normalised_t * (1 - i_normalised_t) * s_i_normalised).sum(axis=1))
         )
         d_centred_i_normalised_t = (  # (59)
-            s_i_normalised * d_i_normalised_t * i_normalised_t * (1 - i_normalised_t) / np.sqrt(1e-05 + variance_i_normalised_t[:, None])
-            + 2 / 3 * d_variance_i_normalised_t[:, None] * centred_i_normalised_t
+            d_i_normalised_t * d_centred_i_normalised_per_d_i_normalised[t]
         )
-        d_o_normalised_t = np.multiply(d_normalised_t, tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t, out=d_o_normalised[t])  # (45)
-        d_variance_o_normalised_t = (  # (46)
-            -(1 / 2 * (1 / (1e-05 + variance_o_normalised_t) ** 1.5 * (d_o_normalised_t * centred_o_normalised_t * o_normalised_t * (1 - o_normalised_t) * s_o_normalised).sum(axis=1)))  # bi->b
+        d_centred_i_normalised_t += (  # (59)
+            2 / 3 * d_variance_i_normalised_t[:, None] * centred_i_normalised_t
+        )
+        d_o_normalised_t = np.multiply(  # (45)
+            d_normalised_t,
+            tanh_b_c_normalised_centred_normalised_s_c_normalised_varian_t,
+            out=d_o_normalised[t],
+        )
+        d_variance_o_normalised_t = (  # (46) bi->b
+            -(1 / 2 * (1 / (1e-05 + variance_o_normalised[t]) ** 1.5) * (d_o_normalised_t * centred_o_normalised_t * o_normalised_t * (1 - o_normalised_t) * s_o_normalised).sum(axis=1))
         )
         d_centred_o_normalised_t = (  # (47)
-            s_o_normalised * d_o_normalised_t * o_normalised_t * (1 - o_normalised_t) / np.sqrt(1e-05 + variance_o_normalised_t[:, None])
-            + 2 / 3 * d_variance_o_normalised_t[:, None] * centred_o_normalised_t
+            d_o_normalised_t * d_centred_o_normalised_per_d_o_normalised[t]
         )
-        d_n_f_normalised[t] = d_n_f_normalised_t = (  # (56)
-            d_centred_f_normalised_t
-            - 1 / 3 * d_centred_f_normalised_t.sum(axis=1)[:, None]  # bj->b
+        d_centred_o_normalised_t += (  # (47)
+            2 / 3 * d_variance_o_normalised_t[:, None] * centred_o_normalised_t
         )
-        d_n_g_normalised[t] = d_n_g_normalised_t = (  # (52)
-            d_centred_g_normalised_t
-            - 1 / 3 * d_centred_g_normalised_t.sum(axis=1)[:, None]  # bj->b
-        )
-        d_n_i_normalised[t] = d_n_i_normalised_t = (  # (60)
-            d_centred_i_normalised_t
-            - 1 / 3 * d_centred_i_normalised_t.sum(axis=1)[:, None]  # bj->b
-        )
-        d_n_o_normalised[t] = d_n_o_normalised_t = (  # (48)
-            d_centred_o_normalised_t
-            - 1 / 3 * d_centred_o_normalised_t.sum(axis=1)[:, None]  # bj->b
-        )
-    d_projected = (_rows(d_n_o_normalised) @ W_o_normalised_projected).reshape(-1, B, 2)  # (61) ij,tbj->tbi
-    d_projected += (_rows(d_n_g_normalised) @ W_g_normalised_projected).reshape(-1, B, 2)  # (61) ij,tbj->tbi
-    d_projected += (_rows(d_n_f_normalised) @ W_f_normalised_projected).reshape(-1, B, 2)  # (61) ij,tbj->tbi
-    d_projected += (_rows(d_n_i_normalised) @ W_i_normalised_projected).reshape(-1, B, 2)  # (61) ij,tbj->tbi
+        d_n_f_normalised_t = d_n_f_normalised[t]
+        d_n_f_normalised_t[...] = d_centred_f_normalised_t  # (56)
+        d_n_f_normalised_t -= 1 / 3 * d_centred_f_normalised_t.sum(axis=1)[:, None]  # (56) bj->b
+        d_n_g_normalised_t = d_n_g_normalised[t]
+        d_n_g_normalised_t[...] = d_centred_g_normalised_t  # (52)
+        d_n_g_normalised_t -= 1 / 3 * d_centred_g_normalised_t.sum(axis=1)[:, None]  # (52) bj->b
+        d_n_i_normalised_t = d_n_i_normalised[t]
+        d_n_i_normalised_t[...] = d_centred_i_normalised_t  # (60)
+        d_n_i_normalised_t -= 1 / 3 * d_centred_i_normalised_t.sum(axis=1)[:, None]  # (60) bj->b
+        d_n_o_normalised_t = d_n_o_normalised[t]
+        d_n_o_normalised_t[...] = d_centred_o_normalised_t  # (48)
+        d_n_o_normalised_t -= 1 / 3 * d_centred_o_normalised_t.sum(axis=1)[:, None]  # (48) bj->b
+    d_projected = (  # (61) ij,tbj->tbi
+        (_rows(d_n_normalised) @ W_normalised_projected).reshape(-1, B, 2)
+    )
+    d_c_projected_per_d_o_tanh_c_projected = o_projected * (1 - tanh_c_projected ** 2)  # (63)
+    d_n_f_projected_per_d_c_projected = (  # (68) (69)
+        c_projected[:T] * f_projected * (1 - f_projected)
+    )
+    d_n_g_projected_per_d_c_projected = i_projected * (1 - g_projected ** 2)  # (66) (67)
+    d_n_i_projected_per_d_c_projected = g_projected * i_projected * (1 - i_projected)  # (70) (71)
+    d_n_o_projected_per_d_o_tanh_c_projected = (  # (64) (65)
+        tanh_c_projected * o_projected * (1 - o_projected)
+    )
     d_c_projected = np.empty((T, B, 5), dtype)
-    d_n_f_projected = np.empty((T, B, 5), dtype)
-    d_n_g_projected = np.empty((T, B, 5), dtype)
-    d_n_i_projected = np.empty((T, B, 5), dtype)
-    d_n_o_projected = np.empty((T, B, 5), dtype)
+    d_n = np.empty((T, B, 32), dtype)
+    d_n_f_projected = d_n[:, :, 5:10]
+    d_n_g_projected = d_n[:, :, 15:20]
+    d_n_i_projected = d_n[:, :, 10:15]
+    d_n_o_projected = d_n[:, :, :5]
+    d_n_f_coupled = d_n[:, :, 24:28]
+    d_n_g_coupled = d_n[:, :, 28:32]
+    d_n_o_coupled = d_n[:, :, 20:24]
     for t in range(T - 1, -1, -1):
-        o_projected_t = o_projected[t]
-        tanh_c_projected_t = tanh_c_projected[t]
-        i_projected_t = i_projected[t]
-        g_projected_t = g_projected[t]
-        f_projected_t = f_projected[t]
         d_projected_t = d_projected[t]
         if t < T - 1:
-            d_projected_t += d_n_o_projected[t + 1] @ U_o_projected  # (61) ij,bj->bi
-            d_projected_t += d_n_g_projected[t + 1] @ U_g_projected  # (61) ij,bj->bi
-            d_projected_t += d_n_f_projected[t + 1] @ U_f_projected  # (61) ij,bj->bi
-            d_projected_t += d_n_i_projected[t + 1] @ U_i_projected  # (61) ij,bj->bi
+            d_projected_t += d_n[t + 1, :, :20] @ U_projected  # (61) ij,bj->bi
         d_o_tanh_c_projected_t = d_projected_t @ P_projected  # (62) ij,bj->bi
-        d_c_projected_t = np.square(tanh_c_projected_t, out=d_c_projected[t])  # (63)
-        np.subtract(1, d_c_projected_t, out=d_c_projected_t)  # (63)
-        d_c_projected_t *= d_o_tanh_c_projected_t  # (63)
-        d_c_projected_t *= o_projected_t  # (63)
+        d_c_projected_t = np.multiply(  # (63)
+            d_o_tanh_c_projected_t, d_c_projected_per_d_o_tanh_c_projected[t], out=d_c_projected[t]
+        )
         if t < T - 1:
             d_c_projected_t += d_c_projected[t + 1] * f_projected[t + 1]  # (63)
-        d_f_projected_t = d_c_projected_t * c_projected[t]  # (68)
-        d_g_projected_t = d_c_projected_t * i_projected_t  # (66)
-        d_i_projected_t = d_c_projected_t * g_projected_t  # (70)
-        d_n_f_projected_t = np.subtract(1, f_projected_t, out=d_n_f_projected[t])  # (69)
-        d_n_f_projected_t *= d_f_projected_t  # (69)
-        d_n_f_projected_t *= f_projected_t  # (69)
-        d_n_g_projected_t = np.square(g_projected_t, out=d_n_g_projected[t])  # (67)
-        np.subtract(1, d_n_g_projected_t, out=d_n_g_projected_t)  # (67)
-        d_n_g_projected_t *= d_g_projected_t  # (67)
-        d_n_i_projected_t = np.subtract(1, i_projected_t, out=d_n_i_projected[t])  # (71)
-        d_n_i_projected_t *= d_i_projected_t  # (71)
-        d_n_i_projected_t *= i_projected_t  # (71)
-        d_o_projected_t = d_o_tanh_c_projected_t * tanh_c_projected_t  # (64)
-        d_n_o_projected_t = np.subtract(1, o_projected_t, out=d_n_o_projected[t])  # (65)
-        d_n_o_projected_t *= d_o_projected_t  # (65)
-        d_n_o_projected_t *= o_projected_t  # (65)
-    d_coupled = (_rows(d_n_o_projected) @ W_o_projected_coupled).reshape(-1, B, 4)  # (72) ij,tbj->tbi
-    d_coupled += (_rows(d_n_g_projected) @ W_g_projected_coupled).reshape(-1, B, 4)  # (72) ij,tbj->tbi
-    d_coupled += (_rows(d_n_f_projected) @ W_f_projected_coupled).reshape(-1, B, 4)  # (72) ij,tbj->tbi
-    d_coupled += (_rows(d_n_i_projected) @ W_i_projected_coupled).reshape(-1, B, 4)  # (72) ij,tbj->tbi
+        d_n_f_projected_t = np.multiply(  # (68) (69)
+            d_c_projected_t, d_n_f_projected_per_d_c_projected[t], out=d_n_f_projected[t]
+        )
+        d_n_g_projected_t = np.multiply(  # (66) (67)
+            d_c_projected_t, d_n_g_projected_per_d_c_projected[t], out=d_n_g_projected[t]
+        )
+        d_n_i_projected_t = np.multiply(  # (70) (71)
+            d_c_projected_t, d_n_i_projected_per_d_c_projected[t], out=d_n_i_projected[t]
+        )
+        d_n_o_projected_t = np.multiply(  # (64) (65)
+            d_o_tanh_c_projected_t,
+            d_n_o_projected_per_d_o_tanh_c_projected[t],
+            out=d_n_o_projected[t],
+        )
+    d_coupled = (_rows(d_n[:, :, :20]) @ W_projected_coupled).reshape(-1, B, 4)  # (72) ij,tbj->tbi
+    d_c_coupled_per_d_coupled = o_coupled * (1 - tanh_c_coupled ** 2)  # (73)
+    d_n_f_coupled_per_d_c_coupled = (  # (78) (79)
+        (c_coupled[:T] - g_coupled) * f_coupled * (1 - f_coupled)
+    )
+    d_n_g_coupled_per_d_c_coupled = (1 - f_coupled) * (1 - g_coupled ** 2)  # (76) (77)
+    d_n_o_coupled_per_d_coupled = tanh_c_coupled * o_coupled * (1 - o_coupled)  # (74) (75)
     d_c_coupled = np.empty((T, B, 4), dtype)
-    d_n_f_coupled = np.empty((T, B, 4), dtype)
-    d_n_g_coupled = np.empty((T, B, 4), dtype)
-    d_n_o_coupled = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
-        o_coupled_t = o_coupled[t]
-        tanh_c_coupled_t = tanh_c_coupled[t]
-        g_coupled_t = g_coupled[t]
-        f_coupled_t = f_coupled[t]
         d_coupled_t = d_coupled[t]
         if t < T - 1:
-            d_coupled_t += d_n_o_coupled[t + 1] @ U_o_coupled  # (72) ij,bj->bi
-            d_coupled_t += d_n_g_coupled[t + 1] @ U_g_coupled  # (72) ij,bj->bi
-            d_coupled_t += d_n_f_coupled[t + 1] @ U_f_coupled  # (72) ij,bj->bi
-        d_c_coupled_t = np.square(tanh_c_coupled_t, out=d_c_coupled[t])  # (73)
-        np.subtract(1, d_c_coupled_t, out=d_c_coupled_t)  # (73)
-        d_c_coupled_t *= d_coupled_t  # (73)
-        d_c_coupled_t *= o_coupled_t  # (73)
+            d_coupled_t += d_n[t + 1, :, 20:] @ U_coupled  # (72) ij,bj->bi
+        d_c_coupled_t = np.multiply(  # (73)
+            d_coupled_t, d_c_coupled_per_d_coupled[t], out=d_c_coupled[t]
+        )
         if t < T - 1:
             d_c_coupled_t += d_c_coupled[t + 1] * f_coupled[t + 1]  # (73)
-        d_f_coupled_t = d_c_coupled_t * (c_coupled[t] - g_coupled_t)  # (78)
-        d_g_coupled_t = d_c_coupled_t * (1 - f_coupled_t)  # (76)
-        d_n_f_coupled_t = np.subtract(1, f_coupled_t, out=d_n_f_coupled[t])  # (79)
-        d_n_f_coupled_t *= d_f_coupled_t  # (79)
-        d_n_f_coupled_t *= f_coupled_t  # (79)
-        d_n_g_coupled_t = np.square(g_coupled_t, out=d_n_g_coupled[t])  # (77)
-        np.subtract(1, d_n_g_coupled_t, out=d_n_g_coupled_t)  # (77)
-        d_n_g_coupled_t *= d_g_coupled_t  # (77)
-        d_o_coupled_t = d_coupled_t * tanh_c_coupled_t  # (74)
-        d_n_o_coupled_t = np.subtract(1, o_coupled_t, out=d_n_o_coupled[t])  # (75)
-        d_n_o_coupled_t *= d_o_coupled_t  # (75)
-        d_n_o_coupled_t *= o_coupled_t  # (75)
-    d_W_f_coupled_x = _rows(d_n_f_coupled).T @ _rows(x[1:])  # (81) tbi,tbj->ij
-    d_U_f_coupled = _rows(d_n_f_coupled).T @ _rows(coupled[:T])  # (82) tbi,tbj->ij
-    d_b_f_coupled = d_n_f_coupled.sum(axis=(0, 1))  # (83) tbi->i
-    d_W_g_coupled_x = _rows(d_n_g_coupled).T @ _rows(x[1:])  # (84) tbi,tbj->ij
-    d_U_g_coupled = _rows(d_n_g_coupled).T @ _rows(coupled[:T])  # (85) tbi,tbj->ij
-    d_b_g_coupled = d_n_g_coupled.sum(axis=(0, 1))  # (86) tbi->i
-    d_W_o_coupled_x = _rows(d_n_o_coupled).T @ _rows(x[1:])  # (87) tbi,tbj->ij
-    d_U_o_coupled = _rows(d_n_o_coupled).T @ _rows(coupled[:T])  # (88) tbi,tbj->ij
-    d_b_o_coupled = d_n_o_coupled.sum(axis=(0, 1))  # (89) tbi->i
-    d_W_i_projected_coupled = _rows(d_n_i_projected).T @ _rows(coupled[1:])  # (90) tbi,tbj->ij
-    d_W_i_projected_x = _rows(d_n_i_projected).T @ _rows(x[1:])  # (91) tbi,tbj->ij
-    d_U_i_projected = _rows(d_n_i_projected).T @ _rows(projected[:T])  # (92) tbi,tbj->ij
-    d_b_i_projected = d_n_i_projected.sum(axis=(0, 1))  # (93) tbi->i
-    d_W_f_projected_coupled = _rows(d_n_f_projected).T @ _rows(coupled[1:])  # (94) tbi,tbj->ij
-    d_W_f_projected_x = _rows(d_n_f_projected).T @ _rows(x[1:])  # (95) tbi,tbj->ij
-    d_U_f_projected = _rows(d_n_f_projected).T @ _rows(projected[:T])  # (96) tbi,tbj->ij
-    d_b_f_projected = d_n_f_projected.sum(axis=(0, 1))  # (97) tbi->i
-    d_W_g_projected_coupled = _rows(d_n_g_projected).T @ _rows(coupled[1:])  # (98) tbi,tbj->ij
-    d_W_g_projected_x = _rows(d_n_g_projected).T @ _rows(x[1:])  # (99) tbi,tbj->ij
-    d_U_g_projected = _rows(d_n_g_projected).T @ _rows(projected[:T])  # (100) tbi,tbj->ij
-    d_b_g_projected = d_n_g_projected.sum(axis=(0, 1))  # (101) tbi->i
-    d_W_o_projected_coupled = _rows(d_n_o_projected).T @ _rows(coupled[1:])  # (102) tbi,tbj->ij
-    d_W_o_projected_x = _rows(d_n_o_projected).T @ _rows(x[1:])  # (103) tbi,tbj->ij
-    d_U_o_projected = _rows(d_n_o_projected).T @ _rows(projected[:T])  # (104) tbi,tbj->ij
-    d_b_o_projected = d_n_o_projected.sum(axis=(0, 1))  # (105) tbi->i
+        d_n_f_coupled_t = np.multiply(  # (78) (79)
+            d_c_coupled_t, d_n_f_coupled_per_d_c_coupled[t], out=d_n_f_coupled[t]
+        )
+        d_n_g_coupled_t = np.multiply(  # (76) (77)
+            d_c_coupled_t, d_n_g_coupled_per_d_c_coupled[t], out=d_n_g_coupled[t]
+        )
+        d_n_o_coupled_t = np.multiply(  # (74) (75)
+            d_coupled_t, d_n_o_coupled_per_d_coupled[t], out=d_n_o_coupled[t]
+        )
+    d_U_coupled = _rows(d_n[:, :, 20:]).T @ _rows(coupled[:T])  # (82) (85) (88) tbi,tbj->ij
+    d_U_f_coupled = d_U_coupled[4:8]
+    d_U_g_coupled = d_U_coupled[8:12]
+    d_U_o_coupled = d_U_coupled[:4]
+    d_W_projected_coupled = (  # (90) (94) (98) (102) tbi,tbj->ij
+        _rows(d_n[:, :, :20]).T @ _rows(coupled[1:])
+    )
+    d_W_i_projected_coupled = d_W_projected_coupled[10:15]
+    d_W_f_projected_coupled = d_W_projected_coupled[5:10]
+    d_W_g_projected_coupled = d_W_projected_coupled[15:20]
+    d_W_o_projected_coupled = d_W_projected_coupled[:5]
+    d_W_x = _rows(d_n).T @ _rows(x[1:])  # (81) (84) (87) (91) (95) (99) (103) tbi,tbj->ij
+    d_W_f_coupled_x = d_W_x[24:28]
+    d_W_g_coupled_x = d_W_x[28:32]
+    d_W_o_coupled_x = d_W_x[20:24]
+    d_W_i_projected_x = d_W_x[10:15]
+    d_W_f_projected_x = d_W_x[5:10]
+    d_W_g_projected_x = d_W_x[15:20]
+    d_W_o_projected_x = d_W_x[:5]
+    d_U_projected = (  # (92) (96) (100) (104) tbi,tbj->ij
+        _rows(d_n[:, :, :20]).T @ _rows(projected[:T])
+    )
+    d_U_i_projected = d_U_projected[10:15]
+    d_U_f_projected = d_U_projected[5:10]
+    d_U_g_projected = d_U_projected[15:20]
+    d_U_o_projected = d_U_projected[:5]
+    d_b = d_n.sum(axis=(0, 1))  # (83) (86) (89) (93) (97) (101) (105) tbi->i
+    d_b_f_coupled = d_b[24:28]
+    d_b_g_coupled = d_b[28:32]
+    d_b_o_coupled = d_b[20:24]
+    d_b_i_projected = d_b[10:15]
+    d_b_f_projected = d_b[5:10]
+    d_b_g_projected = d_b[15:20]
+    d_b_o_projected = d_b[:5]
     d_P_projected = _rows(d_projected).T @ _rows(o_tanh_c_projected)  # (106) tbi,tbj->ij
-    d_s_i_normalised = (d_i_normalised * centred_i_normalised * i_normalised * (1 - i_normalised) * (1 / np.sqrt(1e-05 + variance_i_normalised[:, :, None]))).sum(axis=(0, 1))  # (107) tbi->i
-    d_W_i_normalised_projected = _rows(d_n_i_normalised).T @ _rows(projected[1:])  # (108) tbi,tbj->ij
-    d_W_i_normalised_x_1 = _rows(d_n_i_normalised).T @ _rows(x[:T])  # (109) tbi,tbj->ij
-    d_U_i_normalised = _rows(d_n_i_normalised).T @ _rows(normalised[:T])  # (110) tbi,tbj->ij
-    d_b_i_normalised = (d_i_normalised * i_normalised * (1 - i_normalised)).sum(axis=(0, 1))  # (111) tbi->i
-    d_s_f_normalised = (d_f_normalised * centred_f_normalised * f_normalised * (1 - f_normalised) * (1 / np.sqrt(1e-05 + variance_f_normalised[:, :, None]))).sum(axis=(0, 1))  # (112) tbi->i
-    d_W_f_normalised_projected = _rows(d_n_f_normalised).T @ _rows(projected[1:])  # (113) tbi,tbj->ij
-    d_W_f_normalised_x_1 = _rows(d_n_f_normalised).T @ _rows(x[:T])  # (114) tbi,tbj->ij
-    d_U_f_normalised = _rows(d_n_f_normalised).T @ _rows(normalised[:T])  # (115) tbi,tbj->ij
-    d_b_f_normalised = (d_f_normalised * f_normalised * (1 - f_normalised)).sum(axis=(0, 1))  # (116) tbi->i
-    d_s_g_normalised = (d_g_normalised * centred_g_normalised * (1 - g_normalised ** 2) * (1 / np.sqrt(1e-05 + variance_g_normalised[:, :, None]))).sum(axis=(0, 1))  # (117) tbi->i
-    d_W_g_normalised_projected = _rows(d_n_g_normalised).T @ _rows(projected[1:])  # (118) tbi,tbj->ij
-    d_W_g_normalised_x_1 = _rows(d_n_g_normalised).T @ _rows(x[:T])  # (119) tbi,tbj->ij
-    d_U_g_normalised = _rows(d_n_g_normalised).T @ _rows(normalised[:T])  # (120) tbi,tbj->ij
+    d_s_i_normalised = (  # (107) tbi->i
+        (d_i_normalised * centred_i_normalised * i_normalised * (1 - i_normalised) * (1 / np.sqrt(1e-05 + variance_i_normalised[:, :, None]))).sum(axis=(0, 1))
+    )
+    d_b_i_normalised = (  # (111) tbi->i
+        (d_i_normalised * i_normalised * (1 - i_normalised)).sum(axis=(0, 1))
+    )
+    d_s_f_normalised = (  # (112) tbi->i
+        (d_f_normalised * centred_f_normalised * f_normalised * (1 - f_normalised) * (1 / np.sqrt(1e-05 + variance_f_normalised[:, :, None]))).sum(axis=(0, 1))
+    )
+    d_b_f_normalised = (  # (116) tbi->i
+        (d_f_normalised * f_normalised * (1 - f_normalised)).sum(axis=(0, 1))
+    )
+    d_s_g_normalised = (  # (117) tbi->i
+        (d_g_normalised * centred_g_normalised * (1 - g_normalised ** 2) * (1 / np.sqrt(1e-05 + variance_g_normalised[:, :, None]))).sum(axis=(0, 1))
+    )
     d_b_g_normalised = (d_g_normalised * (1 - g_normalised ** 2)).sum(axis=(0, 1))  # (121) tbi->i
-    d_s_o_normalised = (d_o_normalised * centred_o_normalised * o_normalised * (1 - o_normalised) * (1 / np.sqrt(1e-05 + variance_o_normalised[:, :, None]))).sum(axis=(0, 1))  # (122) tbi->i
-    d_W_o_normalised_projected = _rows(d_n_o_normalised).T @ _rows(projected[1:])  # (123) tbi,tbj->ij
-    d_W_o_normalised_x_1 = _rows(d_n_o_normalised).T @ _rows(x[:T])  # (124) tbi,tbj->ij
-    d_U_o_normalised = _rows(d_n_o_normalised).T @ _rows(normalised[:T])  # (125) tbi,tbj->ij
-    d_b_o_normalised = (d_o_normalised * o_normalised * (1 - o_normalised)).sum(axis=(0, 1))  # (126) tbi->i
-    d_s_c_normalised = (d_normalised * centred_normalised * o_normalised * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian ** 2) * (1 / np.sqrt(1e-05 + variance_normalised[:, :, None]))).sum(axis=(0, 1))  # (127) tbi->i
-    d_b_c_normalised = (d_normalised * o_normalised * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian ** 2)).sum(axis=(0, 1))  # (128) tbi->i
+    d_s_o_normalised = (  # (122) tbi->i
+        (d_o_normalised * centred_o_normalised * o_normalised * (1 - o_normalised) * (1 / np.sqrt(1e-05 + variance_o_normalised[:, :, None]))).sum(axis=(0, 1))
+    )
+    d_W_normalised_projected = (  # (108) (113) (118) (123) tbi,tbj->ij
+        _rows(d_n_normalised).T @ _rows(projected[1:])
+    )
+    d_W_i_normalised_projected = d_W_normalised_projected[6:9]
+    d_W_f_normalised_projected = d_W_normalised_projected[3:6]
+    d_W_g_normalised_projected = d_W_normalised_projected[:3]
+    d_W_o_normalised_projected = d_W_normalised_projected[9:12]
+    d_W_normalised_x_1 = (  # (109) (114) (119) (124) tbi,tbj->ij
+        _rows(d_n_normalised).T @ _rows(x[:T])
+    )
+    d_W_i_normalised_x_1 = d_W_normalised_x_1[6:9]
+    d_W_f_normalised_x_1 = d_W_normalised_x_1[3:6]
+    d_W_g_normalised_x_1 = d_W_normalised_x_1[:3]
+    d_W_o_normalised_x_1 = d_W_normalised_x_1[9:12]
+    d_U_normalised = (  # (110) (115) (120) (125) tbi,tbj->ij
+        _rows(d_n_normalised).T @ _rows(normalised[:T])
+    )
+    d_U_i_normalised = d_U_normalised[6:9]
+    d_U_f_normalised = d_U_normalised[3:6]
+    d_U_g_normalised = d_U_normalised[:3]
+    d_U_o_normalised = d_U_normalised[9:12]
+    d_b_o_normalised = (  # (126) tbi->i
+        (d_o_normalised * o_normalised * (1 - o_normalised)).sum(axis=(0, 1))
+    )
+    d_s_c_normalised = (  # (127) tbi->i
+        (d_normalised * centred_normalised * o_normalised * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian ** 2) * (1 / np.sqrt(1e-05 + variance_normalised[:, :, None]))).sum(axis=(0, 1))
+    )
+    d_b_c_normalised = (  # (128) tbi->i
+        (d_normalised * o_normalised * (1 - tanh_b_c_normalised_centred_normalised_s_c_normalised_varian ** 2)).sum(axis=(0, 1))
+    )
     arrays["d_c_normalised"] = d_c_normalised
-    arrays["d_n_o_normalised"] = d_n_o_normalised
-    arrays["d_n_g_normalised"] = d_n_g_normalised
-    arrays["d_n_f_normalised"] = d_n_f_normalised
-    arrays["d_n_i_normalised"] = d_n_i_normalised
     arrays["d_c_projected"] = d_c_projected
-    arrays["d_n_o_projected"] = d_n_o_projected
-    arrays["d_n_g_projected"] = d_n_g_projected
-    arrays["d_n_f_projected"] = d_n_f_projected
-    arrays["d_n_i_projected"] = d_n_i_projected
     arrays["d_c_coupled"] = d_c_coupled
-    arrays["d_n_o_coupled"] = d_n_o_coupled
-    arrays["d_n_g_coupled"] = d_n_g_coupled
-    arrays["d_n_f_coupled"] = d_n_f_coupled
     arrays["d_W_f_coupled_x"] = d_W_f_coupled_x
     arrays["d_U_f_coupled"] = d_U_f_coupled
     arrays["d_b_f_coupled"] = d_b_f_coupled
@@ -997,6 +1145,8 @@ def _backward(arrays, T, B, dtype):
     arrays["d_b_o_normalised"] = d_b_o_normalised
     arrays["d_s_c_normalised"] = d_s_c_normalised
     arrays["d_b_c_normalised"] = d_b_c_normalised
+    arrays["d_n_normalised"] = d_n_normalised
+    arrays["d_n"] = d_n
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -1012,29 +1162,27 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_normalised_x_1 = arrays["W_f_normalised_x_1"]
     W_g_normalised_x_1 = arrays["W_g_normalised_x_1"]
     W_o_normalised_x_1 = arrays["W_o_normalised_x_1"]
-    d_n_o_normalised = arrays["d_n_o_normalised"]
-    d_n_g_normalised = arrays["d_n_g_normalised"]
-    d_n_f_normalised = arrays["d_n_f_normalised"]
-    d_n_i_normalised = arrays["d_n_i_normalised"]
-    d_n_o_projected = arrays["d_n_o_projected"]
-    d_n_g_projected = arrays["d_n_g_projected"]
-    d_n_f_projected = arrays["d_n_f_projected"]
-    d_n_i_projected = arrays["d_n_i_projected"]
-    d_n_o_coupled = arrays["d_n_o_coupled"]
-    d_n_g_coupled = arrays["d_n_g_coupled"]
-    d_n_f_coupled = arrays["d_n_f_coupled"]
+    d_n_normalised = arrays["d_n_normalised"]
+    d_n = arrays["d_n"]
 
-    d_x = (_rows(d_n_o_projected) @ W_o_projected_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x += (_rows(d_n_g_projected) @ W_g_projected_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x += (_rows(d_n_f_projected) @ W_f_projected_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x += (_rows(d_n_i_projected) @ W_i_projected_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x += (_rows(d_n_o_coupled) @ W_o_coupled_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x += (_rows(d_n_g_coupled) @ W_g_coupled_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x += (_rows(d_n_f_coupled) @ W_f_coupled_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_o_normalised[1:]) @ W_o_normalised_x_1).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_g_normalised[1:]) @ W_g_normalised_x_1).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_f_normalised[1:]) @ W_f_normalised_x_1).reshape(-1, B, 2)  # (80) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_i_normalised[1:]) @ W_i_normalised_x_1).reshape(-1, B, 2)  # (80) ij,tbj->tbi
+    W_normalised_x_1 = np.concatenate(
+        (W_g_normalised_x_1, W_f_normalised_x_1, W_i_normalised_x_1, W_o_normalised_x_1)
+    )
+    W_x = np.concatenate(
+        (
+            W_o_projected_x,
+            W_f_projected_x,
+            W_i_projected_x,
+            W_g_projected_x,
+            W_o_coupled_x,
+            W_f_coupled_x,
+            W_g_coupled_x,
+        ),
+    )
+    d_x = (_rows(d_n) @ W_x).reshape(-1, B, 2)  # (80) ij,tbj->tbi
+    d_x[:T - 1] += (  # (80) ij,tbj->tbi
+        (_rows(d_n_normalised[1:]) @ W_normalised_x_1).reshape(-1, B, 2)
+    )
     arrays["d_x"] = d_x
 
 
@@ -1059,37 +1207,29 @@ def _initial_gradients(arrays, T, B, dtype):
     W_o_normalised_x_1 = arrays["W_o_normalised_x_1"]
     U_o_normalised = arrays["U_o_normalised"]
     d_c_normalised = arrays["d_c_normalised"]
-    d_n_o_normalised = arrays["d_n_o_normalised"]
-    d_n_g_normalised = arrays["d_n_g_normalised"]
-    d_n_f_normalised = arrays["d_n_f_normalised"]
-    d_n_i_normalised = arrays["d_n_i_normalised"]
     d_c_projected = arrays["d_c_projected"]
-    d_n_o_projected = arrays["d_n_o_projected"]
-    d_n_g_projected = arrays["d_n_g_projected"]
-    d_n_f_projected = arrays["d_n_f_projected"]
-    d_n_i_projected = arrays["d_n_i_projected"]
     d_c_coupled = arrays["d_c_coupled"]
-    d_n_o_coupled = arrays["d_n_o_coupled"]
-    d_n_g_coupled = arrays["d_n_g_coupled"]
-    d_n_f_coupled = arrays["d_n_f_coupled"]
+    d_n_normalised = arrays["d_n_normalised"]
+    d_n = arrays["d_n"]
 
-    d_initial_x = (_rows(d_n_o_normalised[:1]) @ W_o_normalised_x_1).reshape(-1, B, 2)  # (129) ij,kbj->kbi
-    d_initial_x += (_rows(d_n_g_normalised[:1]) @ W_g_normalised_x_1).reshape(-1, B, 2)  # (129) ij,kbj->kbi
-    d_initial_x += (_rows(d_n_f_normalised[:1]) @ W_f_normalised_x_1).reshape(-1, B, 2)  # (129) ij,kbj->kbi
-    d_initial_x += (_rows(d_n_i_normalised[:1]) @ W_i_normalised_x_1).reshape(-1, B, 2)  # (129) ij,kbj->kbi
-    d_initial_coupled = (_rows(d_n_o_coupled[:1]) @ U_o_coupled).reshape(-1, B, 4)  # (130) ij,kbj->kbi
-    d_initial_coupled += (_rows(d_n_g_coupled[:1]) @ U_g_coupled).reshape(-1, B, 4)  # (130) ij,kbj->kbi
-    d_initial_coupled += (_rows(d_n_f_coupled[:1]) @ U_f_coupled).reshape(-1, B, 4)  # (130) ij,kbj->kbi
+    U_normalised = np.concatenate((U_g_normalised, U_f_normalised, U_i_normalised, U_o_normalised))
+    W_normalised_x_1 = np.concatenate(
+        (W_g_normalised_x_1, W_f_normalised_x_1, W_i_normalised_x_1, W_o_normalised_x_1)
+    )
+    U_projected = np.concatenate((U_o_projected, U_f_projected, U_i_projected, U_g_projected))
+    U_coupled = np.concatenate((U_o_coupled, U_f_coupled, U_g_coupled))
+    d_initial_x = (  # (129) ij,kbj->kbi
+        (_rows(d_n_normalised[:1]) @ W_normalised_x_1).reshape(-1, B, 2)
+    )
+    d_initial_coupled = (_rows(d_n[:1, :, 20:]) @ U_coupled).reshape(-1, B, 4)  # (130) ij,kbj->kbi
     d_initial_c_coupled = d_c_coupled[:1] * f_coupled[:1]  # (131)
-    d_initial_projected = (_rows(d_n_o_projected[:1]) @ U_o_projected).reshape(-1, B, 2)  # (132) ij,kbj->kbi
-    d_initial_projected += (_rows(d_n_g_projected[:1]) @ U_g_projected).reshape(-1, B, 2)  # (132) ij,kbj->kbi
-    d_initial_projected += (_rows(d_n_f_projected[:1]) @ U_f_projected).reshape(-1, B, 2)  # (132) ij,kbj->kbi
-    d_initial_projected += (_rows(d_n_i_projected[:1]) @ U_i_projected).reshape(-1, B, 2)  # (132) ij,kbj->kbi
+    d_initial_projected = (  # (132) ij,kbj->kbi
+        (_rows(d_n[:1, :, :20]) @ U_projected).reshape(-1, B, 2)
+    )
     d_initial_c_projected = d_c_projected[:1] * f_projected[:1]  # (133)
-    d_initial_normalised = (_rows(d_n_o_normalised[:1]) @ U_o_normalised).reshape(-1, B, 3)  # (134) ij,kbj->kbi
-    d_initial_normalised += (_rows(d_n_g_normalised[:1]) @ U_g_normalised).reshape(-1, B, 3)  # (134) ij,kbj->kbi
-    d_initial_normalised += (_rows(d_n_f_normalised[:1]) @ U_f_normalised).reshape(-1, B, 3)  # (134) ij,kbj->kbi
-    d_initial_normalised += (_rows(d_n_i_normalised[:1]) @ U_i_normalised).reshape(-1, B, 3)  # (134) ij,kbj->kbi
+    d_initial_normalised = (  # (134) ij,kbj->kbi
+        (_rows(d_n_normalised[:1]) @ U_normalised).reshape(-1, B, 3)
+    )
     d_initial_c_normalised = d_c_normalised[:1] * f_normalised[:1]  # (135)
     arrays["d_initial_x"] = d_initial_x
     arrays["d_initial_coupled"] = d_initial_coupled
@@ -1125,7 +1265,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -1135,7 +1275,16 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
-_BIASES = {"b_f_coupled", "b_f_projected", "b_g_coupled", "b_g_projected", "b_i_projected", "b_o_coupled", "b_o_projected"}
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
+_BIASES = {
+    "b_f_coupled",
+    "b_f_projected",
+    "b_g_coupled",
+    "b_g_projected",
+    "b_i_projected",
+    "b_o_coupled",
+    "b_o_projected",
+}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
     ("targets", "normalised"): "target_normalised",
@@ -1191,9 +1340,16 @@ _GRADIENTS = {
     "b_c_normalised": "d_b_c_normalised",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"x": "d_initial_x", "coupled": "d_initial_coupled", "c_coupled": "d_initial_c_coupled", "projected": "d_initial_projected", "c_projected": "d_initial_c_projected", "normalised": "d_initial_normalised", "c_normalised": "d_initial_c_normalised"}
+_INITIAL_GRADIENTS = {
+    "x": "d_initial_x",
+    "coupled": "d_initial_coupled",
+    "c_coupled": "d_initial_c_coupled",
+    "projected": "d_initial_projected",
+    "c_projected": "d_initial_c_projected",
+    "normalised": "d_initial_normalised",
+    "c_normalised": "d_initial_c_normalised",
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -1201,38 +1357,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 2), outside.get("x"), 1, None, 0, dtype)
@@ -1246,10 +1384,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -1267,47 +1432,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -1329,4 +1496,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 7bc0beade3b5354f7a4c72d8e7ed450b6641234a2d8484726c4ddf1999ff16a0
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: afc132c06b87d32adf9ac85ab73d83be4a1137390a480ceb05ca0d25cab0fcdb

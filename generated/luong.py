@@ -101,7 +101,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "y": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -136,8 +142,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -176,7 +183,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -234,7 +243,7 @@ def _forward(arrays, T, S, B, dtype):
     e = np.empty((T, S, B), dtype)
     a = np.empty((T, S, B), dtype)
     c = np.empty((T, B, 3), dtype)
-    concat_c_h = np.empty((T, B, 7), dtype)
+    concat_c_h = np.zeros((T, B, 7), dtype)
     for t in range(T):
         n_h_t = n_h[t]
         n_h_t += att[t] @ F.T  # (3) ij,bj->bi
@@ -245,10 +254,9 @@ def _forward(arrays, T, S, B, dtype):
         logsumexp_a_t = _logsumexp(e_t.T, axis=1)  # (7)
         a_t = np.exp(e_t - logsumexp_a_t, out=a[t])  # (8)
         c[t] = c_t = (enc[1:] * a_t[:, :, None]).sum(axis=0)  # (9) sbi->bi
-        concat_c_h_t = np.zeros((B, 7), dtype)
+        concat_c_h_t = concat_c_h[t]
         concat_c_h_t[:, :3] += c_t  # (10)
         concat_c_h_t[:, 3:] += h_t  # (10)
-        concat_c_h[t] = concat_c_h_t
         n_att_t = concat_c_h_t @ C.T  # (11) ij,bj->bi
         att_t = np.tanh(n_att_t, out=att[t + 1])  # (12)
     n_y = (_rows(att[1:]) @ W_y.T).reshape(-1, B, 4)  # (13) ij,tbj->tbi
@@ -270,9 +278,9 @@ def _loss(arrays, T, S, B, dtype):
     logsumexp_y = arrays["logsumexp_y"]
     target_y = arrays["target_y"]
 
-    loss = (  # (16)
-        1 / (B * T) * logsumexp_y.sum()  # tb->
-        - 1 / (B * T) * (n_y * target_y).sum()  # tbi->
+    loss = (  # (16) tb->, tbi->
+        1 / (B * T) * logsumexp_y.sum()
+        - 1 / (B * T) * (n_y * target_y).sum()
     )
     arrays["loss"] = loss
 
@@ -298,6 +306,8 @@ def _backward(arrays, T, S, B, dtype):
 
     d_n_y = 1 / (B * T) * (y - target_y)  # (17)
     d_att = (_rows(d_n_y) @ W_y).reshape(-1, B, 5)  # (18) ij,tbj->tbi
+    d_n_att_per_d_att = 1 - att[1:] ** 2  # (19)
+    d_n_h_per_d_h = 1 - h[1:] ** 2  # (27)
     d_n_att = np.empty((T, B, 5), dtype)
     d_c = np.empty((T, B, 3), dtype)
     d_e = np.empty((T, S, B), dtype)
@@ -308,9 +318,7 @@ def _backward(arrays, T, S, B, dtype):
         d_att_t = d_att[t]
         if t < T - 1:
             d_att_t += d_n_h[t + 1] @ F  # (18) ij,bj->bi
-        d_n_att_t = np.square(att[t + 1], out=d_n_att[t])  # (19)
-        np.subtract(1, d_n_att_t, out=d_n_att_t)  # (19)
-        d_n_att_t *= d_att_t  # (19)
+        d_n_att_t = np.multiply(d_att_t, d_n_att_per_d_att[t], out=d_n_att[t])  # (19)
         d_concat_c_h_t = d_n_att_t @ C  # (20) ij,bj->bi
         d_c[t] = d_c_t = d_concat_c_h_t[:, :3]  # (21)
         d_a_t = (enc[1:] * d_c_t).sum(axis=2)  # (22) sbi->sb
@@ -318,22 +326,20 @@ def _backward(arrays, T, S, B, dtype):
         d_e_t = np.multiply(d_a_t, a_t, out=d_e[t])  # (24)
         d_e_t += d_logsumexp_a_t * a_t  # (24)
         d_h_A[t] = d_h_A_t = (enc[1:] * d_e_t[:, :, None]).sum(axis=0)  # (25) sbi->bi
-        d_h_t = d_concat_c_h_t[:, 3:] + d_h_A_t @ A.T  # (26) ij,bj->bi
+        d_h_t = d_h_A_t @ A.T  # (26) ij,bj->bi
+        d_h_t += d_concat_c_h_t[:, 3:]  # (26)
         if t < T - 1:
             d_h_t += d_n_h[t + 1] @ U  # (26) ij,bj->bi
-        d_n_h_t = np.square(h[t + 1], out=d_n_h[t])  # (27)
-        np.subtract(1, d_n_h_t, out=d_n_h_t)  # (27)
-        d_n_h_t *= d_h_t  # (27)
+        d_n_h_t = np.multiply(d_h_t, d_n_h_per_d_h[t], out=d_n_h[t])  # (27)
     d_enc = np.einsum('tbi,stb->sbi', d_c, a.transpose(1, 0, 2))  # (28) tbi,stb->sbi
     d_enc += np.einsum('stb,tbi->sbi', d_e.transpose(1, 0, 2), h_A)  # (28) stb,tbi->sbi
+    d_n_enc_per_d_enc = 1 - enc[1:] ** 2  # (29)
     d_n_enc = np.empty((S, B, 3), dtype)
     for s in range(S - 1, -1, -1):
         d_enc_t = d_enc[s]
         if s < S - 1:
             d_enc_t += d_n_enc[s + 1] @ U_e  # (28) ij,bj->bi
-        d_n_enc_t = np.square(enc[s + 1], out=d_n_enc[s])  # (29)
-        np.subtract(1, d_n_enc_t, out=d_n_enc_t)  # (29)
-        d_n_enc_t *= d_enc_t  # (29)
+        d_n_enc_t = np.multiply(d_enc_t, d_n_enc_per_d_enc[s], out=d_n_enc[s])  # (29)
     d_W_e = _rows(d_n_enc).T @ _rows(source)  # (32) sbi,sbj->ij
     d_U_e = _rows(d_n_enc).T @ _rows(enc[:S])  # (33) sbi,sbj->ij
     d_b_e = d_n_enc.sum(axis=(0, 1))  # (34) sbi->i
@@ -379,9 +385,11 @@ def _initial_gradients(arrays, T, S, B, dtype):
     d_n_h = arrays["d_n_h"]
     d_n_enc = arrays["d_n_enc"]
 
+    stacked_F = np.concatenate((F, U), axis=1)
     d_initial_enc = (_rows(d_n_enc[:1]) @ U_e).reshape(-1, B, 3)  # (42) ij,kbj->kbi
-    d_initial_att = (_rows(d_n_h[:1]) @ F).reshape(-1, B, 5)  # (43) ij,kbj->kbi
-    d_initial_h = (_rows(d_n_h[:1]) @ U).reshape(-1, B, 4)  # (44) ij,kbj->kbi
+    d_initial = (_rows(d_n_h[:1]) @ stacked_F).reshape(-1, B, 9)  # (43) (44) ij,kbj->kbi
+    d_initial_att = d_initial[:, :, :5]
+    d_initial_h = d_initial[:, :, 5:9]
     arrays["d_initial_enc"] = d_initial_enc
     arrays["d_initial_att"] = d_initial_att
     arrays["d_initial_h"] = d_initial_h
@@ -416,6 +424,7 @@ def _logsumexp(x, axis, where=True):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b", "b_e"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -436,7 +445,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"source": "d_source", "word": "d_word"}
 _INITIAL_GRADIENTS = {"enc": "d_initial_enc", "att": "d_initial_att", "h": "d_initial_h"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -444,11 +452,29 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, S, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["enc"] = _extended(S, (B, 3), outside.get("enc"), 1, None, 0, dtype)
+    arrays["att"] = _extended(T, (B, 5), outside.get("att"), 1, None, 0, dtype)
+    arrays["h"] = _extended(T, (B, 4), outside.get("h"), 1, None, 0, dtype)
+    return arrays, T, S, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -457,36 +483,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, S, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["enc"] = _extended(S, (B, 3), outside.get("enc"), 1, None, 0, dtype)
-    arrays["att"] = _extended(T, (B, 5), outside.get("att"), 1, None, 0, dtype)
-    arrays["h"] = _extended(T, (B, 4), outside.get("h"), 1, None, 0, dtype)
-    return arrays, T, S, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -504,47 +521,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -566,4 +585,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 65662a3fc855453ff96a7761f9fdff98b2c332d7a8280f975172f4a511d84562
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: ab3d687678561b5686de014e54f8e8fc9531f29ef31bd2c306423042c2f65e9b

@@ -152,7 +152,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "label": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "label": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -186,8 +192,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -228,7 +235,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -285,57 +294,54 @@ def _forward(arrays, T, B, dtype):
     W_label_back_first = arrays["W_label_back_first"]
     b_label = arrays["b_label"]
 
-    part_n_forth = np.zeros((T, B, 4), dtype)
-    part_n_forth += c_n_forth  # (5)
-    n_r_forth = (_rows(x) @ W_r_forth_x.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
-    n_r_forth += b_r_forth  # (1)
+    U_back = np.concatenate((U_z_back, U_r_back, U_n_back))
+    stacked_b_z_back = np.concatenate(
+        (b_z_back, b_r_back, c_n_back, b_z_forth, b_r_forth, c_n_forth, b_n_forth, b_n_back)
+    )
+    U_forth = np.concatenate((U_z_forth, U_r_forth, U_n_forth))
+    stacked_n_z_back = np.zeros((T, B, 32), dtype)
+    part_n_forth = stacked_n_z_back[:, :, 20:24]
+    n_r_forth = stacked_n_z_back[:, :, 16:20]
+    n_n_forth = stacked_n_z_back[:, :, 24:28]
+    n_z_forth = stacked_n_z_back[:, :, 12:16]
+    part_n_back = stacked_n_z_back[:, :, 8:12]
+    n_r_back = stacked_n_z_back[:, :, 4:8]
+    n_n_back = stacked_n_z_back[:, :, 28:32]
+    n_z_back = stacked_n_z_back[:, :, :4]
     r_forth = n_r_forth  # takes its place, step by step
-    n_n_forth = (_rows(x) @ W_n_forth_x.T).reshape(-1, B, 4)  # (6) ij,tbj->tbi
-    n_n_forth += b_n_forth  # (6)
     n_forth = n_n_forth  # takes its place, step by step
-    n_z_forth = (_rows(x) @ W_z_forth_x.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
-    n_z_forth += b_z_forth  # (3)
     z_forth = n_z_forth  # takes its place, step by step
+    r_back = n_r_back  # takes its place, step by step
+    n_back = n_n_back  # takes its place, step by step
+    z_back = n_z_back  # takes its place, step by step
+    n_r_forth[...] = (_rows(x) @ W_r_forth_x.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
+    n_n_forth[...] = (_rows(x) @ W_n_forth_x.T).reshape(-1, B, 4)  # (6) ij,tbj->tbi
+    n_z_forth[...] = (_rows(x) @ W_z_forth_x.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
+    n_r_back[...] = (_rows(x) @ W_r_back_x.T).reshape(-1, B, 4)  # (9) ij,tbj->tbi
+    n_n_back[...] = (_rows(x) @ W_n_back_x.T).reshape(-1, B, 4)  # (14) ij,tbj->tbi
+    n_z_back[...] = (_rows(x) @ W_z_back_x.T).reshape(-1, B, 4)  # (11) ij,tbj->tbi
+    stacked_n_z_back += stacked_b_z_back  # (1) (3) (5) (6) (9) (11) (13) (14)
     for t in range(T):
         forth_t_minus_1 = forth[t]
-        part_n_forth_t = part_n_forth[t]
-        part_n_forth_t += forth_t_minus_1 @ U_n_forth.T  # (5) ij,bj->bi
-        n_r_forth_t = n_r_forth[t]
-        n_r_forth_t += forth_t_minus_1 @ U_r_forth.T  # (1) ij,bj->bi
-        r_forth_t = _sigmoid(n_r_forth_t, out=r_forth[t])  # (2)
+        z_forth_t = z_forth[t]
+        stacked_n_z_back_t = stacked_n_z_back[t]
+        stacked_n_z_back_t[:, 12:24] += forth_t_minus_1 @ U_forth.T  # (1) (3) (5) ij,bj->bi
+        _sigmoid(stacked_n_z_back_t[:, 12:20], out=stacked_n_z_back_t[:, 12:20])  # (2) (4)
         n_n_forth_t = n_n_forth[t]
-        n_n_forth_t += part_n_forth_t * r_forth_t  # (6)
+        n_n_forth_t += part_n_forth[t] * r_forth[t]  # (6)
         n_forth_t = np.tanh(n_n_forth_t, out=n_forth[t])  # (7)
-        n_z_forth_t = n_z_forth[t]
-        n_z_forth_t += forth_t_minus_1 @ U_z_forth.T  # (3) ij,bj->bi
-        z_forth_t = _sigmoid(n_z_forth_t, out=z_forth[t])  # (4)
         forth_t = np.subtract(1, z_forth_t, out=forth[t + 1])  # (8)
         forth_t *= n_forth_t  # (8)
         forth_t += forth_t_minus_1 * z_forth_t  # (8)
-    part_n_back = np.zeros((T, B, 4), dtype)
-    part_n_back += c_n_back  # (13)
-    n_r_back = (_rows(x) @ W_r_back_x.T).reshape(-1, B, 4)  # (9) ij,tbj->tbi
-    n_r_back += b_r_back  # (9)
-    r_back = n_r_back  # takes its place, step by step
-    n_n_back = (_rows(x) @ W_n_back_x.T).reshape(-1, B, 4)  # (14) ij,tbj->tbi
-    n_n_back += b_n_back  # (14)
-    n_back = n_n_back  # takes its place, step by step
-    n_z_back = (_rows(x) @ W_z_back_x.T).reshape(-1, B, 4)  # (11) ij,tbj->tbi
-    n_z_back += b_z_back  # (11)
-    z_back = n_z_back  # takes its place, step by step
     for t in range(T - 1, -1, -1):
         back_t_plus_1 = back[t + 1]
-        part_n_back_t = part_n_back[t]
-        part_n_back_t += back_t_plus_1 @ U_n_back.T  # (13) ij,bj->bi
-        n_r_back_t = n_r_back[t]
-        n_r_back_t += back_t_plus_1 @ U_r_back.T  # (9) ij,bj->bi
-        r_back_t = _sigmoid(n_r_back_t, out=r_back[t])  # (10)
+        z_back_t = z_back[t]
+        stacked_n_z_back_t = stacked_n_z_back[t]
+        stacked_n_z_back_t[:, :12] += back_t_plus_1 @ U_back.T  # (9) (11) (13) ij,bj->bi
+        _sigmoid(stacked_n_z_back_t[:, :8], out=stacked_n_z_back_t[:, :8])  # (10) (12)
         n_n_back_t = n_n_back[t]
-        n_n_back_t += part_n_back_t * r_back_t  # (14)
+        n_n_back_t += part_n_back[t] * r_back[t]  # (14)
         n_back_t = np.tanh(n_n_back_t, out=n_back[t])  # (15)
-        n_z_back_t = n_z_back[t]
-        n_z_back_t += back_t_plus_1 @ U_z_back.T  # (11) ij,bj->bi
-        z_back_t = _sigmoid(n_z_back_t, out=z_back[t])  # (12)
         back_t = np.subtract(1, z_back_t, out=back[t])  # (16)
         back_t *= n_back_t  # (16)
         back_t += back_t_plus_1 * z_back_t  # (16)
@@ -363,10 +369,7 @@ def _loss(arrays, T, B, dtype):
     logsumexp_label = arrays["logsumexp_label"]
     target_label = arrays["target_label"]
 
-    loss = (  # (20)
-        1 / B * logsumexp_label.sum()  # b->
-        - 1 / B * (n_label * target_label).sum()  # bi->
-    )
+    loss = 1 / B * logsumexp_label.sum() - 1 / B * (n_label * target_label).sum()  # (20) b->, bi->
     arrays["loss"] = loss
 
 
@@ -394,96 +397,90 @@ def _backward(arrays, T, B, dtype):
     part_n_back = arrays["part_n_back"]
     target_label = arrays["target_label"]
 
+    U_back = np.concatenate((U_z_back, U_r_back, U_n_back))
+    U_forth = np.concatenate((U_z_forth, U_r_forth, U_n_forth))
     d_n_label = 1 / B * (label - target_label)  # (21)
     d_back = np.zeros((T, B, 4), dtype)
     d_back[:1] += (d_n_label @ W_label_back_first)  # (22) ij,bj->bi
-    d_n_n_back = np.empty((T, B, 4), dtype)
-    d_n_r_back = np.empty((T, B, 4), dtype)
-    d_n_z_back = np.empty((T, B, 4), dtype)
-    d_part_n_back = np.empty((T, B, 4), dtype)
+    d_n_n_back_per_d_back = (1 - z_back) * (1 - n_back ** 2)  # (23) (24)
+    d_n_r_back_per_d_n_n_back = part_n_back * r_back * (1 - r_back)  # (28) (29)
+    d_n_z_back_per_d_back = (back[1:] - n_back) * z_back * (1 - z_back)  # (26) (27)
+    d = np.empty((T, B, 32), dtype)
+    d_n_n_back = d[:, :, 28:32]
+    d_n_r_back = d[:, :, 4:8]
+    d_n_z_back = d[:, :, :4]
+    d_part_n_back = d[:, :, 8:12]
+    d_n_n_forth = d[:, :, 24:28]
+    d_n_r_forth = d[:, :, 16:20]
+    d_n_z_forth = d[:, :, 12:16]
+    d_part_n_forth = d[:, :, 20:24]
     for t in range(T):
-        z_back_t = z_back[t]
-        n_back_t = n_back[t]
-        r_back_t = r_back[t]
         d_back_t = d_back[t]
         if t >= 1:
             d_back_t += d_back[t - 1] * z_back[t - 1]  # (22)
-            d_back_t += d_part_n_back[t - 1] @ U_n_back  # (22) ij,bj->bi
-            d_back_t += d_n_z_back[t - 1] @ U_z_back  # (22) ij,bj->bi
-            d_back_t += d_n_r_back[t - 1] @ U_r_back  # (22) ij,bj->bi
-        d_n_back_t = d_back_t * (1 - z_back_t)  # (23)
-        d_n_n_back_t = np.square(n_back_t, out=d_n_n_back[t])  # (24)
-        np.subtract(1, d_n_n_back_t, out=d_n_n_back_t)  # (24)
-        d_n_n_back_t *= d_n_back_t  # (24)
-        d_r_back_t = d_n_n_back_t * part_n_back[t]  # (28)
-        d_n_r_back_t = np.subtract(1, r_back_t, out=d_n_r_back[t])  # (29)
-        d_n_r_back_t *= d_r_back_t  # (29)
-        d_n_r_back_t *= r_back_t  # (29)
-        d_z_back_t = d_back_t * (back[t + 1] - n_back_t)  # (26)
-        d_n_z_back_t = np.subtract(1, z_back_t, out=d_n_z_back[t])  # (27)
-        d_n_z_back_t *= d_z_back_t  # (27)
-        d_n_z_back_t *= z_back_t  # (27)
-        d_part_n_back_t = np.multiply(d_n_n_back_t, r_back_t, out=d_part_n_back[t])  # (25)
+            d_back_t += d[t - 1, :, :12] @ U_back  # (22) ij,bj->bi
+        d_n_n_back_t = np.multiply(  # (23) (24)
+            d_back_t, d_n_n_back_per_d_back[t], out=d_n_n_back[t]
+        )
+        d_n_r_back_t = np.multiply(  # (28) (29)
+            d_n_n_back_t, d_n_r_back_per_d_n_n_back[t], out=d_n_r_back[t]
+        )
+        d_n_z_back_t = np.multiply(  # (26) (27)
+            d_back_t, d_n_z_back_per_d_back[t], out=d_n_z_back[t]
+        )
+        d_part_n_back_t = np.multiply(d_n_n_back_t, r_back[t], out=d_part_n_back[t])  # (25)
     d_forth = np.zeros((T, B, 4), dtype)
     d_forth[T - 1:] += (d_n_label @ W_label_forth_last)  # (30) ij,bj->bi
-    d_n_n_forth = np.empty((T, B, 4), dtype)
-    d_n_r_forth = np.empty((T, B, 4), dtype)
-    d_n_z_forth = np.empty((T, B, 4), dtype)
-    d_part_n_forth = np.empty((T, B, 4), dtype)
+    d_n_n_forth_per_d_forth = (1 - z_forth) * (1 - n_forth ** 2)  # (31) (32)
+    d_n_r_forth_per_d_n_n_forth = part_n_forth * r_forth * (1 - r_forth)  # (36) (37)
+    d_n_z_forth_per_d_forth = (forth[:T] - n_forth) * z_forth * (1 - z_forth)  # (34) (35)
     for t in range(T - 1, -1, -1):
-        z_forth_t = z_forth[t]
-        n_forth_t = n_forth[t]
-        r_forth_t = r_forth[t]
         d_forth_t = d_forth[t]
         if t < T - 1:
             d_forth_t += d_forth[t + 1] * z_forth[t + 1]  # (30)
-            d_forth_t += d_part_n_forth[t + 1] @ U_n_forth  # (30) ij,bj->bi
-            d_forth_t += d_n_z_forth[t + 1] @ U_z_forth  # (30) ij,bj->bi
-            d_forth_t += d_n_r_forth[t + 1] @ U_r_forth  # (30) ij,bj->bi
-        d_n_forth_t = d_forth_t * (1 - z_forth_t)  # (31)
-        d_n_n_forth_t = np.square(n_forth_t, out=d_n_n_forth[t])  # (32)
-        np.subtract(1, d_n_n_forth_t, out=d_n_n_forth_t)  # (32)
-        d_n_n_forth_t *= d_n_forth_t  # (32)
-        d_r_forth_t = d_n_n_forth_t * part_n_forth[t]  # (36)
-        d_n_r_forth_t = np.subtract(1, r_forth_t, out=d_n_r_forth[t])  # (37)
-        d_n_r_forth_t *= d_r_forth_t  # (37)
-        d_n_r_forth_t *= r_forth_t  # (37)
-        d_z_forth_t = d_forth_t * (forth[t] - n_forth_t)  # (34)
-        d_n_z_forth_t = np.subtract(1, z_forth_t, out=d_n_z_forth[t])  # (35)
-        d_n_z_forth_t *= d_z_forth_t  # (35)
-        d_n_z_forth_t *= z_forth_t  # (35)
-        d_part_n_forth_t = np.multiply(d_n_n_forth_t, r_forth_t, out=d_part_n_forth[t])  # (33)
+            d_forth_t += d[t + 1, :, 12:24] @ U_forth  # (30) ij,bj->bi
+        d_n_n_forth_t = np.multiply(  # (31) (32)
+            d_forth_t, d_n_n_forth_per_d_forth[t], out=d_n_n_forth[t]
+        )
+        d_n_r_forth_t = np.multiply(  # (36) (37)
+            d_n_n_forth_t, d_n_r_forth_per_d_n_n_forth[t], out=d_n_r_forth[t]
+        )
+        d_n_z_forth_t = np.multiply(  # (34) (35)
+            d_forth_t, d_n_z_forth_per_d_forth[t], out=d_n_z_forth[t]
+        )
+        d_part_n_forth_t = np.multiply(d_n_n_forth_t, r_forth[t], out=d_part_n_forth[t])  # (33)
     d_W_r_forth_x = _rows(d_n_r_forth).T @ _rows(x)  # (39) tbi,tbj->ij
-    d_U_r_forth = _rows(d_n_r_forth).T @ _rows(forth[:T])  # (40) tbi,tbj->ij
-    d_b_r_forth = d_n_r_forth.sum(axis=(0, 1))  # (41) tbi->i
     d_W_z_forth_x = _rows(d_n_z_forth).T @ _rows(x)  # (42) tbi,tbj->ij
-    d_U_z_forth = _rows(d_n_z_forth).T @ _rows(forth[:T])  # (43) tbi,tbj->ij
-    d_b_z_forth = d_n_z_forth.sum(axis=(0, 1))  # (44) tbi->i
     d_W_n_forth_x = _rows(d_n_n_forth).T @ _rows(x)  # (45) tbi,tbj->ij
-    d_b_n_forth = d_n_n_forth.sum(axis=(0, 1))  # (46) tbi->i
-    d_U_n_forth = _rows(d_part_n_forth).T @ _rows(forth[:T])  # (47) tbi,tbj->ij
-    d_c_n_forth = d_part_n_forth.sum(axis=(0, 1))  # (48) tbi->i
+    d_U_forth = _rows(d[:, :, 12:24]).T @ _rows(forth[:T])  # (40) (43) (47) tbi,tbj->ij
+    d_U_r_forth = d_U_forth[4:8]
+    d_U_z_forth = d_U_forth[:4]
+    d_U_n_forth = d_U_forth[8:12]
     d_W_r_back_x = _rows(d_n_r_back).T @ _rows(x)  # (49) tbi,tbj->ij
-    d_U_r_back = _rows(d_n_r_back).T @ _rows(back[1:])  # (50) tbi,tbj->ij
-    d_b_r_back = d_n_r_back.sum(axis=(0, 1))  # (51) tbi->i
     d_W_z_back_x = _rows(d_n_z_back).T @ _rows(x)  # (52) tbi,tbj->ij
-    d_U_z_back = _rows(d_n_z_back).T @ _rows(back[1:])  # (53) tbi,tbj->ij
-    d_b_z_back = d_n_z_back.sum(axis=(0, 1))  # (54) tbi->i
     d_W_n_back_x = _rows(d_n_n_back).T @ _rows(x)  # (55) tbi,tbj->ij
-    d_b_n_back = d_n_n_back.sum(axis=(0, 1))  # (56) tbi->i
-    d_U_n_back = _rows(d_part_n_back).T @ _rows(back[1:])  # (57) tbi,tbj->ij
-    d_c_n_back = d_part_n_back.sum(axis=(0, 1))  # (58) tbi->i
+    d_U_back = _rows(d[:, :, :12]).T @ _rows(back[1:])  # (50) (53) (57) tbi,tbj->ij
+    d_U_r_back = d_U_back[4:8]
+    d_U_z_back = d_U_back[:4]
+    d_U_n_back = d_U_back[8:12]
+    stacked_d_b_z_back = d.sum(axis=(0, 1))  # (41) (44) (46) (48) (51) (54) (56) (58) tbi->i
+    d_b_r_forth = stacked_d_b_z_back[16:20]
+    d_b_z_forth = stacked_d_b_z_back[12:16]
+    d_b_n_forth = stacked_d_b_z_back[24:28]
+    d_c_n_forth = stacked_d_b_z_back[20:24]
+    d_b_r_back = stacked_d_b_z_back[4:8]
+    d_b_z_back = stacked_d_b_z_back[:4]
+    d_b_n_back = stacked_d_b_z_back[28:32]
+    d_c_n_back = stacked_d_b_z_back[8:12]
     d_W_label_forth_last = d_n_label.T @ forth[T]  # (59) bi,bj->ij
     d_W_label_back_first = d_n_label.T @ back[0]  # (60) bi,bj->ij
     d_b_label = d_n_label.sum(axis=0)  # (61) bi->i
     arrays["d_back"] = d_back
     arrays["d_n_n_back"] = d_n_n_back
-    arrays["d_part_n_back"] = d_part_n_back
     arrays["d_n_z_back"] = d_n_z_back
     arrays["d_n_r_back"] = d_n_r_back
     arrays["d_forth"] = d_forth
     arrays["d_n_n_forth"] = d_n_n_forth
-    arrays["d_part_n_forth"] = d_part_n_forth
     arrays["d_n_z_forth"] = d_n_z_forth
     arrays["d_n_r_forth"] = d_n_r_forth
     arrays["d_W_r_forth_x"] = d_W_r_forth_x
@@ -509,6 +506,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_label_forth_last"] = d_W_label_forth_last
     arrays["d_W_label_back_first"] = d_W_label_back_first
     arrays["d_b_label"] = d_b_label
+    arrays["d"] = d
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -546,22 +544,15 @@ def _initial_gradients(arrays, T, B, dtype):
     U_z_back = arrays["U_z_back"]
     U_n_back = arrays["U_n_back"]
     d_back = arrays["d_back"]
-    d_part_n_back = arrays["d_part_n_back"]
-    d_n_z_back = arrays["d_n_z_back"]
-    d_n_r_back = arrays["d_n_r_back"]
     d_forth = arrays["d_forth"]
-    d_part_n_forth = arrays["d_part_n_forth"]
-    d_n_z_forth = arrays["d_n_z_forth"]
-    d_n_r_forth = arrays["d_n_r_forth"]
+    d = arrays["d"]
 
-    d_initial_forth = (_rows(d_part_n_forth[:1]) @ U_n_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
+    U_back = np.concatenate((U_z_back, U_r_back, U_n_back))
+    U_forth = np.concatenate((U_z_forth, U_r_forth, U_n_forth))
+    d_initial_forth = (_rows(d[:1, :, 12:24]) @ U_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
     d_initial_forth += d_forth[:1] * z_forth[:1]  # (62)
-    d_initial_forth += (_rows(d_n_z_forth[:1]) @ U_z_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_initial_forth += (_rows(d_n_r_forth[:1]) @ U_r_forth).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_after_back = (_rows(d_part_n_back[T - 1:]) @ U_n_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
+    d_after_back = (_rows(d[T - 1:, :, :12]) @ U_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     d_after_back += d_back[T - 1:] * z_back[T - 1:]  # (63)
-    d_after_back += (_rows(d_n_z_back[T - 1:]) @ U_z_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
-    d_after_back += (_rows(d_n_r_back[T - 1:]) @ U_r_back).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     arrays["d_initial_forth"] = d_initial_forth
     arrays["d_after_back"] = d_after_back
 
@@ -599,7 +590,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -609,7 +600,18 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
-_BIASES = {"b_label", "b_n_back", "b_n_forth", "b_r_back", "b_r_forth", "b_z_back", "b_z_forth", "c_n_back", "c_n_forth"}
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
+_BIASES = {
+    "b_label",
+    "b_n_back",
+    "b_n_forth",
+    "b_r_back",
+    "b_r_forth",
+    "b_z_back",
+    "b_z_forth",
+    "c_n_back",
+    "c_n_forth",
+}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
     ("targets", "label"): "target_label",
@@ -642,7 +644,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"forth": "d_initial_forth", "back": "d_after_back"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -650,11 +651,28 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["forth"] = _extended(T, (B, 4), outside.get("forth"), 1, None, 0, dtype)
+    arrays["back"] = _extended(T, (B, 4), None, 0, outside.get("back"), 1, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -663,35 +681,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["forth"] = _extended(T, (B, 4), outside.get("forth"), 1, None, 0, dtype)
-    arrays["back"] = _extended(T, (B, 4), None, 0, outside.get("back"), 1, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -709,47 +719,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -771,4 +783,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: c4832f7e6a1f18c8338d2aee0d8935491c94c48cad415fd1e6bce4c514caf042
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 1d9256324e0d1be814e6f7945b00d7df348a7b7d0d81a5bc4146ee0ae8487043

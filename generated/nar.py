@@ -38,79 +38,56 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_hidden = 3, N_y = 1.
           + sum_j W_hidden_y_1[j,i]*d_n_hidden[k-2,b,j] [k >= 2]
           + sum_j W_hidden_y_2[j,i]*d_n_hidden[k-1,b,j] [k <= T, k >= 1]
           + sum_j W_hidden_y_3[j,i]*d_n_hidden[k,b,j] [k <= T-1]
-(17)  n_hidden_by_W_hidden_y_1[t,b,i,j,k] = y[t-1,b,k] [j = i]
-          + sum_l W_hidden_y_1[i,l]*y_by_W_hidden_y_1[t-1,b,l,j,k]
-          + sum_l W_hidden_y_2[i,l]*y_by_W_hidden_y_1[t-2,b,l,j,k]
-          + sum_l W_hidden_y_3[i,l]*y_by_W_hidden_y_1[t-3,b,l,j,k]
-(18)  hidden_by_W_hidden_y_1[t,b,i,j,k] = n_hidden_by_W_hidden_y_1[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
-(19)  y_by_W_hidden_y_1[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_hidden_y_1[t,b,l,j,k]
-          + sum_l W_y_y_1[i,l]*y_by_W_hidden_y_1[t-1,b,l,j,k]
-          + sum_l W_y_y_2[i,l]*y_by_W_hidden_y_1[t-2,b,l,j,k]
-(20)  n_hidden_by_W_hidden_y_2[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_hidden_y_2[t-1,b,l,j,k]
-          + y[t-2,b,k] [j = i] + sum_l W_hidden_y_2[i,l]*y_by_W_hidden_y_2[t-2,b,l,j,k]
-          + sum_l W_hidden_y_3[i,l]*y_by_W_hidden_y_2[t-3,b,l,j,k]
-(21)  hidden_by_W_hidden_y_2[t,b,i,j,k] = n_hidden_by_W_hidden_y_2[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
-(22)  y_by_W_hidden_y_2[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_hidden_y_2[t,b,l,j,k]
-          + sum_l W_y_y_1[i,l]*y_by_W_hidden_y_2[t-1,b,l,j,k]
-          + sum_l W_y_y_2[i,l]*y_by_W_hidden_y_2[t-2,b,l,j,k]
-(23)  n_hidden_by_W_hidden_y_3[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_hidden_y_3[t-1,b,l,j,k]
-          + sum_l W_hidden_y_2[i,l]*y_by_W_hidden_y_3[t-2,b,l,j,k] + y[t-3,b,k] [j = i]
-          + sum_l W_hidden_y_3[i,l]*y_by_W_hidden_y_3[t-3,b,l,j,k]
-(24)  hidden_by_W_hidden_y_3[t,b,i,j,k] = n_hidden_by_W_hidden_y_3[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
-(25)  y_by_W_hidden_y_3[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_hidden_y_3[t,b,l,j,k]
-          + sum_l W_y_y_1[i,l]*y_by_W_hidden_y_3[t-1,b,l,j,k]
-          + sum_l W_y_y_2[i,l]*y_by_W_hidden_y_3[t-2,b,l,j,k]
-(26)  n_hidden_by_b_hidden[t,b,i,j] = sum_k W_hidden_y_1[i,k]*y_by_b_hidden[t-1,b,k,j]
-          + sum_k W_hidden_y_2[i,k]*y_by_b_hidden[t-2,b,k,j]
-          + sum_k W_hidden_y_3[i,k]*y_by_b_hidden[t-3,b,k,j] + 1 [j = i]
-(27)  hidden_by_b_hidden[t,b,i,j] = n_hidden_by_b_hidden[t,b,i,j]*(1 - hidden[t,b,i]^2)
-(28)  y_by_b_hidden[t,b,i,j] = sum_k W_y_hidden[i,k]*hidden_by_b_hidden[t,b,k,j]
-          + sum_k W_y_y_1[i,k]*y_by_b_hidden[t-1,b,k,j]
-          + sum_k W_y_y_2[i,k]*y_by_b_hidden[t-2,b,k,j]
-(29)  n_hidden_by_W_y_hidden[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_y_hidden[t-1,b,l,j,k]
-          + sum_l W_hidden_y_2[i,l]*y_by_W_y_hidden[t-2,b,l,j,k]
-          + sum_l W_hidden_y_3[i,l]*y_by_W_y_hidden[t-3,b,l,j,k]
-(30)  hidden_by_W_y_hidden[t,b,i,j,k] = n_hidden_by_W_y_hidden[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
-(31)  y_by_W_y_hidden[t,b,i,j,k] = hidden[t,b,k] [j = i]
-          + sum_l W_y_hidden[i,l]*hidden_by_W_y_hidden[t,b,l,j,k]
-          + sum_l W_y_y_1[i,l]*y_by_W_y_hidden[t-1,b,l,j,k]
-          + sum_l W_y_y_2[i,l]*y_by_W_y_hidden[t-2,b,l,j,k]
-(32)  n_hidden_by_W_y_y_1[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_y_y_1[t-1,b,l,j,k]
-          + sum_l W_hidden_y_2[i,l]*y_by_W_y_y_1[t-2,b,l,j,k]
-          + sum_l W_hidden_y_3[i,l]*y_by_W_y_y_1[t-3,b,l,j,k]
-(33)  hidden_by_W_y_y_1[t,b,i,j,k] = n_hidden_by_W_y_y_1[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
-(34)  y_by_W_y_y_1[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_y_y_1[t,b,l,j,k]
-          + y[t-1,b,k] [j = i] + sum_l W_y_y_1[i,l]*y_by_W_y_y_1[t-1,b,l,j,k]
-          + sum_l W_y_y_2[i,l]*y_by_W_y_y_1[t-2,b,l,j,k]
-(35)  n_hidden_by_W_y_y_2[t,b,i,j,k] = sum_l W_hidden_y_1[i,l]*y_by_W_y_y_2[t-1,b,l,j,k]
-          + sum_l W_hidden_y_2[i,l]*y_by_W_y_y_2[t-2,b,l,j,k]
-          + sum_l W_hidden_y_3[i,l]*y_by_W_y_y_2[t-3,b,l,j,k]
-(36)  hidden_by_W_y_y_2[t,b,i,j,k] = n_hidden_by_W_y_y_2[t,b,i,j,k]*(1 - hidden[t,b,i]^2)
-(37)  y_by_W_y_y_2[t,b,i,j,k] = sum_l W_y_hidden[i,l]*hidden_by_W_y_y_2[t,b,l,j,k]
-          + sum_l W_y_y_1[i,l]*y_by_W_y_y_2[t-1,b,l,j,k] + y[t-2,b,k] [j = i]
-          + sum_l W_y_y_2[i,l]*y_by_W_y_y_2[t-2,b,l,j,k]
-(38)  n_hidden_by_b_y[t,b,i,j] = sum_k W_hidden_y_1[i,k]*y_by_b_y[t-1,b,k,j]
-          + sum_k W_hidden_y_2[i,k]*y_by_b_y[t-2,b,k,j]
-          + sum_k W_hidden_y_3[i,k]*y_by_b_y[t-3,b,k,j]
-(39)  hidden_by_b_y[t,b,i,j] = n_hidden_by_b_y[t,b,i,j]*(1 - hidden[t,b,i]^2)
-(40)  y_by_b_y[t,b,i,j] = sum_k W_y_hidden[i,k]*hidden_by_b_y[t,b,k,j]
-          + sum_k W_y_y_1[i,k]*y_by_b_y[t-1,b,k,j] + sum_k W_y_y_2[i,k]*y_by_b_y[t-2,b,k,j]
-          + 1 [j = i]
-(41)  y_per_y[t,s,b,i,j] = 1 [s = t, j = i] + sum_k W_y_y_1[k,j]*y_per_y[t+1,s,b,i,k] [t <= T-2]
+(17)  S_y__n_hidden[t,b,i,j] = W_y_hidden[i,j]*(1 - hidden[t,b,j]^2)
+(18)  S_y__y_1[t,b,i,j] = W_y_y_1[i,j] + sum_k W_hidden_y_1[k,j]*S_y__n_hidden[t,b,i,k]
+(19)  S_y__y_2[t,b,i,j] = W_y_y_2[i,j] + sum_k W_hidden_y_2[k,j]*S_y__n_hidden[t,b,i,k]
+(20)  S_y__y_3[t,b,i,j] = sum_k W_hidden_y_3[k,j]*S_y__n_hidden[t,b,i,k]
+(21)  y_by_W_hidden_y_1[t,b,i,j,k] = S_y__n_hidden[t,b,i,j]*y[t-1,b,k]
+          + sum_l S_y__y_1[t,b,i,l]*y_by_W_hidden_y_1[t-1,b,l,j,k]
+          + sum_l S_y__y_2[t,b,i,l]*y_by_W_hidden_y_1[t-2,b,l,j,k]
+          + sum_l S_y__y_3[t,b,i,l]*y_by_W_hidden_y_1[t-3,b,l,j,k]
+(22)  y_by_W_hidden_y_2[t,b,i,j,k] = S_y__n_hidden[t,b,i,j]*y[t-2,b,k]
+          + sum_l S_y__y_1[t,b,i,l]*y_by_W_hidden_y_2[t-1,b,l,j,k]
+          + sum_l S_y__y_2[t,b,i,l]*y_by_W_hidden_y_2[t-2,b,l,j,k]
+          + sum_l S_y__y_3[t,b,i,l]*y_by_W_hidden_y_2[t-3,b,l,j,k]
+(23)  y_by_W_hidden_y_3[t,b,i,j,k] = S_y__n_hidden[t,b,i,j]*y[t-3,b,k]
+          + sum_l S_y__y_1[t,b,i,l]*y_by_W_hidden_y_3[t-1,b,l,j,k]
+          + sum_l S_y__y_2[t,b,i,l]*y_by_W_hidden_y_3[t-2,b,l,j,k]
+          + sum_l S_y__y_3[t,b,i,l]*y_by_W_hidden_y_3[t-3,b,l,j,k]
+(24)  y_by_b_hidden[t,b,i,j] = S_y__n_hidden[t,b,i,j]
+          + sum_k S_y__y_1[t,b,i,k]*y_by_b_hidden[t-1,b,k,j]
+          + sum_k S_y__y_2[t,b,i,k]*y_by_b_hidden[t-2,b,k,j]
+          + sum_k S_y__y_3[t,b,i,k]*y_by_b_hidden[t-3,b,k,j]
+(25)  y_by_W_y_hidden[t,b,i,j,k] = hidden[t,b,k] [j = i]
+          + sum_l S_y__y_1[t,b,i,l]*y_by_W_y_hidden[t-1,b,l,j,k]
+          + sum_l S_y__y_2[t,b,i,l]*y_by_W_y_hidden[t-2,b,l,j,k]
+          + sum_l S_y__y_3[t,b,i,l]*y_by_W_y_hidden[t-3,b,l,j,k]
+(26)  y_by_W_y_y_1[t,b,i,j,k] = y[t-1,b,k] [j = i]
+          + sum_l S_y__y_1[t,b,i,l]*y_by_W_y_y_1[t-1,b,l,j,k]
+          + sum_l S_y__y_2[t,b,i,l]*y_by_W_y_y_1[t-2,b,l,j,k]
+          + sum_l S_y__y_3[t,b,i,l]*y_by_W_y_y_1[t-3,b,l,j,k]
+(27)  y_by_W_y_y_2[t,b,i,j,k] = y[t-2,b,k] [j = i]
+          + sum_l S_y__y_1[t,b,i,l]*y_by_W_y_y_2[t-1,b,l,j,k]
+          + sum_l S_y__y_2[t,b,i,l]*y_by_W_y_y_2[t-2,b,l,j,k]
+          + sum_l S_y__y_3[t,b,i,l]*y_by_W_y_y_2[t-3,b,l,j,k]
+(28)  y_by_b_y[t,b,i,j] = 1 [j = i] + sum_k S_y__y_1[t,b,i,k]*y_by_b_y[t-1,b,k,j]
+          + sum_k S_y__y_2[t,b,i,k]*y_by_b_y[t-2,b,k,j]
+          + sum_k S_y__y_3[t,b,i,k]*y_by_b_y[t-3,b,k,j]
+(29)  y_per_y[t,s,b,i,j] = 1 [s = t, j = i] + sum_k W_y_y_1[k,j]*y_per_y[t+1,s,b,i,k] [t <= T-2]
           + sum_k W_y_y_2[k,j]*y_per_y[t+2,s,b,i,k] [t <= T-3]
           + sum_k W_hidden_y_1[k,j]*y_per_n_hidden[t+1,s,b,i,k] [t <= T-2]
           + sum_k W_hidden_y_2[k,j]*y_per_n_hidden[t+2,s,b,i,k] [t <= T-3]
           + sum_k W_hidden_y_3[k,j]*y_per_n_hidden[t+3,s,b,i,k] [t <= T-4]
-(42)  y_per_hidden[t,s,b,i,j] = sum_k W_y_hidden[k,j]*y_per_y[t,s,b,i,k]
-(43)  y_per_n_hidden[t,s,b,i,j] = y_per_hidden[t,s,b,i,j]*(1 - hidden[t,b,j]^2)
-(44)  y_per_W_hidden_y_1[t,b,i,j,k] = sum_s y_per_n_hidden[s,t,b,i,j]*y[s-1,b,k]
-(45)  y_per_W_hidden_y_2[t,b,i,j,k] = sum_s y_per_n_hidden[s,t,b,i,j]*y[s-2,b,k]
-(46)  y_per_W_hidden_y_3[t,b,i,j,k] = sum_s y_per_n_hidden[s,t,b,i,j]*y[s-3,b,k]
-(47)  y_per_b_hidden[t,b,i,j] = sum_s y_per_n_hidden[s,t,b,i,j]
-(48)  y_per_W_y_hidden[t,b,i,j,k] = sum_s y_per_y[s,t,b,i,j]*hidden[s,b,k]
-(49)  y_per_W_y_y_1[t,b,i,j,k] = sum_s y_per_y[s,t,b,i,j]*y[s-1,b,k]
-(50)  y_per_W_y_y_2[t,b,i,j,k] = sum_s y_per_y[s,t,b,i,j]*y[s-2,b,k]
-(51)  y_per_b_y[t,b,i,j] = sum_s y_per_y[s,t,b,i,j]
+(30)  y_per_hidden[t,s,b,i,j] = sum_k W_y_hidden[k,j]*y_per_y[t,s,b,i,k]
+(31)  y_per_n_hidden[t,s,b,i,j] = y_per_hidden[t,s,b,i,j]*(1 - hidden[t,b,j]^2)
+(32)  y_per_W_hidden_y_1[t,b,i,j,k] = sum_s y_per_n_hidden[s,t,b,i,j]*y[s-1,b,k]
+(33)  y_per_W_hidden_y_2[t,b,i,j,k] = sum_s y_per_n_hidden[s,t,b,i,j]*y[s-2,b,k]
+(34)  y_per_W_hidden_y_3[t,b,i,j,k] = sum_s y_per_n_hidden[s,t,b,i,j]*y[s-3,b,k]
+(35)  y_per_b_hidden[t,b,i,j] = sum_s y_per_n_hidden[s,t,b,i,j]
+(36)  y_per_W_y_hidden[t,b,i,j,k] = sum_s y_per_y[s,t,b,i,j]*hidden[s,b,k]
+(37)  y_per_W_y_y_1[t,b,i,j,k] = sum_s y_per_y[s,t,b,i,j]*y[s-1,b,k]
+(38)  y_per_W_y_y_2[t,b,i,j,k] = sum_s y_per_y[s,t,b,i,j]*y[s-2,b,k]
+(39)  y_per_b_y[t,b,i,j] = sum_s y_per_y[s,t,b,i,j]
 
 Generated by bptt from a topology file. This module needs NumPy and nothing else.
 """
@@ -174,8 +151,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -209,7 +187,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -241,28 +221,54 @@ def jacobian(parameters, inputs, initial=None, mode=None, steps=None):
     By forward sensitivities (mode "forward") or by the adjoints of every output ("backward");
     without a mode by the cheaper one. Their costs, as numbers of products:
 
-    forward:  16*B*N_hidden**2*N_y**2*T + 8*B*N_hidden**2*N_y*T + B*N_hidden**2*T +
-        16*B*N_hidden*N_y**3*T + 8*B*N_hidden*N_y**2*T + 5*B*N_hidden*N_y*T + B*N_hidden*T +
-        4*B*N_y**4*T + 2*B*N_y**3*T + 2*B*N_y**2*T + B*N_y*T
+    forward:  12*B*N_hidden*N_y**3*T + 9*B*N_hidden*N_y**2*T + 3*B*N_hidden*N_y*T +
+        6*B*N_y**4*T + 3*B*N_y**3*T + 4*B*N_y**2*T + B*N_y*T
     backward: 8*B*N_hidden*N_y**2*T**2 + 2*B*N_hidden*N_y*T**2 + 4*B*N_y**3*T**2 +
         B*N_y**2*T**2 + B*N_y*T
     """
     arrays, T, B, dtype = _prepare(parameters, inputs, initial, judge=False, steps=steps)
-    way = _chosen_mode(mode, 324*B*T, 35*B*T**2 + B*T)
+    way = _chosen_mode(mode, 86*B*T, 35*B*T**2 + B*T)
     _forward(arrays, T, B, dtype)
     ways = {"forward": _sensitivities, "backward": _output_adjoints}
     ways[way](arrays, T, B, dtype)
-    before = {"y_by_W_hidden_y_1": 3, "y_by_W_hidden_y_2": 3, "y_by_W_hidden_y_3": 3, "y_by_b_hidden": 3, "y_by_W_y_hidden": 3, "y_by_W_y_y_1": 3, "y_by_W_y_y_2": 3, "y_by_b_y": 3}
+    before = {
+        "y_by_W_hidden_y_1": 3,
+        "y_by_W_hidden_y_2": 3,
+        "y_by_W_hidden_y_3": 3,
+        "y_by_b_hidden": 3,
+        "y_by_W_y_hidden": 3,
+        "y_by_W_y_y_1": 3,
+        "y_by_W_y_y_2": 3,
+        "y_by_b_y": 3,
+    }
     return _elements(arrays, _ELEMENTS[way], OUTPUTS, before, {"T": T, "B": B}, dtype)
 
 
 # The names of the derivatives of the outputs by the parameters.
 _ELEMENTS = {
     "forward": {
-        "y": {"W_hidden_y_1": "y_by_W_hidden_y_1", "W_hidden_y_2": "y_by_W_hidden_y_2", "W_hidden_y_3": "y_by_W_hidden_y_3", "b_hidden": "y_by_b_hidden", "W_y_hidden": "y_by_W_y_hidden", "W_y_y_1": "y_by_W_y_y_1", "W_y_y_2": "y_by_W_y_y_2", "b_y": "y_by_b_y"},
+        "y": {
+            "W_hidden_y_1": "y_by_W_hidden_y_1",
+            "W_hidden_y_2": "y_by_W_hidden_y_2",
+            "W_hidden_y_3": "y_by_W_hidden_y_3",
+            "b_hidden": "y_by_b_hidden",
+            "W_y_hidden": "y_by_W_y_hidden",
+            "W_y_y_1": "y_by_W_y_y_1",
+            "W_y_y_2": "y_by_W_y_y_2",
+            "b_y": "y_by_b_y",
+        },
     },
     "backward": {
-        "y": {"W_hidden_y_1": "y_per_W_hidden_y_1", "W_hidden_y_2": "y_per_W_hidden_y_2", "W_hidden_y_3": "y_per_W_hidden_y_3", "b_hidden": "y_per_b_hidden", "W_y_hidden": "y_per_W_y_hidden", "W_y_y_1": "y_per_W_y_y_1", "W_y_y_2": "y_per_W_y_y_2", "b_y": "y_per_b_y"},
+        "y": {
+            "W_hidden_y_1": "y_per_W_hidden_y_1",
+            "W_hidden_y_2": "y_per_W_hidden_y_2",
+            "W_hidden_y_3": "y_per_W_hidden_y_3",
+            "b_hidden": "y_per_b_hidden",
+            "W_y_hidden": "y_per_W_y_hidden",
+            "W_y_y_1": "y_per_W_y_y_1",
+            "W_y_y_2": "y_per_W_y_y_2",
+            "b_y": "y_per_b_y",
+        },
     },
 }
 
@@ -283,7 +289,8 @@ def _elements(arrays, names, shapes, before, sizes, dtype):
             key, size = names[signal].get(name), tuple(sizes.get(n, n) for n in axes)
             if key in before:
                 arrays[key] = arrays[key][before[key] : before[key] + size[0]]
-            found[signal][name] = arrays.get(key, np.zeros((*size, *shape), dtype))
+            is_known = key in arrays
+            found[signal][name] = arrays[key] if is_known else np.zeros((*size, *shape), dtype)
     return found
 
 
@@ -303,8 +310,8 @@ def _forward(arrays, T, B, dtype):
     b_y = arrays["b_y"]
 
     n_hidden = np.zeros((T, B, 3), dtype)
-    n_hidden += b_hidden  # (1)
     hidden = n_hidden  # takes its place, step by step
+    n_hidden += b_hidden  # (1)
     y[3:] = b_y  # (3)
     for t in range(T):
         y_t_minus_1 = y[t + 2]
@@ -344,31 +351,36 @@ def _backward(arrays, T, B, dtype):
     W_y_y_2 = arrays["W_y_y_2"]
     error_y = arrays["error_y"]
 
-    d_y = 2 / (B * T) * error_y  # (5)
-    d_n_hidden = np.empty((T, B, 3), dtype)
+    W_y_1 = np.concatenate((W_y_y_1, W_hidden_y_1))
+    W_y_2 = np.concatenate((W_y_y_2, W_hidden_y_2))
+    d = np.empty((T, B, 4), dtype)
+    d_y = d[:, :, :1]
+    d_n_hidden = d[:, :, 1:4]
+    d_y[...] = 2 / (B * T) * error_y  # (5)
+    d_n_hidden_per_d_hidden = 1 - hidden ** 2  # (7)
     for t in range(T - 1, -1, -1):
         d_y_t = d_y[t]
         if t < T - 1:
-            d_y_t += d_y[t + 1] @ W_y_y_1  # (5) ij,bj->bi
-            d_y_t += d_n_hidden[t + 1] @ W_hidden_y_1  # (5) ij,bj->bi
+            d_y_t += d[t + 1] @ W_y_1  # (5) ij,bj->bi
         if t < T - 2:
-            d_y_t += d_y[t + 2] @ W_y_y_2  # (5) ij,bj->bi
-            d_y_t += d_n_hidden[t + 2] @ W_hidden_y_2  # (5) ij,bj->bi
+            d_y_t += d[t + 2] @ W_y_2  # (5) ij,bj->bi
         if t < T - 3:
             d_y_t += d_n_hidden[t + 3] @ W_hidden_y_3  # (5) ij,bj->bi
         d_hidden_t = d_y_t @ W_y_hidden  # (6) ij,bj->bi
-        d_n_hidden_t = np.square(hidden[t], out=d_n_hidden[t])  # (7)
-        np.subtract(1, d_n_hidden_t, out=d_n_hidden_t)  # (7)
-        d_n_hidden_t *= d_hidden_t  # (7)
-    d_W_hidden_y_1 = _rows(d_n_hidden).T @ _rows(y[2:T + 2])  # (8) tbi,tbj->ij
-    d_W_hidden_y_2 = _rows(d_n_hidden).T @ _rows(y[1:T + 1])  # (9) tbi,tbj->ij
+        d_n_hidden_t = np.multiply(  # (7)
+            d_hidden_t, d_n_hidden_per_d_hidden[t], out=d_n_hidden[t]
+        )
     d_W_hidden_y_3 = _rows(d_n_hidden).T @ _rows(y[:T])  # (10) tbi,tbj->ij
-    d_b_hidden = d_n_hidden.sum(axis=(0, 1))  # (11) tbi->i
     d_W_y_hidden = _rows(d_y).T @ _rows(hidden)  # (12) tbi,tbj->ij
-    d_W_y_y_1 = _rows(d_y).T @ _rows(y[2:T + 2])  # (13) tbi,tbj->ij
-    d_W_y_y_2 = _rows(d_y).T @ _rows(y[1:T + 1])  # (14) tbi,tbj->ij
-    d_b_y = d_y.sum(axis=(0, 1))  # (15) tbi->i
-    arrays["d_y"] = d_y
+    d_W_y_1 = _rows(d).T @ _rows(y[2:T + 2])  # (8) (13) tbi,tbj->ij
+    d_W_hidden_y_1 = d_W_y_1[1:4]
+    d_W_y_y_1 = d_W_y_1[:1]
+    d_W_y_2 = _rows(d).T @ _rows(y[1:T + 1])  # (9) (14) tbi,tbj->ij
+    d_W_hidden_y_2 = d_W_y_2[1:4]
+    d_W_y_y_2 = d_W_y_2[:1]
+    d_b = d.sum(axis=(0, 1))  # (11) (15) tbi->i
+    d_b_hidden = d_b[1:4]
+    d_b_y = d_b[:1]
     arrays["d_n_hidden"] = d_n_hidden
     arrays["d_W_hidden_y_1"] = d_W_hidden_y_1
     arrays["d_W_hidden_y_2"] = d_W_hidden_y_2
@@ -378,6 +390,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_y_y_1"] = d_W_y_y_1
     arrays["d_W_y_y_2"] = d_W_y_y_2
     arrays["d_b_y"] = d_b_y
+    arrays["d"] = d
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -392,15 +405,19 @@ def _initial_gradients(arrays, T, B, dtype):
     W_hidden_y_3 = arrays["W_hidden_y_3"]
     W_y_y_1 = arrays["W_y_y_1"]
     W_y_y_2 = arrays["W_y_y_2"]
-    d_y = arrays["d_y"]
     d_n_hidden = arrays["d_n_hidden"]
+    d = arrays["d"]
 
+    W_y_1 = np.concatenate((W_y_y_1, W_hidden_y_1))
+    W_y_2 = np.concatenate((W_y_y_2, W_hidden_y_2))
     d_initial_y = np.zeros((3, B, 1), dtype)
-    d_initial_y[2:] += (_rows(d_y[:1]) @ W_y_y_1).reshape(-1, B, 1)  # (16) ij,kbj->kbi
-    d_initial_y[1:min(3, T + 1)] += (_rows(d_y[:min(2, T)]) @ W_y_y_2).reshape(-1, B, 1)  # (16) ij,kbj->kbi
-    d_initial_y[2:] += (_rows(d_n_hidden[:1]) @ W_hidden_y_1).reshape(-1, B, 1)  # (16) ij,kbj->kbi
-    d_initial_y[1:min(3, T + 1)] += (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_y_2).reshape(-1, B, 1)  # (16) ij,kbj->kbi
-    d_initial_y[:min(3, T)] += (_rows(d_n_hidden[:min(3, T)]) @ W_hidden_y_3).reshape(-1, B, 1)  # (16) ij,kbj->kbi
+    d_initial_y[2:] += (_rows(d[:1]) @ W_y_1).reshape(-1, B, 1)  # (16) ij,kbj->kbi
+    d_initial_y[1:min(3, T + 1)] += (  # (16) ij,kbj->kbi
+        (_rows(d[:min(2, T)]) @ W_y_2).reshape(-1, B, 1)
+    )
+    d_initial_y[:min(3, T)] += (  # (16) ij,kbj->kbi
+        (_rows(d_n_hidden[:min(3, T)]) @ W_hidden_y_3).reshape(-1, B, 1)
+    )
     arrays["d_initial_y"] = d_initial_y
 
 
@@ -414,131 +431,41 @@ def _sensitivities(arrays, T, B, dtype):
     W_y_hidden = arrays["W_y_hidden"]
     W_y_y_1 = arrays["W_y_y_1"]
     W_y_y_2 = arrays["W_y_y_2"]
-    y_by_W_hidden_y_1 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
-    y_by_W_hidden_y_2 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
-    y_by_W_hidden_y_3 = _extended(T, (B, 1, 3, 1), None, 3, None, 0, dtype)
-    y_by_b_hidden = _extended(T, (B, 1, 3), None, 3, None, 0, dtype)
-    y_by_W_y_hidden = _extended(T, (B, 1, 1, 3), None, 3, None, 0, dtype)
-    y_by_W_y_y_1 = _extended(T, (B, 1, 1, 1), None, 3, None, 0, dtype)
-    y_by_W_y_y_2 = _extended(T, (B, 1, 1, 1), None, 3, None, 0, dtype)
-    y_by_b_y = _extended(T, (B, 1, 1), None, 3, None, 0, dtype)
 
-    n_hidden_by_W_hidden_y_1 = np.zeros((T, B, 3, 3, 1), dtype)
-    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_y_1)[...] += y[2:T + 2][:, :, None, :]  # (17)
+    S_y__n_hidden = W_y_hidden * (1 - hidden[:, :, None, :] ** 2)  # (17)
+    S_y__y_1 = S_y__n_hidden @ W_hidden_y_1  # (18) jk,tbik->tbij
+    S_y__y_1 += W_y_y_1  # (18)
+    S_y__y_2 = S_y__n_hidden @ W_hidden_y_2  # (19) jk,tbik->tbij
+    S_y__y_2 += W_y_y_2  # (19)
+    S_y__y_3 = S_y__n_hidden @ W_hidden_y_3  # (20) jk,tbik->tbij
+    y_by = np.zeros((T + 3, B, 1, 18), dtype)
+    y_by_W_hidden_y_1 = y_by[:, :, :, :3].reshape(T + 3, B, 1, 3, 1)
+    y_by_W_hidden_y_2 = y_by[:, :, :, 3:6].reshape(T + 3, B, 1, 3, 1)
+    y_by_W_hidden_y_3 = y_by[:, :, :, 6:9].reshape(T + 3, B, 1, 3, 1)
+    y_by_b_hidden = y_by[:, :, :, 9:12]
+    y_by_W_y_hidden = y_by[:, :, :, 12:15].reshape(T + 3, B, 1, 1, 3)
+    y_by_W_y_y_1 = y_by[:, :, :, 15:16].reshape(T + 3, B, 1, 1, 1)
+    y_by_W_y_y_2 = y_by[:, :, :, 16:17].reshape(T + 3, B, 1, 1, 1)
+    y_by_b_y = y_by[:, :, :, 17:18]
+    np.multiply(  # (21)
+        S_y__n_hidden[:, :, :, :, None], y[2:T + 2][:, :, None, None, :], out=y_by_W_hidden_y_1[3:]
+    )
+    np.multiply(  # (22)
+        S_y__n_hidden[:, :, :, :, None], y[1:T + 1][:, :, None, None, :], out=y_by_W_hidden_y_2[3:]
+    )
+    np.multiply(  # (23)
+        S_y__n_hidden[:, :, :, :, None], y[:T][:, :, None, None, :], out=y_by_W_hidden_y_3[3:]
+    )
+    y_by_b_hidden[3:] = S_y__n_hidden  # (24)
+    np.einsum('tbiik->tbik', y_by_W_y_hidden[3:])[...] += hidden[:, :, None, :]  # (25)
+    np.einsum('tbiik->tbik', y_by_W_y_y_1[3:])[...] += y[2:T + 2][:, :, None, :]  # (26)
+    np.einsum('tbiik->tbik', y_by_W_y_y_2[3:])[...] += y[1:T + 1][:, :, None, :]  # (27)
+    np.einsum('tbii->tbi', y_by_b_y[3:])[...] += 1  # (28)
     for t in range(T):
-        y_by_W_hidden_y_1_t_minus_1 = y_by_W_hidden_y_1[t + 2]
-        y_by_W_hidden_y_1_t_minus_2 = y_by_W_hidden_y_1[t + 1]
-        n_hidden_by_W_hidden_y_1_t = n_hidden_by_W_hidden_y_1[t]
-        n_hidden_by_W_hidden_y_1_t += np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_hidden_y_1_t_minus_1.transpose(0, 2, 3, 1))  # (17) il,bjkl->bijk
-        n_hidden_by_W_hidden_y_1_t += np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_hidden_y_1_t_minus_2.transpose(0, 2, 3, 1))  # (17) il,bjkl->bijk
-        n_hidden_by_W_hidden_y_1_t += np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_hidden_y_1[t].transpose(0, 2, 3, 1))  # (17) il,bjkl->bijk
-        hidden_by_W_hidden_y_1_t = n_hidden_by_W_hidden_y_1_t * (1 - hidden[t][:, :, None, None] ** 2)  # (18)
-        y_by_W_hidden_y_1[t + 3] = y_by_W_hidden_y_1_t = (  # (19)
-            np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_hidden_y_1_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_hidden_y_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_hidden_y_1_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-        )
-    n_hidden_by_W_hidden_y_2 = np.zeros((T, B, 3, 3, 1), dtype)
-    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_y_2)[...] += y[1:T + 1][:, :, None, :]  # (20)
-    for t in range(T):
-        y_by_W_hidden_y_2_t_minus_1 = y_by_W_hidden_y_2[t + 2]
-        y_by_W_hidden_y_2_t_minus_2 = y_by_W_hidden_y_2[t + 1]
-        n_hidden_by_W_hidden_y_2_t = n_hidden_by_W_hidden_y_2[t]
-        n_hidden_by_W_hidden_y_2_t += np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_hidden_y_2_t_minus_1.transpose(0, 2, 3, 1))  # (20) il,bjkl->bijk
-        n_hidden_by_W_hidden_y_2_t += np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_hidden_y_2_t_minus_2.transpose(0, 2, 3, 1))  # (20) il,bjkl->bijk
-        n_hidden_by_W_hidden_y_2_t += np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_hidden_y_2[t].transpose(0, 2, 3, 1))  # (20) il,bjkl->bijk
-        hidden_by_W_hidden_y_2_t = n_hidden_by_W_hidden_y_2_t * (1 - hidden[t][:, :, None, None] ** 2)  # (21)
-        y_by_W_hidden_y_2[t + 3] = y_by_W_hidden_y_2_t = (  # (22)
-            np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_hidden_y_2_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_hidden_y_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_hidden_y_2_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-        )
-    n_hidden_by_W_hidden_y_3 = np.zeros((T, B, 3, 3, 1), dtype)
-    np.einsum('tbiik->tbik', n_hidden_by_W_hidden_y_3)[...] += y[:T][:, :, None, :]  # (23)
-    for t in range(T):
-        y_by_W_hidden_y_3_t_minus_1 = y_by_W_hidden_y_3[t + 2]
-        y_by_W_hidden_y_3_t_minus_2 = y_by_W_hidden_y_3[t + 1]
-        n_hidden_by_W_hidden_y_3_t = n_hidden_by_W_hidden_y_3[t]
-        n_hidden_by_W_hidden_y_3_t += np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_hidden_y_3_t_minus_1.transpose(0, 2, 3, 1))  # (23) il,bjkl->bijk
-        n_hidden_by_W_hidden_y_3_t += np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_hidden_y_3_t_minus_2.transpose(0, 2, 3, 1))  # (23) il,bjkl->bijk
-        n_hidden_by_W_hidden_y_3_t += np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_hidden_y_3[t].transpose(0, 2, 3, 1))  # (23) il,bjkl->bijk
-        hidden_by_W_hidden_y_3_t = n_hidden_by_W_hidden_y_3_t * (1 - hidden[t][:, :, None, None] ** 2)  # (24)
-        y_by_W_hidden_y_3[t + 3] = y_by_W_hidden_y_3_t = (  # (25)
-            np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_hidden_y_3_t.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_hidden_y_3_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_hidden_y_3_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-        )
-    n_hidden_by_b_hidden = np.zeros((T, B, 3, 3), dtype)
-    np.einsum('tbii->tbi', n_hidden_by_b_hidden)[...] += 1  # (26)
-    for t in range(T):
-        y_by_b_hidden_t_minus_1 = y_by_b_hidden[t + 2]
-        y_by_b_hidden_t_minus_2 = y_by_b_hidden[t + 1]
-        n_hidden_by_b_hidden_t = n_hidden_by_b_hidden[t]
-        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_y_1, y_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # (26) ik,bjk->bij
-        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_y_2, y_by_b_hidden_t_minus_2.transpose(0, 2, 1))  # (26) ik,bjk->bij
-        n_hidden_by_b_hidden_t += np.einsum('ik,bjk->bij', W_hidden_y_3, y_by_b_hidden[t].transpose(0, 2, 1))  # (26) ik,bjk->bij
-        hidden_by_b_hidden_t = n_hidden_by_b_hidden_t * (1 - hidden[t][:, :, None] ** 2)  # (27)
-        y_by_b_hidden[t + 3] = y_by_b_hidden_t = (  # (28)
-            np.einsum('ik,bjk->bij', W_y_hidden, hidden_by_b_hidden_t.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_y_y_1, y_by_b_hidden_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_y_y_2, y_by_b_hidden_t_minus_2.transpose(0, 2, 1))  # ik,bjk->bij
-        )
-    np.einsum('tbiik->tbik', y_by_W_y_hidden[3:])[...] += hidden[:, :, None, :]  # (31)
-    for t in range(T):
-        y_by_W_y_hidden_t_minus_1 = y_by_W_y_hidden[t + 2]
-        y_by_W_y_hidden_t_minus_2 = y_by_W_y_hidden[t + 1]
-        n_hidden_by_W_y_hidden_t = (  # (29)
-            np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_y_hidden_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_y_hidden_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_y_hidden[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
-        )
-        hidden_by_W_y_hidden_t = n_hidden_by_W_y_hidden_t * (1 - hidden[t][:, :, None, None] ** 2)  # (30)
-        y_by_W_y_hidden_t = y_by_W_y_hidden[t + 3]
-        y_by_W_y_hidden_t += np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_y_hidden_t.transpose(0, 2, 3, 1))  # (31) il,bjkl->bijk
-        y_by_W_y_hidden_t += np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_y_hidden_t_minus_1.transpose(0, 2, 3, 1))  # (31) il,bjkl->bijk
-        y_by_W_y_hidden_t += np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_y_hidden_t_minus_2.transpose(0, 2, 3, 1))  # (31) il,bjkl->bijk
-    np.einsum('tbiik->tbik', y_by_W_y_y_1[3:])[...] += y[2:T + 2][:, :, None, :]  # (34)
-    for t in range(T):
-        y_by_W_y_y_1_t_minus_1 = y_by_W_y_y_1[t + 2]
-        y_by_W_y_y_1_t_minus_2 = y_by_W_y_y_1[t + 1]
-        n_hidden_by_W_y_y_1_t = (  # (32)
-            np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_y_y_1_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_y_y_1_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_y_y_1[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
-        )
-        hidden_by_W_y_y_1_t = n_hidden_by_W_y_y_1_t * (1 - hidden[t][:, :, None, None] ** 2)  # (33)
-        y_by_W_y_y_1_t = y_by_W_y_y_1[t + 3]
-        y_by_W_y_y_1_t += np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_y_y_1_t.transpose(0, 2, 3, 1))  # (34) il,bjkl->bijk
-        y_by_W_y_y_1_t += np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_y_y_1_t_minus_1.transpose(0, 2, 3, 1))  # (34) il,bjkl->bijk
-        y_by_W_y_y_1_t += np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_y_y_1_t_minus_2.transpose(0, 2, 3, 1))  # (34) il,bjkl->bijk
-    np.einsum('tbiik->tbik', y_by_W_y_y_2[3:])[...] += y[1:T + 1][:, :, None, :]  # (37)
-    for t in range(T):
-        y_by_W_y_y_2_t_minus_1 = y_by_W_y_y_2[t + 2]
-        y_by_W_y_y_2_t_minus_2 = y_by_W_y_y_2[t + 1]
-        n_hidden_by_W_y_y_2_t = (  # (35)
-            np.einsum('il,bjkl->bijk', W_hidden_y_1, y_by_W_y_y_2_t_minus_1.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_y_2, y_by_W_y_y_2_t_minus_2.transpose(0, 2, 3, 1))  # il,bjkl->bijk
-            + np.einsum('il,bjkl->bijk', W_hidden_y_3, y_by_W_y_y_2[t].transpose(0, 2, 3, 1))  # il,bjkl->bijk
-        )
-        hidden_by_W_y_y_2_t = n_hidden_by_W_y_y_2_t * (1 - hidden[t][:, :, None, None] ** 2)  # (36)
-        y_by_W_y_y_2_t = y_by_W_y_y_2[t + 3]
-        y_by_W_y_y_2_t += np.einsum('il,bjkl->bijk', W_y_hidden, hidden_by_W_y_y_2_t.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
-        y_by_W_y_y_2_t += np.einsum('il,bjkl->bijk', W_y_y_1, y_by_W_y_y_2_t_minus_1.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
-        y_by_W_y_y_2_t += np.einsum('il,bjkl->bijk', W_y_y_2, y_by_W_y_y_2_t_minus_2.transpose(0, 2, 3, 1))  # (37) il,bjkl->bijk
-    np.einsum('tbii->tbi', y_by_b_y[3:])[...] += 1  # (40)
-    for t in range(T):
-        y_by_b_y_t_minus_1 = y_by_b_y[t + 2]
-        y_by_b_y_t_minus_2 = y_by_b_y[t + 1]
-        n_hidden_by_b_y_t = (  # (38)
-            np.einsum('ik,bjk->bij', W_hidden_y_1, y_by_b_y_t_minus_1.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_y_2, y_by_b_y_t_minus_2.transpose(0, 2, 1))  # ik,bjk->bij
-            + np.einsum('ik,bjk->bij', W_hidden_y_3, y_by_b_y[t].transpose(0, 2, 1))  # ik,bjk->bij
-        )
-        hidden_by_b_y_t = n_hidden_by_b_y_t * (1 - hidden[t][:, :, None] ** 2)  # (39)
-        y_by_b_y_t = y_by_b_y[t + 3]
-        y_by_b_y_t += np.einsum('ik,bjk->bij', W_y_hidden, hidden_by_b_y_t.transpose(0, 2, 1))  # (40) ik,bjk->bij
-        y_by_b_y_t += np.einsum('ik,bjk->bij', W_y_y_1, y_by_b_y_t_minus_1.transpose(0, 2, 1))  # (40) ik,bjk->bij
-        y_by_b_y_t += np.einsum('ik,bjk->bij', W_y_y_2, y_by_b_y_t_minus_2.transpose(0, 2, 1))  # (40) ik,bjk->bij
+        y_by_t = y_by[t + 3]
+        y_by_t += S_y__y_1[t] @ y_by[t + 2]  # (21) (22) (23) (24) (25) (26) (27) (28) bil,bjl->bij
+        y_by_t += S_y__y_2[t] @ y_by[t + 1]  # (21) (22) (23) (24) (25) (26) (27) (28) bil,bjl->bij
+        y_by_t += S_y__y_3[t] @ y_by[t]  # (21) (22) (23) (24) (25) (26) (27) (28) bil,bjl->bij
     arrays["y_by_W_hidden_y_1"] = y_by_W_hidden_y_1
     arrays["y_by_W_hidden_y_2"] = y_by_W_hidden_y_2
     arrays["y_by_W_hidden_y_3"] = y_by_W_hidden_y_3
@@ -560,31 +487,43 @@ def _output_adjoints(arrays, T, B, dtype):
     W_y_y_1 = arrays["W_y_y_1"]
     W_y_y_2 = arrays["W_y_y_2"]
 
-    y_per_y = np.zeros((T, T, B, 1, 1), dtype)
-    np.einsum('ttbii->tbi', y_per_y)[...] += 1  # (41)
-    y_per_n_hidden = np.empty((T, T, B, 1, 3), dtype)
+    W_y_1 = np.concatenate((W_y_y_1, W_hidden_y_1))
+    W_y_2 = np.concatenate((W_y_y_2, W_hidden_y_2))
+    y_per = np.zeros((T, T, B, 1, 4), dtype)
+    y_per_y = y_per[:, :, :, :, :1]
+    y_per_n_hidden = y_per[:, :, :, :, 1:4]
+    np.einsum('ttbii->tbi', y_per_y)[...] += 1  # (29)
+    y_per_n_hidden_per_y_per_hidden = 1 - hidden ** 2  # (31)
     for t in range(T - 1, -1, -1):
         y_per_y_t = y_per_y[t]
         if t < T - 1:
-            y_per_y_t += y_per_y[t + 1] @ W_y_y_1  # (41) jk,sbik->sbij
-            y_per_y_t += y_per_n_hidden[t + 1] @ W_hidden_y_1  # (41) jk,sbik->sbij
+            y_per_y_t += y_per[t + 1] @ W_y_1  # (29) jk,sbik->sbij
         if t < T - 2:
-            y_per_y_t += y_per_y[t + 2] @ W_y_y_2  # (41) jk,sbik->sbij
-            y_per_y_t += y_per_n_hidden[t + 2] @ W_hidden_y_2  # (41) jk,sbik->sbij
+            y_per_y_t += y_per[t + 2] @ W_y_2  # (29) jk,sbik->sbij
         if t < T - 3:
-            y_per_y_t += y_per_n_hidden[t + 3] @ W_hidden_y_3  # (41) jk,sbik->sbij
-        y_per_hidden_t = y_per_y_t @ W_y_hidden  # (42) jk,sbik->sbij
-        y_per_n_hidden_t = np.square(hidden[t][:, None, :], out=y_per_n_hidden[t])  # (43)
-        np.subtract(1, y_per_n_hidden_t, out=y_per_n_hidden_t)  # (43)
-        y_per_n_hidden_t *= y_per_hidden_t  # (43)
-    y_per_W_hidden_y_1 = np.einsum('tsbij,sbk->tbijk', y_per_n_hidden.transpose(1, 0, 2, 3, 4), y[2:T + 2])  # (44) tsbij,sbk->tbijk
-    y_per_W_hidden_y_2 = np.einsum('tsbij,sbk->tbijk', y_per_n_hidden.transpose(1, 0, 2, 3, 4), y[1:T + 1])  # (45) tsbij,sbk->tbijk
-    y_per_W_hidden_y_3 = np.einsum('tsbij,sbk->tbijk', y_per_n_hidden.transpose(1, 0, 2, 3, 4), y[:T])  # (46) tsbij,sbk->tbijk
-    y_per_b_hidden = y_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (47) tsbij->tbij
-    y_per_W_y_hidden = np.einsum('tsbij,sbk->tbijk', y_per_y.transpose(1, 0, 2, 3, 4), hidden)  # (48) tsbij,sbk->tbijk
-    y_per_W_y_y_1 = np.einsum('tsbij,sbk->tbijk', y_per_y.transpose(1, 0, 2, 3, 4), y[2:T + 2])  # (49) tsbij,sbk->tbijk
-    y_per_W_y_y_2 = np.einsum('tsbij,sbk->tbijk', y_per_y.transpose(1, 0, 2, 3, 4), y[1:T + 1])  # (50) tsbij,sbk->tbijk
-    y_per_b_y = y_per_y.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (51) tsbij->tbij
+            y_per_y_t += y_per_n_hidden[t + 3] @ W_hidden_y_3  # (29) jk,sbik->sbij
+        y_per_hidden_t = y_per_y_t @ W_y_hidden  # (30) jk,sbik->sbij
+        y_per_n_hidden_t = np.multiply(  # (31)
+            y_per_hidden_t, y_per_n_hidden_per_y_per_hidden[t][:, None, :], out=y_per_n_hidden[t]
+        )
+    y_per_W_hidden_y_3 = np.einsum(  # (34) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', y_per_n_hidden.transpose(1, 0, 2, 3, 4), y[:T]
+    )
+    y_per_b_hidden = y_per_n_hidden.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (35) tsbij->tbij
+    y_per_W_y_hidden = np.einsum(  # (36) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', y_per_y.transpose(1, 0, 2, 3, 4), hidden
+    )
+    y_per_W_y_1 = np.einsum(  # (32) (37) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', y_per.transpose(1, 0, 2, 3, 4), y[2:T + 2]
+    )
+    y_per_W_hidden_y_1 = y_per_W_y_1[:, :, :, 1:4]
+    y_per_W_y_y_1 = y_per_W_y_1[:, :, :, :1]
+    y_per_W_y_2 = np.einsum(  # (33) (38) tsbij,sbk->tbijk
+        'tsbij,sbk->tbijk', y_per.transpose(1, 0, 2, 3, 4), y[1:T + 1]
+    )
+    y_per_W_hidden_y_2 = y_per_W_y_2[:, :, :, 1:4]
+    y_per_W_y_y_2 = y_per_W_y_2[:, :, :, :1]
+    y_per_b_y = y_per_y.transpose(1, 0, 2, 3, 4).sum(axis=1)  # (39) tsbij->tbij
     arrays["y_per_W_hidden_y_1"] = y_per_W_hidden_y_1
     arrays["y_per_W_hidden_y_2"] = y_per_W_hidden_y_2
     arrays["y_per_W_hidden_y_3"] = y_per_W_hidden_y_3
@@ -616,6 +555,7 @@ def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_hidden", "b_y"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -634,7 +574,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {}
 _INITIAL_GRADIENTS = {"y": "d_initial_y"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -642,11 +581,27 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["y"] = _extended(T, (B, 1), outside.get("y"), 3, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -655,34 +610,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["y"] = _extended(T, (B, 1), outside.get("y"), 3, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -700,47 +648,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -762,4 +712,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 776a9510989311e29886fb836407ee25a777d9dd17ac98f57c77608f078d25e6
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: d0a22addd9ea8c1d2947858a506e50a5560322a63b567d65fc7c5505c27f72a2

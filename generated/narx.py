@@ -78,7 +78,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "position": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "position": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -93,7 +95,14 @@ AFTER = {}
 # Layers, with the parameters that stand together in each of their net inputs.
 LAYERS = {
     "hidden": (
-        ("W_hidden_current", "W_hidden_current_1", "W_hidden_current_2", "W_hidden_position_1", "W_hidden_position_2", "b_hidden"),
+        (
+            "W_hidden_current",
+            "W_hidden_current_1",
+            "W_hidden_current_2",
+            "W_hidden_position_1",
+            "W_hidden_position_2",
+            "b_hidden",
+        ),
     ),
     "position": (
         ("W_position_hidden", "b_position"),
@@ -103,8 +112,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -138,7 +148,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -180,10 +192,12 @@ def _forward(arrays, T, B, dtype):
     b_position = arrays["b_position"]
 
     n_hidden = (_rows(current[2:]) @ W_hidden_current.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
-    n_hidden += (_rows(current[1:T + 1]) @ W_hidden_current_1.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
+    hidden = n_hidden  # takes its place, step by step
+    n_hidden += (  # (1) ij,tbj->tbi
+        (_rows(current[1:T + 1]) @ W_hidden_current_1.T).reshape(-1, B, 10)
+    )
     n_hidden += (_rows(current[:T]) @ W_hidden_current_2.T).reshape(-1, B, 10)  # (1) ij,tbj->tbi
     n_hidden += b_hidden  # (1)
-    hidden = n_hidden  # takes its place, step by step
     position[2:] = b_position  # (3)
     for t in range(T):
         n_hidden_t = n_hidden[t]
@@ -217,6 +231,7 @@ def _backward(arrays, T, B, dtype):
     error_position = arrays["error_position"]
 
     d_position = 2 / (B * T) * error_position  # (5)
+    d_n_hidden_per_d_hidden = 1 - hidden ** 2  # (7)
     d_n_hidden = np.empty((T, B, 10), dtype)
     for t in range(T - 1, -1, -1):
         d_position_t = d_position[t]
@@ -225,9 +240,9 @@ def _backward(arrays, T, B, dtype):
         if t < T - 2:
             d_position_t += d_n_hidden[t + 2] @ W_hidden_position_2  # (5) ij,bj->bi
         d_hidden_t = d_position_t @ W_position_hidden  # (6) ij,bj->bi
-        d_n_hidden_t = np.square(hidden[t], out=d_n_hidden[t])  # (7)
-        np.subtract(1, d_n_hidden_t, out=d_n_hidden_t)  # (7)
-        d_n_hidden_t *= d_hidden_t  # (7)
+        d_n_hidden_t = np.multiply(  # (7)
+            d_hidden_t, d_n_hidden_per_d_hidden[t], out=d_n_hidden[t]
+        )
     d_W_hidden_current = _rows(d_n_hidden).T @ _rows(current[2:])  # (9) tbi,tbj->ij
     d_W_hidden_current_1 = _rows(d_n_hidden).T @ _rows(current[1:T + 1])  # (10) tbi,tbj->ij
     d_W_hidden_current_2 = _rows(d_n_hidden).T @ _rows(current[:T])  # (11) tbi,tbj->ij
@@ -255,8 +270,12 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_hidden = arrays["d_n_hidden"]
 
     d_current = (_rows(d_n_hidden) @ W_hidden_current).reshape(-1, B, 1)  # (8) ij,tbj->tbi
-    d_current[:T - 1] += (_rows(d_n_hidden[1:]) @ W_hidden_current_1).reshape(-1, B, 1)  # (8) ij,tbj->tbi
-    d_current[:max(T - 2, 0)] += (_rows(d_n_hidden[2:]) @ W_hidden_current_2).reshape(-1, B, 1)  # (8) ij,tbj->tbi
+    d_current[:T - 1] += (  # (8) ij,tbj->tbi
+        (_rows(d_n_hidden[1:]) @ W_hidden_current_1).reshape(-1, B, 1)
+    )
+    d_current[:max(T - 2, 0)] += (  # (8) ij,tbj->tbi
+        (_rows(d_n_hidden[2:]) @ W_hidden_current_2).reshape(-1, B, 1)
+    )
     arrays["d_current"] = d_current
 
 
@@ -268,12 +287,17 @@ def _initial_gradients(arrays, T, B, dtype):
     W_hidden_position_2 = arrays["W_hidden_position_2"]
     d_n_hidden = arrays["d_n_hidden"]
 
-    d_initial_current = np.zeros((2, B, 1), dtype)
-    d_initial_current[1:] += (_rows(d_n_hidden[:1]) @ W_hidden_current_1).reshape(-1, B, 1)  # (17) ij,kbj->kbi
-    d_initial_current[:min(2, T)] += (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_current_2).reshape(-1, B, 1)  # (17) ij,kbj->kbi
-    d_initial_position = np.zeros((2, B, 1), dtype)
-    d_initial_position[1:] += (_rows(d_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)  # (18) ij,kbj->kbi
-    d_initial_position[:min(2, T)] += (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_position_2).reshape(-1, B, 1)  # (18) ij,kbj->kbi
+    W_hidden_1 = np.concatenate((W_hidden_current_1, W_hidden_position_1), axis=1)
+    W_hidden_2 = np.concatenate((W_hidden_current_2, W_hidden_position_2), axis=1)
+    d_initial = np.zeros((2, B, 2), dtype)
+    d_initial_current = d_initial[:, :, :1]
+    d_initial_position = d_initial[:, :, 1:2]
+    d_initial[1:] += (  # (17) (18) ij,kbj->kbi
+        (_rows(d_n_hidden[:1]) @ W_hidden_1).reshape(-1, B, 2)
+    )
+    d_initial[:min(2, T)] += (  # (17) (18) ij,kbj->kbi
+        (_rows(d_n_hidden[:min(2, T)]) @ W_hidden_2).reshape(-1, B, 2)
+    )
     arrays["d_initial_current"] = d_initial_current
     arrays["d_initial_position"] = d_initial_position
 
@@ -299,6 +323,7 @@ def _extended(steps, shape, before, rows_before, after, rows_after, dtype):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_hidden", "b_position"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -317,7 +342,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"current": "d_current"}
 _INITIAL_GRADIENTS = {"current": "d_initial_current", "position": "d_initial_position"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -325,38 +349,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["current"]
     arrays["current"] = _extended(T, (B, 1), outside.get("current"), 2, None, 0, dtype)
@@ -365,10 +371,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -386,47 +419,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -448,4 +483,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 69aa49b9d7f43bd210e30a38fb2d1e719872e003369564a3d6139381cac8daf3
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 13cb1ae1626a0e1e9984aaac9a84e198d8b3337dc59238d150583f8fd04667b8

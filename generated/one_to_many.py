@@ -136,7 +136,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "output": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -165,8 +171,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -205,7 +212,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -258,45 +267,38 @@ def _forward(arrays, T, B, dtype):
     W_output_hidden = arrays["W_output_hidden"]
     b_output = arrays["b_output"]
 
-    n_f_hidden = np.zeros((T, B, 5), dtype)
-    n_f_hidden += (context @ W_f_hidden_context.T) + b_f_hidden  # (3) ij,bj->bi
-    f_hidden = n_f_hidden  # takes its place, step by step
-    n_g_hidden = np.zeros((T, B, 5), dtype)
-    n_g_hidden += (context @ W_g_hidden_context.T) + b_g_hidden  # (5) ij,bj->bi
+    W_hidden_output_1 = np.concatenate(
+        (W_o_hidden_output_1, W_f_hidden_output_1, W_i_hidden_output_1, W_g_hidden_output_1)
+    )
+    U_hidden = np.concatenate((U_o_hidden, U_f_hidden, U_i_hidden, U_g_hidden))
+    W_hidden_context = np.concatenate(
+        (W_o_hidden_context, W_f_hidden_context, W_i_hidden_context, W_g_hidden_context)
+    )
+    b_hidden = np.concatenate((b_o_hidden, b_f_hidden, b_i_hidden, b_g_hidden))
+    n_hidden = np.zeros((T, B, 20), dtype)
+    n_f_hidden = n_hidden[:, :, 5:10]
+    n_g_hidden = n_hidden[:, :, 15:20]
+    n_i_hidden = n_hidden[:, :, 10:15]
+    n_o_hidden = n_hidden[:, :, :5]
     g_hidden = n_g_hidden  # takes its place, step by step
-    n_i_hidden = np.zeros((T, B, 5), dtype)
-    n_i_hidden += (context @ W_i_hidden_context.T) + b_i_hidden  # (1) ij,bj->bi
+    f_hidden = n_f_hidden  # takes its place, step by step
     i_hidden = n_i_hidden  # takes its place, step by step
-    n_o_hidden = np.zeros((T, B, 5), dtype)
-    n_o_hidden += (context @ W_o_hidden_context.T) + b_o_hidden  # (7) ij,bj->bi
     o_hidden = n_o_hidden  # takes its place, step by step
-    tanh_c_hidden = np.empty((T, B, 5), dtype)
+    n_hidden += (context @ W_hidden_context.T) + b_hidden  # (1) (3) (5) (7) ij,bj->bi
     n_output = np.zeros((T, B, 4), dtype)
     n_output += b_output  # (11)
+    tanh_c_hidden = np.empty((T, B, 5), dtype)
     logsumexp_output = np.empty((T, B), dtype)
     for t in range(T):
-        output_t_minus_1 = output[t]
-        hidden_t_minus_1 = hidden[t]
-        n_f_hidden_t = n_f_hidden[t]
-        n_f_hidden_t += output_t_minus_1 @ W_f_hidden_output_1.T  # (3) ij,bj->bi
-        n_f_hidden_t += hidden_t_minus_1 @ U_f_hidden.T  # (3) ij,bj->bi
-        f_hidden_t = _sigmoid(n_f_hidden_t, out=f_hidden[t])  # (4)
-        n_g_hidden_t = n_g_hidden[t]
-        n_g_hidden_t += output_t_minus_1 @ W_g_hidden_output_1.T  # (5) ij,bj->bi
-        n_g_hidden_t += hidden_t_minus_1 @ U_g_hidden.T  # (5) ij,bj->bi
-        g_hidden_t = np.tanh(n_g_hidden_t, out=g_hidden[t])  # (6)
-        n_i_hidden_t = n_i_hidden[t]
-        n_i_hidden_t += output_t_minus_1 @ W_i_hidden_output_1.T  # (1) ij,bj->bi
-        n_i_hidden_t += hidden_t_minus_1 @ U_i_hidden.T  # (1) ij,bj->bi
-        i_hidden_t = _sigmoid(n_i_hidden_t, out=i_hidden[t])  # (2)
-        c_hidden_t = np.multiply(c_hidden[t], f_hidden_t, out=c_hidden[t + 1])  # (9)
-        c_hidden_t += g_hidden_t * i_hidden_t  # (9)
-        n_o_hidden_t = n_o_hidden[t]
-        n_o_hidden_t += output_t_minus_1 @ W_o_hidden_output_1.T  # (7) ij,bj->bi
-        n_o_hidden_t += hidden_t_minus_1 @ U_o_hidden.T  # (7) ij,bj->bi
-        o_hidden_t = _sigmoid(n_o_hidden_t, out=o_hidden[t])  # (8)
+        n_hidden_t = n_hidden[t]
+        n_hidden_t += output[t] @ W_hidden_output_1.T  # (1) (3) (5) (7) ij,bj->bi
+        n_hidden_t += hidden[t] @ U_hidden.T  # (1) (3) (5) (7) ij,bj->bi
+        g_hidden_t = np.tanh(n_g_hidden[t], out=g_hidden[t])  # (6)
+        _sigmoid(n_hidden_t[:, :15], out=n_hidden_t[:, :15])  # (2) (4) (8)
+        c_hidden_t = np.multiply(c_hidden[t], f_hidden[t], out=c_hidden[t + 1])  # (9)
+        c_hidden_t += g_hidden_t * i_hidden[t]  # (9)
         tanh_c_hidden_t = np.tanh(c_hidden_t, out=tanh_c_hidden[t])  # (10)
-        hidden_t = np.multiply(o_hidden_t, tanh_c_hidden_t, out=hidden[t + 1])  # (10)
+        hidden_t = np.multiply(o_hidden[t], tanh_c_hidden_t, out=hidden[t + 1])  # (10)
         n_output_t = n_output[t]
         n_output_t += hidden_t @ W_output_hidden.T  # (11) ij,bj->bi
         logsumexp_output[t] = logsumexp_output_t = _logsumexp(n_output_t, axis=1)  # (12)
@@ -316,9 +318,9 @@ def _loss(arrays, T, B, dtype):
     logsumexp_output = arrays["logsumexp_output"]
     target_output = arrays["target_output"]
 
-    loss = (  # (14)
-        1 / (B * T) * logsumexp_output.sum()  # tb->
-        - 1 / (B * T) * (n_output * target_output).sum()  # tbi->
+    loss = (  # (14) tb->, tbi->
+        1 / (B * T) * logsumexp_output.sum()
+        - 1 / (B * T) * (n_output * target_output).sum()
     )
     arrays["loss"] = loss
 
@@ -345,27 +347,29 @@ def _backward(arrays, T, B, dtype):
     target_output = arrays["target_output"]
     tanh_c_hidden = arrays["tanh_c_hidden"]
 
+    W_hidden_output_1 = np.concatenate(
+        (W_o_hidden_output_1, W_f_hidden_output_1, W_i_hidden_output_1, W_g_hidden_output_1)
+    )
+    U_hidden = np.concatenate((U_o_hidden, U_f_hidden, U_i_hidden, U_g_hidden))
     d_logsumexp_output = np.zeros((T, B), dtype)
     d_logsumexp_output += 1 / (B * T)  # (16)
     d_n_output = -(1 / (B * T) * target_output)  # (17)
+    d_c_hidden_per_d_hidden = o_hidden * (1 - tanh_c_hidden ** 2)  # (19)
+    d_n_f_hidden_per_d_c_hidden = c_hidden[:T] * f_hidden * (1 - f_hidden)  # (24) (25)
+    d_n_g_hidden_per_d_c_hidden = i_hidden * (1 - g_hidden ** 2)  # (22) (23)
+    d_n_i_hidden_per_d_c_hidden = g_hidden * i_hidden * (1 - i_hidden)  # (26) (27)
+    d_n_o_hidden_per_d_hidden = tanh_c_hidden * o_hidden * (1 - o_hidden)  # (20) (21)
     d_c_hidden = np.empty((T, B, 5), dtype)
-    d_n_f_hidden = np.empty((T, B, 5), dtype)
-    d_n_g_hidden = np.empty((T, B, 5), dtype)
-    d_n_i_hidden = np.empty((T, B, 5), dtype)
-    d_n_o_hidden = np.empty((T, B, 5), dtype)
+    d_n_hidden = np.empty((T, B, 20), dtype)
+    d_n_f_hidden = d_n_hidden[:, :, 5:10]
+    d_n_g_hidden = d_n_hidden[:, :, 15:20]
+    d_n_i_hidden = d_n_hidden[:, :, 10:15]
+    d_n_o_hidden = d_n_hidden[:, :, :5]
     for t in range(T - 1, -1, -1):
         output_t = output[t + 1]
-        o_hidden_t = o_hidden[t]
-        tanh_c_hidden_t = tanh_c_hidden[t]
-        i_hidden_t = i_hidden[t]
-        g_hidden_t = g_hidden[t]
-        f_hidden_t = f_hidden[t]
         d_output_t = np.zeros((B, 4), dtype)
         if t < T - 1:
-            d_output_t += d_n_o_hidden[t + 1] @ W_o_hidden_output_1  # (15) ij,bj->bi
-            d_output_t += d_n_g_hidden[t + 1] @ W_g_hidden_output_1  # (15) ij,bj->bi
-            d_output_t += d_n_f_hidden[t + 1] @ W_f_hidden_output_1  # (15) ij,bj->bi
-            d_output_t += d_n_i_hidden[t + 1] @ W_i_hidden_output_1  # (15) ij,bj->bi
+            d_output_t += d_n_hidden[t + 1] @ W_hidden_output_1  # (15) ij,bj->bi
         d_logsumexp_output_t = d_logsumexp_output[t]
         d_logsumexp_output_t -= (d_output_t * output_t).sum(axis=1)  # (16) bi->b
         d_n_output_t = d_n_output[t]
@@ -373,55 +377,49 @@ def _backward(arrays, T, B, dtype):
         d_n_output_t += d_logsumexp_output_t[:, None] * output_t  # (17)
         d_hidden_t = d_n_output_t @ W_output_hidden  # (18) ij,bj->bi
         if t < T - 1:
-            d_hidden_t += d_n_o_hidden[t + 1] @ U_o_hidden  # (18) ij,bj->bi
-            d_hidden_t += d_n_g_hidden[t + 1] @ U_g_hidden  # (18) ij,bj->bi
-            d_hidden_t += d_n_f_hidden[t + 1] @ U_f_hidden  # (18) ij,bj->bi
-            d_hidden_t += d_n_i_hidden[t + 1] @ U_i_hidden  # (18) ij,bj->bi
-        d_c_hidden_t = np.square(tanh_c_hidden_t, out=d_c_hidden[t])  # (19)
-        np.subtract(1, d_c_hidden_t, out=d_c_hidden_t)  # (19)
-        d_c_hidden_t *= d_hidden_t  # (19)
-        d_c_hidden_t *= o_hidden_t  # (19)
+            d_hidden_t += d_n_hidden[t + 1] @ U_hidden  # (18) ij,bj->bi
+        d_c_hidden_t = np.multiply(  # (19)
+            d_hidden_t, d_c_hidden_per_d_hidden[t], out=d_c_hidden[t]
+        )
         if t < T - 1:
             d_c_hidden_t += d_c_hidden[t + 1] * f_hidden[t + 1]  # (19)
-        d_f_hidden_t = d_c_hidden_t * c_hidden[t]  # (24)
-        d_g_hidden_t = d_c_hidden_t * i_hidden_t  # (22)
-        d_i_hidden_t = d_c_hidden_t * g_hidden_t  # (26)
-        d_n_f_hidden_t = np.subtract(1, f_hidden_t, out=d_n_f_hidden[t])  # (25)
-        d_n_f_hidden_t *= d_f_hidden_t  # (25)
-        d_n_f_hidden_t *= f_hidden_t  # (25)
-        d_n_g_hidden_t = np.square(g_hidden_t, out=d_n_g_hidden[t])  # (23)
-        np.subtract(1, d_n_g_hidden_t, out=d_n_g_hidden_t)  # (23)
-        d_n_g_hidden_t *= d_g_hidden_t  # (23)
-        d_n_i_hidden_t = np.subtract(1, i_hidden_t, out=d_n_i_hidden[t])  # (27)
-        d_n_i_hidden_t *= d_i_hidden_t  # (27)
-        d_n_i_hidden_t *= i_hidden_t  # (27)
-        d_o_hidden_t = d_hidden_t * tanh_c_hidden_t  # (20)
-        d_n_o_hidden_t = np.subtract(1, o_hidden_t, out=d_n_o_hidden[t])  # (21)
-        d_n_o_hidden_t *= d_o_hidden_t  # (21)
-        d_n_o_hidden_t *= o_hidden_t  # (21)
-    d_W_i_hidden_context = d_n_i_hidden.sum(axis=0).T @ context  # (29) bj,bi->ij
-    d_W_i_hidden_output_1 = _rows(d_n_i_hidden).T @ _rows(output[:T])  # (30) tbi,tbj->ij
-    d_U_i_hidden = _rows(d_n_i_hidden).T @ _rows(hidden[:T])  # (31) tbi,tbj->ij
-    d_b_i_hidden = d_n_i_hidden.sum(axis=(0, 1))  # (32) tbi->i
-    d_W_f_hidden_context = d_n_f_hidden.sum(axis=0).T @ context  # (33) bj,bi->ij
-    d_W_f_hidden_output_1 = _rows(d_n_f_hidden).T @ _rows(output[:T])  # (34) tbi,tbj->ij
-    d_U_f_hidden = _rows(d_n_f_hidden).T @ _rows(hidden[:T])  # (35) tbi,tbj->ij
-    d_b_f_hidden = d_n_f_hidden.sum(axis=(0, 1))  # (36) tbi->i
-    d_W_g_hidden_context = d_n_g_hidden.sum(axis=0).T @ context  # (37) bj,bi->ij
-    d_W_g_hidden_output_1 = _rows(d_n_g_hidden).T @ _rows(output[:T])  # (38) tbi,tbj->ij
-    d_U_g_hidden = _rows(d_n_g_hidden).T @ _rows(hidden[:T])  # (39) tbi,tbj->ij
-    d_b_g_hidden = d_n_g_hidden.sum(axis=(0, 1))  # (40) tbi->i
-    d_W_o_hidden_context = d_n_o_hidden.sum(axis=0).T @ context  # (41) bj,bi->ij
-    d_W_o_hidden_output_1 = _rows(d_n_o_hidden).T @ _rows(output[:T])  # (42) tbi,tbj->ij
-    d_U_o_hidden = _rows(d_n_o_hidden).T @ _rows(hidden[:T])  # (43) tbi,tbj->ij
-    d_b_o_hidden = d_n_o_hidden.sum(axis=(0, 1))  # (44) tbi->i
+        d_n_f_hidden_t = np.multiply(  # (24) (25)
+            d_c_hidden_t, d_n_f_hidden_per_d_c_hidden[t], out=d_n_f_hidden[t]
+        )
+        d_n_g_hidden_t = np.multiply(  # (22) (23)
+            d_c_hidden_t, d_n_g_hidden_per_d_c_hidden[t], out=d_n_g_hidden[t]
+        )
+        d_n_i_hidden_t = np.multiply(  # (26) (27)
+            d_c_hidden_t, d_n_i_hidden_per_d_c_hidden[t], out=d_n_i_hidden[t]
+        )
+        d_n_o_hidden_t = np.multiply(  # (20) (21)
+            d_hidden_t, d_n_o_hidden_per_d_hidden[t], out=d_n_o_hidden[t]
+        )
+    d_W_hidden_context = d_n_hidden.sum(axis=0).T @ context  # (29) (33) (37) (41) bj,bi->ij
+    d_W_i_hidden_context = d_W_hidden_context[10:15]
+    d_W_f_hidden_context = d_W_hidden_context[5:10]
+    d_W_g_hidden_context = d_W_hidden_context[15:20]
+    d_W_o_hidden_context = d_W_hidden_context[:5]
+    d_W_hidden_output_1 = (  # (30) (34) (38) (42) tbi,tbj->ij
+        _rows(d_n_hidden).T @ _rows(output[:T])
+    )
+    d_W_i_hidden_output_1 = d_W_hidden_output_1[10:15]
+    d_W_f_hidden_output_1 = d_W_hidden_output_1[5:10]
+    d_W_g_hidden_output_1 = d_W_hidden_output_1[15:20]
+    d_W_o_hidden_output_1 = d_W_hidden_output_1[:5]
+    d_U_hidden = _rows(d_n_hidden).T @ _rows(hidden[:T])  # (31) (35) (39) (43) tbi,tbj->ij
+    d_U_i_hidden = d_U_hidden[10:15]
+    d_U_f_hidden = d_U_hidden[5:10]
+    d_U_g_hidden = d_U_hidden[15:20]
+    d_U_o_hidden = d_U_hidden[:5]
+    d_b_hidden = d_n_hidden.sum(axis=(0, 1))  # (32) (36) (40) (44) tbi->i
+    d_b_i_hidden = d_b_hidden[10:15]
+    d_b_f_hidden = d_b_hidden[5:10]
+    d_b_g_hidden = d_b_hidden[15:20]
+    d_b_o_hidden = d_b_hidden[:5]
     d_W_output_hidden = _rows(d_n_output).T @ _rows(hidden[1:])  # (45) tbi,tbj->ij
     d_b_output = d_n_output.sum(axis=(0, 1))  # (46) tbi->i
     arrays["d_c_hidden"] = d_c_hidden
-    arrays["d_n_o_hidden"] = d_n_o_hidden
-    arrays["d_n_g_hidden"] = d_n_g_hidden
-    arrays["d_n_f_hidden"] = d_n_f_hidden
-    arrays["d_n_i_hidden"] = d_n_i_hidden
     arrays["d_W_i_hidden_context"] = d_W_i_hidden_context
     arrays["d_W_i_hidden_output_1"] = d_W_i_hidden_output_1
     arrays["d_U_i_hidden"] = d_U_i_hidden
@@ -440,6 +438,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_b_o_hidden"] = d_b_o_hidden
     arrays["d_W_output_hidden"] = d_W_output_hidden
     arrays["d_b_output"] = d_b_output
+    arrays["d_n_hidden"] = d_n_hidden
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -448,15 +447,12 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_hidden_context = arrays["W_f_hidden_context"]
     W_g_hidden_context = arrays["W_g_hidden_context"]
     W_o_hidden_context = arrays["W_o_hidden_context"]
-    d_n_o_hidden = arrays["d_n_o_hidden"]
-    d_n_g_hidden = arrays["d_n_g_hidden"]
-    d_n_f_hidden = arrays["d_n_f_hidden"]
-    d_n_i_hidden = arrays["d_n_i_hidden"]
+    d_n_hidden = arrays["d_n_hidden"]
 
-    d_context = d_n_o_hidden.sum(axis=0) @ W_o_hidden_context  # (28) ij,bj->bi
-    d_context += d_n_g_hidden.sum(axis=0) @ W_g_hidden_context  # (28) ij,bj->bi
-    d_context += d_n_f_hidden.sum(axis=0) @ W_f_hidden_context  # (28) ij,bj->bi
-    d_context += d_n_i_hidden.sum(axis=0) @ W_i_hidden_context  # (28) ij,bj->bi
+    W_hidden_context = np.concatenate(
+        (W_o_hidden_context, W_f_hidden_context, W_i_hidden_context, W_g_hidden_context)
+    )
+    d_context = d_n_hidden.sum(axis=0) @ W_hidden_context  # (28) ij,bj->bi
     arrays["d_context"] = d_context
 
 
@@ -472,19 +468,16 @@ def _initial_gradients(arrays, T, B, dtype):
     W_o_hidden_output_1 = arrays["W_o_hidden_output_1"]
     U_o_hidden = arrays["U_o_hidden"]
     d_c_hidden = arrays["d_c_hidden"]
-    d_n_o_hidden = arrays["d_n_o_hidden"]
-    d_n_g_hidden = arrays["d_n_g_hidden"]
-    d_n_f_hidden = arrays["d_n_f_hidden"]
-    d_n_i_hidden = arrays["d_n_i_hidden"]
+    d_n_hidden = arrays["d_n_hidden"]
 
-    d_initial_output = (_rows(d_n_o_hidden[:1]) @ W_o_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
-    d_initial_output += (_rows(d_n_g_hidden[:1]) @ W_g_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
-    d_initial_output += (_rows(d_n_f_hidden[:1]) @ W_f_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
-    d_initial_output += (_rows(d_n_i_hidden[:1]) @ W_i_hidden_output_1).reshape(-1, B, 4)  # (47) ij,kbj->kbi
-    d_initial_hidden = (_rows(d_n_o_hidden[:1]) @ U_o_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
-    d_initial_hidden += (_rows(d_n_g_hidden[:1]) @ U_g_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
-    d_initial_hidden += (_rows(d_n_f_hidden[:1]) @ U_f_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
-    d_initial_hidden += (_rows(d_n_i_hidden[:1]) @ U_i_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
+    W_hidden_output_1 = np.concatenate(
+        (W_o_hidden_output_1, W_f_hidden_output_1, W_i_hidden_output_1, W_g_hidden_output_1)
+    )
+    U_hidden = np.concatenate((U_o_hidden, U_f_hidden, U_i_hidden, U_g_hidden))
+    d_initial_output = (  # (47) ij,kbj->kbi
+        (_rows(d_n_hidden[:1]) @ W_hidden_output_1).reshape(-1, B, 4)
+    )
+    d_initial_hidden = (_rows(d_n_hidden[:1]) @ U_hidden).reshape(-1, B, 5)  # (48) ij,kbj->kbi
     d_initial_c_hidden = d_c_hidden[:1] * f_hidden[:1]  # (49)
     arrays["d_initial_output"] = d_initial_output
     arrays["d_initial_hidden"] = d_initial_hidden
@@ -524,7 +517,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -534,6 +527,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_f_hidden", "b_g_hidden", "b_i_hidden", "b_o_hidden", "b_output"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -560,9 +554,10 @@ _GRADIENTS = {
     "b_output": "d_b_output",
 }
 _INPUT_GRADIENTS = {"context": "d_context"}
-_INITIAL_GRADIENTS = {"output": "d_initial_output", "hidden": "d_initial_hidden", "c_hidden": "d_initial_c_hidden"}
+_INITIAL_GRADIENTS = {
+    "output": "d_initial_output", "hidden": "d_initial_hidden", "c_hidden": "d_initial_c_hidden"
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -570,11 +565,29 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["output"] = _extended(T, (B, 4), outside.get("output"), 1, None, 0, dtype)
+    arrays["hidden"] = _extended(T, (B, 5), outside.get("hidden"), 1, None, 0, dtype)
+    arrays["c_hidden"] = _extended(T, (B, 5), outside.get("c_hidden"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -583,36 +596,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["output"] = _extended(T, (B, 4), outside.get("output"), 1, None, 0, dtype)
-    arrays["hidden"] = _extended(T, (B, 5), outside.get("hidden"), 1, None, 0, dtype)
-    arrays["c_hidden"] = _extended(T, (B, 5), outside.get("c_hidden"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -630,47 +634,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -692,4 +698,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 64913fe0cda9a4c4d1029ca0ef68a0fda4fc68b8fe5417f8080da2b948919be4
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 1b331dee016641d06a7a672fd11345115ff312ef64a203b633c52510e422cbfa

@@ -93,7 +93,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "output": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -119,8 +121,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -156,7 +159,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -200,24 +205,28 @@ def _forward(arrays, T, B, dtype):
     W_output_memory = arrays["W_output_memory"]
     b_output = arrays["b_output"]
 
-    n_g_memory = (_rows(x[3:]) @ V_memory_x.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
-    n_g_memory += (_rows(x[2:T + 2]) @ V_memory_x_1.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
-    n_g_memory += (_rows(x[:T]) @ V_memory_x_3.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
-    n_g_memory += c_memory  # (1)
-    g_memory = _sigmoid(n_g_memory)  # (2)
-    n_n_memory = (_rows(x[3:]) @ W_memory_x.T).reshape(-1, B, 6)  # (3) ij,tbj->tbi
-    n_n_memory += (_rows(x[2:T + 2]) @ W_memory_x_1.T).reshape(-1, B, 6)  # (3) ij,tbj->tbi
-    n_n_memory += (_rows(x[:T]) @ W_memory_x_3.T).reshape(-1, B, 6)  # (3) ij,tbj->tbi
-    n_n_memory += b_memory  # (3)
+    memory_x = np.concatenate((V_memory_x, W_memory_x))
+    memory_x_1 = np.concatenate((V_memory_x_1, W_memory_x_1))
+    memory_x_3 = np.concatenate((V_memory_x_3, W_memory_x_3))
+    stacked_c_memory = np.concatenate((c_memory, b_memory))
+    stacked_n_g_memory = (_rows(x[3:]) @ memory_x.T).reshape(-1, B, 12)  # (1) (3) ij,tbj->tbi
+    n_g_memory = stacked_n_g_memory[:, :, :6]
+    n_n_memory = stacked_n_g_memory[:, :, 6:12]
     n_memory = n_n_memory  # takes its place, step by step
+    stacked_n_g_memory += (  # (1) (3) ij,tbj->tbi
+        (_rows(x[2:T + 2]) @ memory_x_1.T).reshape(-1, B, 12)
+    )
+    stacked_n_g_memory += (_rows(x[:T]) @ memory_x_3.T).reshape(-1, B, 12)  # (1) (3) ij,tbj->tbi
+    stacked_n_g_memory += stacked_c_memory  # (1) (3)
+    g_memory = _sigmoid(n_g_memory)  # (2)
+    memory_per_memory = 1 - g_memory  # (5)
     for t in range(T):
         memory_t_minus_1 = memory[t]
-        g_memory_t = g_memory[t]
         n_n_memory_t = n_n_memory[t]
         n_n_memory_t += u_memory * memory_t_minus_1  # (3)
         n_memory_t = np.tanh(n_n_memory_t, out=n_memory[t])  # (4)
-        memory_t = np.multiply(g_memory_t, n_memory_t, out=memory[t + 1])  # (5)
-        memory_t += memory_t_minus_1 * (1 - g_memory_t)  # (5)
+        memory_t = np.multiply(g_memory[t], n_memory_t, out=memory[t + 1])  # (5)
+        memory_t += memory_t_minus_1 * memory_per_memory[t]  # (5)
     output = (_rows(memory[1:]) @ W_output_memory.T).reshape(-1, B, 1)  # (6) ij,tbj->tbi
     output += b_output  # (6)
     arrays["g_memory"] = g_memory
@@ -248,32 +257,39 @@ def _backward(arrays, T, B, dtype):
 
     d_output = 2 / (B * T) * error_output  # (8)
     d_memory = (_rows(d_output) @ W_output_memory).reshape(-1, B, 6)  # (9) ij,tbj->tbi
-    d_n_n_memory = np.empty((T, B, 6), dtype)
+    d_n_n_memory_per_d_memory = g_memory * (1 - n_memory ** 2)  # (10) (11)
+    stacked_d_n_g_memory = np.empty((T, B, 12), dtype)
+    d_n_n_memory = stacked_d_n_g_memory[:, :, 6:12]
+    d_n_g_memory = stacked_d_n_g_memory[:, :, :6]
     for t in range(T - 1, -1, -1):
         d_memory_t = d_memory[t]
         if t < T - 1:
             d_memory_t += d_memory[t + 1] * (1 - g_memory[t + 1])  # (9)
             d_memory_t += u_memory * d_n_n_memory[t + 1]  # (9)
-        d_n_memory_t = d_memory_t * g_memory[t]  # (10)
-        d_n_n_memory_t = np.square(n_memory[t], out=d_n_n_memory[t])  # (11)
-        np.subtract(1, d_n_n_memory_t, out=d_n_n_memory_t)  # (11)
-        d_n_n_memory_t *= d_n_memory_t  # (11)
+        d_n_n_memory_t = np.multiply(  # (10) (11)
+            d_memory_t, d_n_n_memory_per_d_memory[t], out=d_n_n_memory[t]
+        )
     d_g_memory = d_memory * (n_memory - memory[:T])  # (12)
-    d_n_g_memory = d_g_memory * g_memory * (1 - g_memory)  # (13)
-    d_c_memory = d_n_g_memory.sum(axis=(0, 1))  # (15) tbi->i
+    np.subtract(1, g_memory, out=d_n_g_memory[...])  # (13)
+    d_n_g_memory[...] *= d_g_memory  # (13)
+    d_n_g_memory[...] *= g_memory  # (13)
     d_u_memory = (d_n_n_memory * memory[:T]).sum(axis=(0, 1))  # (16) tbi->i
-    d_b_memory = d_n_n_memory.sum(axis=(0, 1))  # (17) tbi->i
-    d_V_memory_x = _rows(d_n_g_memory).T @ _rows(x[3:])  # (18) tbi,tbj->ij
-    d_V_memory_x_1 = _rows(d_n_g_memory).T @ _rows(x[2:T + 2])  # (19) tbi,tbj->ij
-    d_V_memory_x_3 = _rows(d_n_g_memory).T @ _rows(x[:T])  # (20) tbi,tbj->ij
-    d_W_memory_x = _rows(d_n_n_memory).T @ _rows(x[3:])  # (21) tbi,tbj->ij
-    d_W_memory_x_1 = _rows(d_n_n_memory).T @ _rows(x[2:T + 2])  # (22) tbi,tbj->ij
-    d_W_memory_x_3 = _rows(d_n_n_memory).T @ _rows(x[:T])  # (23) tbi,tbj->ij
+    stacked_d_c_memory = stacked_d_n_g_memory.sum(axis=(0, 1))  # (15) (17) tbi->i
+    d_c_memory = stacked_d_c_memory[:6]
+    d_b_memory = stacked_d_c_memory[6:12]
+    d_memory_x = _rows(stacked_d_n_g_memory).T @ _rows(x[3:])  # (18) (21) tbi,tbj->ij
+    d_V_memory_x = d_memory_x[:6]
+    d_W_memory_x = d_memory_x[6:12]
+    d_memory_x_1 = _rows(stacked_d_n_g_memory).T @ _rows(x[2:T + 2])  # (19) (22) tbi,tbj->ij
+    d_V_memory_x_1 = d_memory_x_1[:6]
+    d_W_memory_x_1 = d_memory_x_1[6:12]
+    d_memory_x_3 = _rows(stacked_d_n_g_memory).T @ _rows(x[:T])  # (20) (23) tbi,tbj->ij
+    d_V_memory_x_3 = d_memory_x_3[:6]
+    d_W_memory_x_3 = d_memory_x_3[6:12]
     d_W_output_memory = _rows(d_output).T @ _rows(memory[1:])  # (24) tbi,tbj->ij
     d_b_output = d_output.sum(axis=(0, 1))  # (25) tbi->i
     arrays["d_memory"] = d_memory
     arrays["d_n_n_memory"] = d_n_n_memory
-    arrays["d_n_g_memory"] = d_n_g_memory
     arrays["d_c_memory"] = d_c_memory
     arrays["d_u_memory"] = d_u_memory
     arrays["d_b_memory"] = d_b_memory
@@ -285,6 +301,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_memory_x_3"] = d_W_memory_x_3
     arrays["d_W_output_memory"] = d_W_output_memory
     arrays["d_b_output"] = d_b_output
+    arrays["stacked_d_n_g_memory"] = stacked_d_n_g_memory
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -295,15 +312,18 @@ def _input_gradients(arrays, T, B, dtype):
     W_memory_x = arrays["W_memory_x"]
     W_memory_x_1 = arrays["W_memory_x_1"]
     W_memory_x_3 = arrays["W_memory_x_3"]
-    d_n_n_memory = arrays["d_n_n_memory"]
-    d_n_g_memory = arrays["d_n_g_memory"]
+    stacked_d_n_g_memory = arrays["stacked_d_n_g_memory"]
 
-    d_x = (_rows(d_n_n_memory) @ W_memory_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    d_x += (_rows(d_n_g_memory) @ V_memory_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_n_memory[1:]) @ W_memory_x_1).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    d_x[:max(T - 3, 0)] += (_rows(d_n_n_memory[3:]) @ W_memory_x_3).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_g_memory[1:]) @ V_memory_x_1).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    d_x[:max(T - 3, 0)] += (_rows(d_n_g_memory[3:]) @ V_memory_x_3).reshape(-1, B, 3)  # (14) ij,tbj->tbi
+    memory_x = np.concatenate((V_memory_x, W_memory_x))
+    memory_x_1 = np.concatenate((V_memory_x_1, W_memory_x_1))
+    memory_x_3 = np.concatenate((V_memory_x_3, W_memory_x_3))
+    d_x = (_rows(stacked_d_n_g_memory) @ memory_x).reshape(-1, B, 3)  # (14) ij,tbj->tbi
+    d_x[:T - 1] += (  # (14) ij,tbj->tbi
+        (_rows(stacked_d_n_g_memory[1:]) @ memory_x_1).reshape(-1, B, 3)
+    )
+    d_x[:max(T - 3, 0)] += (  # (14) ij,tbj->tbi
+        (_rows(stacked_d_n_g_memory[3:]) @ memory_x_3).reshape(-1, B, 3)
+    )
     arrays["d_x"] = d_x
 
 
@@ -317,17 +337,18 @@ def _initial_gradients(arrays, T, B, dtype):
     W_memory_x_3 = arrays["W_memory_x_3"]
     d_memory = arrays["d_memory"]
     d_n_n_memory = arrays["d_n_n_memory"]
-    d_n_g_memory = arrays["d_n_g_memory"]
+    stacked_d_n_g_memory = arrays["stacked_d_n_g_memory"]
 
+    memory_x_1 = np.concatenate((V_memory_x_1, W_memory_x_1))
+    memory_x_3 = np.concatenate((V_memory_x_3, W_memory_x_3))
     d_initial_x = np.zeros((3, B, 3), dtype)
-    d_initial_x[2:] += (_rows(d_n_n_memory[:1]) @ W_memory_x_1).reshape(-1, B, 3)  # (26) ij,kbj->kbi
-    d_initial_x[:min(3, T)] += (_rows(d_n_n_memory[:min(3, T)]) @ W_memory_x_3).reshape(-1, B, 3)  # (26) ij,kbj->kbi
-    d_initial_x[2:] += (_rows(d_n_g_memory[:1]) @ V_memory_x_1).reshape(-1, B, 3)  # (26) ij,kbj->kbi
-    d_initial_x[:min(3, T)] += (_rows(d_n_g_memory[:min(3, T)]) @ V_memory_x_3).reshape(-1, B, 3)  # (26) ij,kbj->kbi
-    d_initial_memory = (  # (27)
-        d_memory[:1] * (1 - g_memory[:1])
-        + u_memory * d_n_n_memory[:1]
+    d_initial_x[2:] += (  # (26) ij,kbj->kbi
+        (_rows(stacked_d_n_g_memory[:1]) @ memory_x_1).reshape(-1, B, 3)
     )
+    d_initial_x[:min(3, T)] += (  # (26) ij,kbj->kbi
+        (_rows(stacked_d_n_g_memory[:min(3, T)]) @ memory_x_3).reshape(-1, B, 3)
+    )
+    d_initial_memory = d_memory[:1] * (1 - g_memory[:1]) + u_memory * d_n_n_memory[:1]  # (27)
     arrays["d_initial_x"] = d_initial_x
     arrays["d_initial_memory"] = d_initial_memory
 
@@ -357,7 +378,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -367,6 +388,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_memory", "b_output", "c_memory"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -388,7 +410,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"x": "d_initial_x", "memory": "d_initial_memory"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -396,38 +417,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 3), outside.get("x"), 3, None, 0, dtype)
@@ -436,10 +439,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -457,47 +487,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -519,4 +551,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 72aaea9f4b9da7c68c71c977d25f40f5df4f090b61b93d30d9baca67fbeee5f0
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 240ab1f3a379a8e559a6c27f4dd6b4f78fe7e5cea5cd8f81ab8f3da55ba4cbc0

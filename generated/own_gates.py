@@ -203,7 +203,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "independent": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "independent": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -244,8 +246,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -290,7 +293,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -355,52 +360,79 @@ def _forward(arrays, T, B, dtype):
     u_independent = arrays["u_independent"]
     b_independent = arrays["b_independent"]
 
-    W_m_x_multiplicative = (_rows(x) @ W_m_multiplicative_x.T).reshape(-1, B, 3)  # (1) ij,tbj->tbi
+    V_multiplicative = np.concatenate(
+        (V_f_multiplicative, V_i_multiplicative, V_o_multiplicative, V_g_multiplicative)
+    )
+    W_multiplicative_x = np.concatenate(
+        (
+            W_f_multiplicative_x,
+            W_i_multiplicative_x,
+            W_o_multiplicative_x,
+            W_g_multiplicative_x,
+            W_m_multiplicative_x,
+        ),
+    )
+    stacked_W_tapped_multiplicative = np.concatenate(
+        (W_tapped_multiplicative, W_z_tapped_multiplicative)
+    )
+    stacked_W_tapped_multiplicative_2 = np.concatenate(
+        (W_tapped_multiplicative_2, W_z_tapped_multiplicative_2)
+    )
+    W_minimal_tapped = np.concatenate((W_f_minimal_tapped, W_n_minimal_tapped))
+    stacked_n_f_multiplicative = (  # (1) (4) (6) (8) (10) ij,tbj->tbi
+        (_rows(x) @ W_multiplicative_x.T).reshape(-1, B, 15)
+    )
+    n_f_multiplicative = stacked_n_f_multiplicative[:, :, :3]
+    W_m_x_multiplicative = stacked_n_f_multiplicative[:, :, 12:15]
+    g_multiplicative = stacked_n_f_multiplicative[:, :, 9:12]
+    n_g_multiplicative = g_multiplicative  # takes its place, step by step
+    f_multiplicative = n_f_multiplicative  # takes its place, step by step
+    i_multiplicative = stacked_n_f_multiplicative[:, :, 3:6]
+    o_multiplicative = stacked_n_f_multiplicative[:, :, 6:9]
+    n_f_multiplicative += b_multiplicative  # (6)
     U_m_h_multiplicative = np.empty((T, B, 3), dtype)
     m_multiplicative = np.empty((T, B, 3), dtype)
-    n_f_multiplicative = (_rows(x) @ W_f_multiplicative_x.T).reshape(-1, B, 3)  # (6) ij,tbj->tbi
-    n_f_multiplicative += b_multiplicative  # (6)
-    f_multiplicative = n_f_multiplicative  # takes its place, step by step
-    n_g_multiplicative = (_rows(x) @ W_g_multiplicative_x.T).reshape(-1, B, 3)  # (8) ij,tbj->tbi
-    g_multiplicative = n_g_multiplicative  # takes its place, step by step
-    n_i_multiplicative = (_rows(x) @ W_i_multiplicative_x.T).reshape(-1, B, 3)  # (4) ij,tbj->tbi
-    i_multiplicative = n_i_multiplicative  # takes its place, step by step
-    n_o_multiplicative = (_rows(x) @ W_o_multiplicative_x.T).reshape(-1, B, 3)  # (10) ij,tbj->tbi
-    o_multiplicative = n_o_multiplicative  # takes its place, step by step
     tanh_c_multiplicative = np.empty((T, B, 3), dtype)
     for t in range(T):
-        U_m_h_multiplicative[t] = U_m_h_multiplicative_t = multiplicative[t + 1] @ U_m_multiplicative.T  # (2) ij,bj->bi
-        m_multiplicative_t = np.multiply(U_m_h_multiplicative_t, W_m_x_multiplicative[t], out=m_multiplicative[t])  # (3)
-        n_f_multiplicative_t = n_f_multiplicative[t]
-        n_f_multiplicative_t += m_multiplicative_t @ V_f_multiplicative.T  # (6) ij,bj->bi
-        f_multiplicative_t = _sigmoid(n_f_multiplicative_t, out=f_multiplicative[t])  # (7)
-        n_g_multiplicative_t = n_g_multiplicative[t]
-        n_g_multiplicative_t += m_multiplicative_t @ V_g_multiplicative.T  # (8) ij,bj->bi
-        g_multiplicative_t = np.tanh(n_g_multiplicative_t, out=g_multiplicative[t])  # (9)
-        n_i_multiplicative_t = n_i_multiplicative[t]
-        n_i_multiplicative_t += m_multiplicative_t @ V_i_multiplicative.T  # (4) ij,bj->bi
-        i_multiplicative_t = _sigmoid(n_i_multiplicative_t, out=i_multiplicative[t])  # (5)
-        c_multiplicative_t = np.multiply(c_multiplicative[t], f_multiplicative_t, out=c_multiplicative[t + 1])  # (12)
-        c_multiplicative_t += g_multiplicative_t * i_multiplicative_t  # (12)
-        n_o_multiplicative_t = n_o_multiplicative[t]
-        n_o_multiplicative_t += m_multiplicative_t @ V_o_multiplicative.T  # (10) ij,bj->bi
-        o_multiplicative_t = _sigmoid(n_o_multiplicative_t, out=o_multiplicative[t])  # (11)
+        U_m_h_multiplicative[t] = U_m_h_multiplicative_t = (  # (2) ij,bj->bi
+            multiplicative[t + 1] @ U_m_multiplicative.T
+        )
+        m_multiplicative_t = np.multiply(  # (3)
+            U_m_h_multiplicative_t, W_m_x_multiplicative[t], out=m_multiplicative[t]
+        )
+        stacked_n_f_multiplicative_t = stacked_n_f_multiplicative[t]
+        stacked_n_f_multiplicative_t[:, :12] += (  # (4) (6) (8) (10) ij,bj->bi
+            m_multiplicative_t @ V_multiplicative.T
+        )
+        g_multiplicative_t = np.tanh(n_g_multiplicative[t], out=g_multiplicative[t])  # (9)
+        _sigmoid(  # (5) (7) (11)
+            stacked_n_f_multiplicative_t[:, :9], out=stacked_n_f_multiplicative_t[:, :9]
+        )
+        c_multiplicative_t = np.multiply(  # (12)
+            c_multiplicative[t], f_multiplicative[t], out=c_multiplicative[t + 1]
+        )
+        c_multiplicative_t += g_multiplicative_t * i_multiplicative[t]  # (12)
         tanh_c_multiplicative_t = np.tanh(c_multiplicative_t, out=tanh_c_multiplicative[t])  # (13)
-        multiplicative_t = np.multiply(o_multiplicative_t, tanh_c_multiplicative_t, out=multiplicative[t + 2])  # (13)
-    concat_h_h_tapped = np.empty((T, B, 6), dtype)
-    n_tapped = (_rows(multiplicative[2:]) @ W_tapped_multiplicative.T).reshape(-1, B, 3)  # (17) ij,tbj->tbi
-    n_tapped += (_rows(multiplicative[:T]) @ W_tapped_multiplicative_2.T).reshape(-1, B, 3)  # (17) ij,tbj->tbi
-    n_tapped += b_tapped  # (17)
-    n_z_tapped = (_rows(multiplicative[2:]) @ W_z_tapped_multiplicative.T).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    n_z_tapped += (_rows(multiplicative[:T]) @ W_z_tapped_multiplicative_2.T).reshape(-1, B, 3)  # (14) ij,tbj->tbi
+        multiplicative_t = np.multiply(  # (13)
+            o_multiplicative[t], tanh_c_multiplicative_t, out=multiplicative[t + 2]
+        )
+    stacked_n_tapped = (  # (14) (17) ij,tbj->tbi
+        (_rows(multiplicative[2:]) @ stacked_W_tapped_multiplicative.T).reshape(-1, B, 6)
+    )
+    n_tapped = stacked_n_tapped[:, :, :3]
+    n_z_tapped = stacked_n_tapped[:, :, 3:6]
     tanh_n_tapped = n_tapped  # takes its place, step by step
     z_tapped = n_z_tapped  # takes its place, step by step
+    n_tapped += b_tapped  # (17)
+    stacked_n_tapped += (  # (14) (17) ij,tbj->tbi
+        (_rows(multiplicative[:T]) @ stacked_W_tapped_multiplicative_2.T).reshape(-1, B, 6)
+    )
+    concat_h_h_tapped = np.zeros((T, B, 6), dtype)
     for t in range(T):
         tapped_t_minus_1 = tapped[t + 3]
-        concat_h_h_tapped_t = np.zeros((B, 6), dtype)
+        concat_h_h_tapped_t = concat_h_h_tapped[t]
         concat_h_h_tapped_t[:, :3] += tapped_t_minus_1  # (16)
         concat_h_h_tapped_t[:, 3:] += tapped[t + 1]  # (16)
-        concat_h_h_tapped[t] = concat_h_h_tapped_t
         n_tapped_t = n_tapped[t]
         n_tapped_t += concat_h_h_tapped_t @ U_tapped.T  # (17) ij,bj->bi
         n_z_tapped_t = n_z_tapped[t]
@@ -410,13 +442,16 @@ def _forward(arrays, T, B, dtype):
         z_tapped_t = _sigmoid(n_z_tapped_t, out=z_tapped[t])  # (15)
         tapped_t = np.multiply(tapped[t + 2], z_tapped_t, out=tapped[t + 4])  # (18)
         tapped_t += tanh_n_tapped_t * (1 - z_tapped_t)  # (18)
-    n_f_minimal = (_rows(tapped[4:]) @ W_f_minimal_tapped.T).reshape(-1, B, 3)  # (19) ij,tbj->tbi
-    n_f_minimal += b_f_minimal  # (19)
+    stacked_n_f_minimal = (  # (19) (22) ij,tbj->tbi
+        (_rows(tapped[4:]) @ W_minimal_tapped.T).reshape(-1, B, 6)
+    )
+    n_f_minimal = stacked_n_f_minimal[:, :, :3]
+    n_n_minimal = stacked_n_f_minimal[:, :, 3:6]
     f_minimal = n_f_minimal  # takes its place, step by step
-    f_h_minimal = np.empty((T, B, 3), dtype)
-    n_n_minimal = (_rows(tapped[4:]) @ W_n_minimal_tapped.T).reshape(-1, B, 3)  # (22) ij,tbj->tbi
-    n_n_minimal += b_n_minimal  # (22)
     n_minimal = n_n_minimal  # takes its place, step by step
+    n_f_minimal += b_f_minimal  # (19)
+    n_n_minimal += b_n_minimal  # (22)
+    f_h_minimal = np.empty((T, B, 3), dtype)
     for t in range(T):
         minimal_t_minus_1 = minimal[t]
         n_f_minimal_t = n_f_minimal[t]
@@ -429,7 +464,9 @@ def _forward(arrays, T, B, dtype):
         minimal_t = np.subtract(1, f_minimal_t, out=minimal[t + 1])  # (24)
         minimal_t *= minimal_t_minus_1  # (24)
         minimal_t += f_minimal_t * n_minimal_t  # (24)
-    n_independent = (_rows(minimal[1:]) @ W_independent_minimal.T).reshape(-1, B, 2)  # (25) ij,tbj->tbi
+    n_independent = (  # (25) ij,tbj->tbi
+        (_rows(minimal[1:]) @ W_independent_minimal.T).reshape(-1, B, 2)
+    )
     n_independent += b_independent  # (25)
     for t in range(T):
         n_independent_t = n_independent[t]
@@ -504,46 +541,63 @@ def _backward(arrays, T, B, dtype):
     tanh_n_tapped = arrays["tanh_n_tapped"]
     error_independent = arrays["error_independent"]
 
+    V_multiplicative = np.concatenate(
+        (V_f_multiplicative, V_i_multiplicative, V_o_multiplicative, V_g_multiplicative)
+    )
+    stacked_W_tapped_multiplicative = np.concatenate(
+        (W_tapped_multiplicative, W_z_tapped_multiplicative)
+    )
+    stacked_W_tapped_multiplicative_2 = np.concatenate(
+        (W_tapped_multiplicative_2, W_z_tapped_multiplicative_2)
+    )
+    W_minimal_tapped = np.concatenate((W_f_minimal_tapped, W_n_minimal_tapped))
     d_independent = 2 / (B * 2 * T) * error_independent  # (28)
+    d_n_independent_per_d_independent = _step(independent[1:])  # (29)
     d_n_independent = np.empty((T, B, 2), dtype)
     for t in range(T - 1, -1, -1):
         d_independent_t = d_independent[t]
         if t < T - 1:
             d_independent_t += u_independent * d_n_independent[t + 1]  # (28)
-        d_n_independent_t = np.multiply(d_independent_t, _step(independent[t + 1]), out=d_n_independent[t])  # (29)
-    d_minimal = (_rows(d_n_independent) @ W_independent_minimal).reshape(-1, B, 3)  # (30) ij,tbj->tbi
-    d_n_n_minimal = np.empty((T, B, 3), dtype)
+        d_n_independent_t = np.multiply(  # (29)
+            d_independent_t, d_n_independent_per_d_independent[t], out=d_n_independent[t]
+        )
+    d_minimal = (  # (30) ij,tbj->tbi
+        (_rows(d_n_independent) @ W_independent_minimal).reshape(-1, B, 3)
+    )
+    d_n_n_minimal_per_d_minimal = f_minimal * (1 - n_minimal ** 2)  # (31) (32)
+    d_f_minimal_per_d_minimal = n_minimal - minimal[:T]  # (34)
+    d_n_f_minimal_per_d_f_minimal = f_minimal * (1 - f_minimal)  # (35)
+    stacked_d_n_f_minimal = np.empty((T, B, 6), dtype)
+    d_n_f_minimal = stacked_d_n_f_minimal[:, :, :3]
+    d_n_n_minimal = stacked_d_n_f_minimal[:, :, 3:6]
     d_f_h_minimal = np.empty((T, B, 3), dtype)
-    d_n_f_minimal = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        f_minimal_t = f_minimal[t]
-        n_minimal_t = n_minimal[t]
-        minimal_t_minus_1 = minimal[t]
         d_minimal_t = d_minimal[t]
         if t < T - 1:
             d_minimal_t += d_minimal[t + 1] * (1 - f_minimal[t + 1])  # (30)
             d_minimal_t += d_f_h_minimal[t + 1] * f_minimal[t + 1]  # (30)
             d_minimal_t += d_n_f_minimal[t + 1] @ U_f_minimal  # (30) ij,bj->bi
-        d_n_minimal_t = d_minimal_t * f_minimal_t  # (31)
-        d_n_n_minimal_t = np.square(n_minimal_t, out=d_n_n_minimal[t])  # (32)
-        np.subtract(1, d_n_n_minimal_t, out=d_n_n_minimal_t)  # (32)
-        d_n_n_minimal_t *= d_n_minimal_t  # (32)
-        d_f_h_minimal[t] = d_f_h_minimal_t = d_n_n_minimal_t @ U_n_minimal  # (33) ij,bj->bi
-        d_f_minimal_t = (  # (34)
-            d_minimal_t * (n_minimal_t - minimal_t_minus_1)
-            + d_f_h_minimal_t * minimal_t_minus_1
+        d_n_n_minimal_t = np.multiply(  # (31) (32)
+            d_minimal_t, d_n_n_minimal_per_d_minimal[t], out=d_n_n_minimal[t]
         )
-        d_n_f_minimal_t = np.subtract(1, f_minimal_t, out=d_n_f_minimal[t])  # (35)
-        d_n_f_minimal_t *= d_f_minimal_t  # (35)
-        d_n_f_minimal_t *= f_minimal_t  # (35)
-    d_tapped = (_rows(d_n_n_minimal) @ W_n_minimal_tapped).reshape(-1, B, 3)  # (36) ij,tbj->tbi
-    d_tapped += (_rows(d_n_f_minimal) @ W_f_minimal_tapped).reshape(-1, B, 3)  # (36) ij,tbj->tbi
-    d_n_tapped = np.empty((T, B, 3), dtype)
+        d_f_h_minimal[t] = d_f_h_minimal_t = d_n_n_minimal_t @ U_n_minimal  # (33) ij,bj->bi
+        d_f_minimal_t = d_minimal_t * d_f_minimal_per_d_minimal[t]  # (34)
+        d_f_minimal_t += d_f_h_minimal_t * minimal[t]  # (34)
+        d_n_f_minimal_t = np.multiply(  # (35)
+            d_f_minimal_t, d_n_f_minimal_per_d_f_minimal[t], out=d_n_f_minimal[t]
+        )
+    d_tapped = (  # (36) ij,tbj->tbi
+        (_rows(stacked_d_n_f_minimal) @ W_minimal_tapped).reshape(-1, B, 3)
+    )
+    d_n_tapped_per_d_tapped = (1 - tanh_n_tapped ** 2) * (1 - z_tapped)  # (37)
+    d_n_z_tapped_per_d_tapped = (  # (39) (40)
+        (tapped[2:T + 2] - tanh_n_tapped) * z_tapped * (1 - z_tapped)
+    )
+    stacked_d_n_tapped = np.empty((T, B, 6), dtype)
+    d_n_z_tapped = stacked_d_n_tapped[:, :, 3:6]
+    d_n_tapped = stacked_d_n_tapped[:, :, :3]
     d_concat_h_h_tapped = np.empty((T, B, 6), dtype)
-    d_n_z_tapped = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        tanh_n_tapped_t = tanh_n_tapped[t]
-        z_tapped_t = z_tapped[t]
         d_tapped_t = d_tapped[t]
         if t < T - 2:
             d_tapped_t += d_tapped[t + 2] * z_tapped[t + 2]  # (36)
@@ -554,88 +608,123 @@ def _backward(arrays, T, B, dtype):
             d_tapped_t += d_concat_h_h_tapped[t + 3, :, 3:]  # (36)
         if t < T - 4:
             d_tapped_t += d_n_z_tapped[t + 4] @ V_z_tapped  # (36) ij,bj->bi
-        d_n_tapped_t = np.square(tanh_n_tapped_t, out=d_n_tapped[t])  # (37)
-        np.subtract(1, d_n_tapped_t, out=d_n_tapped_t)  # (37)
-        d_n_tapped_t *= d_tapped_t  # (37)
-        d_n_tapped_t *= (1 - z_tapped_t)  # (37)
+        d_n_tapped_t = np.multiply(  # (37)
+            d_tapped_t, d_n_tapped_per_d_tapped[t], out=d_n_tapped[t]
+        )
         d_concat_h_h_tapped[t] = d_concat_h_h_tapped_t = d_n_tapped_t @ U_tapped  # (38) ij,bj->bi
-        d_z_tapped_t = d_tapped_t * (tapped[t + 2] - tanh_n_tapped_t)  # (39)
-        d_n_z_tapped_t = np.subtract(1, z_tapped_t, out=d_n_z_tapped[t])  # (40)
-        d_n_z_tapped_t *= d_z_tapped_t  # (40)
-        d_n_z_tapped_t *= z_tapped_t  # (40)
-    d_multiplicative = (_rows(d_n_tapped) @ W_tapped_multiplicative).reshape(-1, B, 3)  # (41) ij,tbj->tbi
-    d_multiplicative += (_rows(d_n_z_tapped) @ W_z_tapped_multiplicative).reshape(-1, B, 3)  # (41) ij,tbj->tbi
-    d_multiplicative[:max(T - 2, 0)] += (_rows(d_n_tapped[2:]) @ W_tapped_multiplicative_2).reshape(-1, B, 3)  # (41) ij,tbj->tbi
-    d_multiplicative[:max(T - 2, 0)] += (_rows(d_n_z_tapped[2:]) @ W_z_tapped_multiplicative_2).reshape(-1, B, 3)  # (41) ij,tbj->tbi
+        d_n_z_tapped_t = np.multiply(  # (39) (40)
+            d_tapped_t, d_n_z_tapped_per_d_tapped[t], out=d_n_z_tapped[t]
+        )
+    d_multiplicative = (  # (41) ij,tbj->tbi
+        (_rows(stacked_d_n_tapped) @ stacked_W_tapped_multiplicative).reshape(-1, B, 3)
+    )
+    d_multiplicative[:max(T - 2, 0)] += (  # (41) ij,tbj->tbi
+        (_rows(stacked_d_n_tapped[2:]) @ stacked_W_tapped_multiplicative_2).reshape(-1, B, 3)
+    )
+    d_c_multiplicative_per_d_multiplicative = (  # (42)
+        o_multiplicative * (1 - tanh_c_multiplicative ** 2)
+    )
+    d_n_f_multiplicative_per_d_c_multiplicative = (  # (47) (48)
+        c_multiplicative[:T] * f_multiplicative * (1 - f_multiplicative)
+    )
+    d_n_g_multiplicative_per_d_c_multiplicative = (  # (45) (46)
+        i_multiplicative * (1 - g_multiplicative ** 2)
+    )
+    d_n_i_multiplicative_per_d_c_multiplicative = (  # (49) (50)
+        g_multiplicative * i_multiplicative * (1 - i_multiplicative)
+    )
+    d_n_o_multiplicative_per_d_multiplicative = (  # (43) (44)
+        tanh_c_multiplicative * o_multiplicative * (1 - o_multiplicative)
+    )
     d_c_multiplicative = np.empty((T, B, 3), dtype)
-    d_n_f_multiplicative = np.empty((T, B, 3), dtype)
-    d_n_g_multiplicative = np.empty((T, B, 3), dtype)
-    d_n_i_multiplicative = np.empty((T, B, 3), dtype)
-    d_n_o_multiplicative = np.empty((T, B, 3), dtype)
+    stacked_d_n_f_multiplicative = np.empty((T, B, 15), dtype)
+    d_n_f_multiplicative = stacked_d_n_f_multiplicative[:, :, :3]
+    d_n_g_multiplicative = stacked_d_n_f_multiplicative[:, :, 9:12]
+    d_n_i_multiplicative = stacked_d_n_f_multiplicative[:, :, 3:6]
+    d_n_o_multiplicative = stacked_d_n_f_multiplicative[:, :, 6:9]
+    d_W_m_x_multiplicative = stacked_d_n_f_multiplicative[:, :, 12:15]
     d_m_multiplicative = np.empty((T, B, 3), dtype)
     d_U_m_h_multiplicative = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        o_multiplicative_t = o_multiplicative[t]
-        tanh_c_multiplicative_t = tanh_c_multiplicative[t]
-        f_multiplicative_t = f_multiplicative[t]
-        i_multiplicative_t = i_multiplicative[t]
-        g_multiplicative_t = g_multiplicative[t]
         d_multiplicative_t = d_multiplicative[t]
         if t < T - 1:
-            d_multiplicative_t += d_U_m_h_multiplicative[t + 1] @ U_m_multiplicative  # (41) ij,bj->bi
-        d_c_multiplicative_t = np.square(tanh_c_multiplicative_t, out=d_c_multiplicative[t])  # (42)
-        np.subtract(1, d_c_multiplicative_t, out=d_c_multiplicative_t)  # (42)
-        d_c_multiplicative_t *= d_multiplicative_t  # (42)
-        d_c_multiplicative_t *= o_multiplicative_t  # (42)
+            d_multiplicative_t += (  # (41) ij,bj->bi
+                d_U_m_h_multiplicative[t + 1] @ U_m_multiplicative
+            )
+        d_c_multiplicative_t = np.multiply(  # (42)
+            d_multiplicative_t,
+            d_c_multiplicative_per_d_multiplicative[t],
+            out=d_c_multiplicative[t],
+        )
         if t < T - 1:
             d_c_multiplicative_t += d_c_multiplicative[t + 1] * f_multiplicative[t + 1]  # (42)
-        d_f_multiplicative_t = d_c_multiplicative_t * c_multiplicative[t]  # (47)
-        d_n_f_multiplicative_t = np.subtract(1, f_multiplicative_t, out=d_n_f_multiplicative[t])  # (48)
-        d_n_f_multiplicative_t *= d_f_multiplicative_t  # (48)
-        d_n_f_multiplicative_t *= f_multiplicative_t  # (48)
-        d_g_multiplicative_t = d_c_multiplicative_t * i_multiplicative_t  # (45)
-        d_n_g_multiplicative_t = np.square(g_multiplicative_t, out=d_n_g_multiplicative[t])  # (46)
-        np.subtract(1, d_n_g_multiplicative_t, out=d_n_g_multiplicative_t)  # (46)
-        d_n_g_multiplicative_t *= d_g_multiplicative_t  # (46)
-        d_i_multiplicative_t = d_c_multiplicative_t * g_multiplicative_t  # (49)
-        d_n_i_multiplicative_t = np.subtract(1, i_multiplicative_t, out=d_n_i_multiplicative[t])  # (50)
-        d_n_i_multiplicative_t *= d_i_multiplicative_t  # (50)
-        d_n_i_multiplicative_t *= i_multiplicative_t  # (50)
-        d_o_multiplicative_t = d_multiplicative_t * tanh_c_multiplicative_t  # (43)
-        d_n_o_multiplicative_t = np.subtract(1, o_multiplicative_t, out=d_n_o_multiplicative[t])  # (44)
-        d_n_o_multiplicative_t *= d_o_multiplicative_t  # (44)
-        d_n_o_multiplicative_t *= o_multiplicative_t  # (44)
-        d_m_multiplicative[t] = d_m_multiplicative_t = (  # (51)
-            d_n_o_multiplicative_t @ V_o_multiplicative  # ij,bj->bi
-            + d_n_g_multiplicative_t @ V_g_multiplicative  # ij,bj->bi
-            + d_n_f_multiplicative_t @ V_f_multiplicative  # ij,bj->bi
-            + d_n_i_multiplicative_t @ V_i_multiplicative  # ij,bj->bi
+        d_n_f_multiplicative_t = np.multiply(  # (47) (48)
+            d_c_multiplicative_t,
+            d_n_f_multiplicative_per_d_c_multiplicative[t],
+            out=d_n_f_multiplicative[t],
         )
-        d_U_m_h_multiplicative_t = np.multiply(d_m_multiplicative_t, W_m_x_multiplicative[t], out=d_U_m_h_multiplicative[t])  # (52)
-    d_W_m_x_multiplicative = d_m_multiplicative * U_m_h_multiplicative  # (53)
-    d_W_m_multiplicative_x = _rows(d_W_m_x_multiplicative).T @ _rows(x)  # (55) tbi,tbj->ij
-    d_U_m_multiplicative = _rows(d_U_m_h_multiplicative).T @ _rows(multiplicative[1:T + 1])  # (56) tbi,tbj->ij
-    d_W_i_multiplicative_x = _rows(d_n_i_multiplicative).T @ _rows(x)  # (57) tbi,tbj->ij
-    d_V_i_multiplicative = _rows(d_n_i_multiplicative).T @ _rows(m_multiplicative)  # (58) tbi,tbj->ij
-    d_W_f_multiplicative_x = _rows(d_n_f_multiplicative).T @ _rows(x)  # (59) tbi,tbj->ij
-    d_V_f_multiplicative = _rows(d_n_f_multiplicative).T @ _rows(m_multiplicative)  # (60) tbi,tbj->ij
+        d_n_g_multiplicative_t = np.multiply(  # (45) (46)
+            d_c_multiplicative_t,
+            d_n_g_multiplicative_per_d_c_multiplicative[t],
+            out=d_n_g_multiplicative[t],
+        )
+        d_n_i_multiplicative_t = np.multiply(  # (49) (50)
+            d_c_multiplicative_t,
+            d_n_i_multiplicative_per_d_c_multiplicative[t],
+            out=d_n_i_multiplicative[t],
+        )
+        d_n_o_multiplicative_t = np.multiply(  # (43) (44)
+            d_multiplicative_t,
+            d_n_o_multiplicative_per_d_multiplicative[t],
+            out=d_n_o_multiplicative[t],
+        )
+        d_m_multiplicative[t] = d_m_multiplicative_t = (  # (51) ij,bj->bi
+            stacked_d_n_f_multiplicative[t, :, :12] @ V_multiplicative
+        )
+        d_U_m_h_multiplicative_t = np.multiply(  # (52)
+            d_m_multiplicative_t, W_m_x_multiplicative[t], out=d_U_m_h_multiplicative[t]
+        )
+    np.multiply(d_m_multiplicative, U_m_h_multiplicative, out=d_W_m_x_multiplicative[...])  # (53)
+    d_U_m_multiplicative = (  # (56) tbi,tbj->ij
+        _rows(d_U_m_h_multiplicative).T @ _rows(multiplicative[1:T + 1])
+    )
     d_b_multiplicative = d_n_f_multiplicative.sum(axis=(0, 1))  # (61) tbi->i
-    d_W_g_multiplicative_x = _rows(d_n_g_multiplicative).T @ _rows(x)  # (62) tbi,tbj->ij
-    d_V_g_multiplicative = _rows(d_n_g_multiplicative).T @ _rows(m_multiplicative)  # (63) tbi,tbj->ij
-    d_W_o_multiplicative_x = _rows(d_n_o_multiplicative).T @ _rows(x)  # (64) tbi,tbj->ij
-    d_V_o_multiplicative = _rows(d_n_o_multiplicative).T @ _rows(m_multiplicative)  # (65) tbi,tbj->ij
-    d_W_z_tapped_multiplicative = _rows(d_n_z_tapped).T @ _rows(multiplicative[2:])  # (66) tbi,tbj->ij
-    d_W_z_tapped_multiplicative_2 = _rows(d_n_z_tapped).T @ _rows(multiplicative[:T])  # (67) tbi,tbj->ij
+    d_W_multiplicative_x = (  # (55) (57) (59) (62) (64) tbi,tbj->ij
+        _rows(stacked_d_n_f_multiplicative).T @ _rows(x)
+    )
+    d_W_m_multiplicative_x = d_W_multiplicative_x[12:15]
+    d_W_i_multiplicative_x = d_W_multiplicative_x[3:6]
+    d_W_f_multiplicative_x = d_W_multiplicative_x[:3]
+    d_W_g_multiplicative_x = d_W_multiplicative_x[9:12]
+    d_W_o_multiplicative_x = d_W_multiplicative_x[6:9]
+    d_V_multiplicative = (  # (58) (60) (63) (65) tbi,tbj->ij
+        _rows(stacked_d_n_f_multiplicative[:, :, :12]).T @ _rows(m_multiplicative)
+    )
+    d_V_i_multiplicative = d_V_multiplicative[3:6]
+    d_V_f_multiplicative = d_V_multiplicative[:3]
+    d_V_g_multiplicative = d_V_multiplicative[9:12]
+    d_V_o_multiplicative = d_V_multiplicative[6:9]
     d_U_z_tapped = _rows(d_n_z_tapped).T @ _rows(tapped[3:T + 3])  # (68) tbi,tbj->ij
     d_V_z_tapped = _rows(d_n_z_tapped).T @ _rows(tapped[:T])  # (69) tbi,tbj->ij
-    d_W_tapped_multiplicative = _rows(d_n_tapped).T @ _rows(multiplicative[2:])  # (70) tbi,tbj->ij
-    d_W_tapped_multiplicative_2 = _rows(d_n_tapped).T @ _rows(multiplicative[:T])  # (71) tbi,tbj->ij
+    stacked_d_W_tapped_multiplicative = (  # (66) (70) tbi,tbj->ij
+        _rows(stacked_d_n_tapped).T @ _rows(multiplicative[2:])
+    )
+    d_W_z_tapped_multiplicative = stacked_d_W_tapped_multiplicative[3:6]
+    d_W_tapped_multiplicative = stacked_d_W_tapped_multiplicative[:3]
+    stacked_d_W_tapped_multiplicative_2 = (  # (67) (71) tbi,tbj->ij
+        _rows(stacked_d_n_tapped).T @ _rows(multiplicative[:T])
+    )
+    d_W_z_tapped_multiplicative_2 = stacked_d_W_tapped_multiplicative_2[3:6]
+    d_W_tapped_multiplicative_2 = stacked_d_W_tapped_multiplicative_2[:3]
     d_U_tapped = _rows(d_n_tapped).T @ _rows(concat_h_h_tapped)  # (72) tbi,tbj->ij
     d_b_tapped = d_n_tapped.sum(axis=(0, 1))  # (73) tbi->i
-    d_W_f_minimal_tapped = _rows(d_n_f_minimal).T @ _rows(tapped[4:])  # (74) tbi,tbj->ij
     d_U_f_minimal = _rows(d_n_f_minimal).T @ _rows(minimal[:T])  # (75) tbi,tbj->ij
     d_b_f_minimal = d_n_f_minimal.sum(axis=(0, 1))  # (76) tbi->i
-    d_W_n_minimal_tapped = _rows(d_n_n_minimal).T @ _rows(tapped[4:])  # (77) tbi,tbj->ij
+    d_W_minimal_tapped = (  # (74) (77) tbi,tbj->ij
+        _rows(stacked_d_n_f_minimal).T @ _rows(tapped[4:])
+    )
+    d_W_f_minimal_tapped = d_W_minimal_tapped[:3]
+    d_W_n_minimal_tapped = d_W_minimal_tapped[3:6]
     d_U_n_minimal = _rows(d_n_n_minimal).T @ _rows(f_h_minimal)  # (78) tbi,tbj->ij
     d_b_n_minimal = d_n_n_minimal.sum(axis=(0, 1))  # (79) tbi->i
     d_W_independent_minimal = _rows(d_n_independent).T @ _rows(minimal[1:])  # (80) tbi,tbj->ij
@@ -646,16 +735,10 @@ def _backward(arrays, T, B, dtype):
     arrays["d_f_h_minimal"] = d_f_h_minimal
     arrays["d_n_f_minimal"] = d_n_f_minimal
     arrays["d_tapped"] = d_tapped
-    arrays["d_n_tapped"] = d_n_tapped
     arrays["d_concat_h_h_tapped"] = d_concat_h_h_tapped
     arrays["d_n_z_tapped"] = d_n_z_tapped
     arrays["d_c_multiplicative"] = d_c_multiplicative
-    arrays["d_n_o_multiplicative"] = d_n_o_multiplicative
-    arrays["d_n_g_multiplicative"] = d_n_g_multiplicative
-    arrays["d_n_f_multiplicative"] = d_n_f_multiplicative
-    arrays["d_n_i_multiplicative"] = d_n_i_multiplicative
     arrays["d_U_m_h_multiplicative"] = d_U_m_h_multiplicative
-    arrays["d_W_m_x_multiplicative"] = d_W_m_x_multiplicative
     arrays["d_W_m_multiplicative_x"] = d_W_m_multiplicative_x
     arrays["d_U_m_multiplicative"] = d_U_m_multiplicative
     arrays["d_W_i_multiplicative_x"] = d_W_i_multiplicative_x
@@ -684,6 +767,8 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_independent_minimal"] = d_W_independent_minimal
     arrays["d_u_independent"] = d_u_independent
     arrays["d_b_independent"] = d_b_independent
+    arrays["stacked_d_n_f_multiplicative"] = stacked_d_n_f_multiplicative
+    arrays["stacked_d_n_tapped"] = stacked_d_n_tapped
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -693,17 +778,20 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_multiplicative_x = arrays["W_f_multiplicative_x"]
     W_g_multiplicative_x = arrays["W_g_multiplicative_x"]
     W_o_multiplicative_x = arrays["W_o_multiplicative_x"]
-    d_n_o_multiplicative = arrays["d_n_o_multiplicative"]
-    d_n_g_multiplicative = arrays["d_n_g_multiplicative"]
-    d_n_f_multiplicative = arrays["d_n_f_multiplicative"]
-    d_n_i_multiplicative = arrays["d_n_i_multiplicative"]
-    d_W_m_x_multiplicative = arrays["d_W_m_x_multiplicative"]
+    stacked_d_n_f_multiplicative = arrays["stacked_d_n_f_multiplicative"]
 
-    d_x = (_rows(d_n_o_multiplicative) @ W_o_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
-    d_x += (_rows(d_n_g_multiplicative) @ W_g_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
-    d_x += (_rows(d_n_f_multiplicative) @ W_f_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
-    d_x += (_rows(d_n_i_multiplicative) @ W_i_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
-    d_x += (_rows(d_W_m_x_multiplicative) @ W_m_multiplicative_x).reshape(-1, B, 2)  # (54) ij,tbj->tbi
+    W_multiplicative_x = np.concatenate(
+        (
+            W_f_multiplicative_x,
+            W_i_multiplicative_x,
+            W_o_multiplicative_x,
+            W_g_multiplicative_x,
+            W_m_multiplicative_x,
+        ),
+    )
+    d_x = (  # (54) ij,tbj->tbi
+        (_rows(stacked_d_n_f_multiplicative) @ W_multiplicative_x).reshape(-1, B, 2)
+    )
     arrays["d_x"] = d_x
 
 
@@ -724,24 +812,36 @@ def _initial_gradients(arrays, T, B, dtype):
     d_f_h_minimal = arrays["d_f_h_minimal"]
     d_n_f_minimal = arrays["d_n_f_minimal"]
     d_tapped = arrays["d_tapped"]
-    d_n_tapped = arrays["d_n_tapped"]
     d_concat_h_h_tapped = arrays["d_concat_h_h_tapped"]
     d_n_z_tapped = arrays["d_n_z_tapped"]
     d_c_multiplicative = arrays["d_c_multiplicative"]
     d_U_m_h_multiplicative = arrays["d_U_m_h_multiplicative"]
+    stacked_d_n_tapped = arrays["stacked_d_n_tapped"]
 
+    stacked_W_tapped_multiplicative_2 = np.concatenate(
+        (W_tapped_multiplicative_2, W_z_tapped_multiplicative_2)
+    )
     d_initial_multiplicative = np.zeros((2, B, 3), dtype)
-    d_initial_multiplicative[:min(2, T)] += (_rows(d_n_tapped[:min(2, T)]) @ W_tapped_multiplicative_2).reshape(-1, B, 3)  # (83) ij,kbj->kbi
-    d_initial_multiplicative[:min(2, T)] += (_rows(d_n_z_tapped[:min(2, T)]) @ W_z_tapped_multiplicative_2).reshape(-1, B, 3)  # (83) ij,kbj->kbi
-    d_initial_multiplicative[1:] += (_rows(d_U_m_h_multiplicative[:1]) @ U_m_multiplicative).reshape(-1, B, 3)  # (83) ij,kbj->kbi
+    d_initial_multiplicative[:min(2, T)] += (  # (83) ij,kbj->kbi
+        (_rows(stacked_d_n_tapped[:min(2, T)]) @ stacked_W_tapped_multiplicative_2).reshape(-1, B, 3)
+    )
+    d_initial_multiplicative[1:] += (  # (83) ij,kbj->kbi
+        (_rows(d_U_m_h_multiplicative[:1]) @ U_m_multiplicative).reshape(-1, B, 3)
+    )
     d_initial_c_multiplicative = d_c_multiplicative[:1] * f_multiplicative[:1]  # (84)
     d_initial_tapped = np.zeros((4, B, 3), dtype)
     d_initial_tapped[2:min(4, T + 2)] += d_tapped[:min(2, T)] * z_tapped[:min(2, T)]  # (85)
     d_initial_tapped[3:] += d_concat_h_h_tapped[:1, :, :3]  # (85)
     d_initial_tapped[1:min(4, T + 1)] += d_concat_h_h_tapped[:min(3, T), :, 3:]  # (85)
-    d_initial_tapped[3:] += (_rows(d_n_z_tapped[:1]) @ U_z_tapped).reshape(-1, B, 3)  # (85) ij,kbj->kbi
-    d_initial_tapped[:min(4, T)] += (_rows(d_n_z_tapped[:min(4, T)]) @ V_z_tapped).reshape(-1, B, 3)  # (85) ij,kbj->kbi
-    d_initial_minimal = (_rows(d_n_f_minimal[:1]) @ U_f_minimal).reshape(-1, B, 3)  # (86) ij,kbj->kbi
+    d_initial_tapped[3:] += (  # (85) ij,kbj->kbi
+        (_rows(d_n_z_tapped[:1]) @ U_z_tapped).reshape(-1, B, 3)
+    )
+    d_initial_tapped[:min(4, T)] += (  # (85) ij,kbj->kbi
+        (_rows(d_n_z_tapped[:min(4, T)]) @ V_z_tapped).reshape(-1, B, 3)
+    )
+    d_initial_minimal = (  # (86) ij,kbj->kbi
+        (_rows(d_n_f_minimal[:1]) @ U_f_minimal).reshape(-1, B, 3)
+    )
     d_initial_minimal += d_minimal[:1] * (1 - f_minimal[:1])  # (86)
     d_initial_minimal += d_f_h_minimal[:1] * f_minimal[:1]  # (86)
     d_initial_independent = u_independent * d_n_independent[:1]  # (87)
@@ -777,7 +877,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -797,6 +897,7 @@ def _step(x):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_f_minimal", "b_independent", "b_multiplicative", "b_n_minimal", "b_tapped"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -833,9 +934,14 @@ _GRADIENTS = {
     "b_independent": "d_b_independent",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"multiplicative": "d_initial_multiplicative", "c_multiplicative": "d_initial_c_multiplicative", "tapped": "d_initial_tapped", "minimal": "d_initial_minimal", "independent": "d_initial_independent"}
+_INITIAL_GRADIENTS = {
+    "multiplicative": "d_initial_multiplicative",
+    "c_multiplicative": "d_initial_c_multiplicative",
+    "tapped": "d_initial_tapped",
+    "minimal": "d_initial_minimal",
+    "independent": "d_initial_independent",
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -843,11 +949,35 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["multiplicative"] = _extended(
+        T, (B, 3), outside.get("multiplicative"), 2, None, 0, dtype
+    )
+    arrays["c_multiplicative"] = _extended(
+        T, (B, 3), outside.get("c_multiplicative"), 1, None, 0, dtype
+    )
+    arrays["tapped"] = _extended(T, (B, 3), outside.get("tapped"), 4, None, 0, dtype)
+    arrays["minimal"] = _extended(T, (B, 3), outside.get("minimal"), 1, None, 0, dtype)
+    arrays["independent"] = _extended(T, (B, 2), outside.get("independent"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -856,38 +986,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["multiplicative"] = _extended(T, (B, 3), outside.get("multiplicative"), 2, None, 0, dtype)
-    arrays["c_multiplicative"] = _extended(T, (B, 3), outside.get("c_multiplicative"), 1, None, 0, dtype)
-    arrays["tapped"] = _extended(T, (B, 3), outside.get("tapped"), 4, None, 0, dtype)
-    arrays["minimal"] = _extended(T, (B, 3), outside.get("minimal"), 1, None, 0, dtype)
-    arrays["independent"] = _extended(T, (B, 2), outside.get("independent"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -905,47 +1024,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -967,4 +1088,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 9969d283af397680087dee6138ab05f019144a9280624cb1d4e507e5d079b13d
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 7f53a9e1e00d83ea529b8fe6a3537e2d2f0dc9eb7570ec6df484e74213a8be2b

@@ -96,8 +96,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -133,7 +134,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -171,18 +174,21 @@ def _forward(arrays, T, B, dtype):
     b = arrays["b"]
     Q = arrays["Q"]
 
-    Q_x = (_rows(x) @ Q.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
-    a = np.empty((T, T, B), dtype)
-    c = np.empty((T, B, 4), dtype)
-    n_h = (_rows(x) @ W.T).reshape(-1, B, 4)  # (6) ij,tbj->tbi
+    stacked_Q = np.concatenate((Q, W))
+    stacked_Q_x = (_rows(x) @ stacked_Q.T).reshape(-1, B, 8)  # (1) (6) ij,tbj->tbi
+    n_h = stacked_Q_x[:, :, 4:8]
+    Q_x = stacked_Q_x[:, :, :4]
     n_h += b  # (6)
+    a = np.zeros((T, T, B), dtype)
+    c = np.empty((T, B, 4), dtype)
     e = np.empty((T, T, B), dtype)
     for t in range(T):
         logsumexp_a_t = _logsumexp(e[t, :min(T, t)].T, axis=1)  # (3)
-        a_t = np.zeros((T, B), dtype)
+        a_t = a[t]
         a_t[:min(T, t)] += np.exp(e[t, :min(T, t)] - logsumexp_a_t)  # (4)
-        a[t] = a_t
-        c[t] = c_t = (h[1:min(T + 1, t + 1)] * a_t[:min(T, t)][:, :, None]).sum(axis=0)  # (5) sbi->bi
+        c[t] = c_t = (  # (5) sbi->bi
+            (h[1:min(T + 1, t + 1)] * a_t[:min(T, t)][:, :, None]).sum(axis=0)
+        )
         n_h_t = n_h[t]
         n_h_t += h[t] @ U.T  # (6) ij,bj->bi
         n_h_t += c_t @ C.T  # (6) ij,bj->bi
@@ -216,57 +222,56 @@ def _backward(arrays, T, B, dtype):
     Q_x = arrays["Q_x"]
     error_h = arrays["error_h"]
 
-    d_e = np.empty((T, T, B), dtype)
     d_h = 2 / (B * 4 * T) * error_h  # (9)
-    d_n_h = np.empty((T, B, 4), dtype)
+    d_n_h_per_d_h = 1 - h[1:] ** 2  # (10)
+    d_e = np.zeros((T, T, B), dtype)
+    stacked_d_Q_x = np.empty((T, B, 8), dtype)
+    d_n_h = stacked_d_Q_x[:, :, 4:8]
+    d_Q_x = stacked_d_Q_x[:, :, :4]
     d_c = np.empty((T, B, 4), dtype)
-    d_a = np.empty((T, T, B), dtype)
+    d_a = np.zeros((T, T, B), dtype)
     d_logsumexp_a = np.empty((T, B), dtype)
     for t in range(T - 1, -1, -1):
         a_t = a[:, t]
-        d_e_t = np.zeros((T, B), dtype)
+        d_e_t = d_e[:, t]
         d_e_t[t + 1:] += d_a[t + 1:, t] * a_t[t + 1:]  # (14)
         d_e_t[t + 1:] += d_logsumexp_a[t + 1:] * a_t[t + 1:]  # (14)
-        d_e[:, t] = d_e_t
         d_h_t = d_h[t]
         d_h_t += (d_c[t + 1:] * a_t[t + 1:][:, :, None]).sum(axis=0)  # (9) sbi->bi
         d_h_t += (Q_x * d_e_t[:, :, None]).sum(axis=0)  # (9) sbi->bi
         if t < T - 1:
             d_h_t += d_n_h[t + 1] @ U  # (9) ij,bj->bi
-        d_n_h_t = np.square(h[t + 1], out=d_n_h[t])  # (10)
-        np.subtract(1, d_n_h_t, out=d_n_h_t)  # (10)
-        d_n_h_t *= d_h_t  # (10)
+        d_n_h_t = np.multiply(d_h_t, d_n_h_per_d_h[t], out=d_n_h[t])  # (10)
         d_c[t] = d_c_t = d_n_h_t @ C  # (11) ij,bj->bi
-        d_a_t = np.zeros((T, B), dtype)
+        d_a_t = d_a[t]
         d_a_t[:min(T, t)] += (h[1:min(T + 1, t + 1)] * d_c_t).sum(axis=2)  # (12) sbi->sb
-        d_a[t] = d_a_t
-        d_logsumexp_a[t] = d_logsumexp_a_t = (  # (13)
-            -(d_a_t[:min(T, t)] * a[t, :min(T, t)]).sum(axis=0)  # sb->b
+        d_logsumexp_a[t] = d_logsumexp_a_t = (  # (13) sb->b
+            -(d_a_t[:min(T, t)] * a[t, :min(T, t)]).sum(axis=0)
         )
-    d_Q_x = np.einsum('tsb,sbi->tbi', d_e, h[1:])  # (15) tsb,sbi->tbi
-    d_W = _rows(d_n_h).T @ _rows(x)  # (17) tbi,tbj->ij
+    d_Q_x[...] = np.einsum('tsb,sbi->tbi', d_e, h[1:])  # (15) tsb,sbi->tbi
     d_U = _rows(d_n_h).T @ _rows(h[:T])  # (18) tbi,tbj->ij
     d_C = _rows(d_n_h).T @ _rows(c)  # (19) tbi,tbj->ij
     d_b = d_n_h.sum(axis=(0, 1))  # (20) tbi->i
-    d_Q = _rows(d_Q_x).T @ _rows(x)  # (21) tbi,tbj->ij
+    d = _rows(stacked_d_Q_x).T @ _rows(x)  # (17) (21) tbi,tbj->ij
+    d_W = d[4:8]
+    d_Q = d[:4]
     arrays["d_n_h"] = d_n_h
-    arrays["d_Q_x"] = d_Q_x
     arrays["d_W"] = d_W
     arrays["d_U"] = d_U
     arrays["d_C"] = d_C
     arrays["d_b"] = d_b
     arrays["d_Q"] = d_Q
+    arrays["stacked_d_Q_x"] = stacked_d_Q_x
 
 
 def _input_gradients(arrays, T, B, dtype):
     """The gradients of the inputs."""
     W = arrays["W"]
     Q = arrays["Q"]
-    d_n_h = arrays["d_n_h"]
-    d_Q_x = arrays["d_Q_x"]
+    stacked_d_Q_x = arrays["stacked_d_Q_x"]
 
-    d_x = (_rows(d_n_h) @ W).reshape(-1, B, 2)  # (16) ij,tbj->tbi
-    d_x += (_rows(d_Q_x) @ Q).reshape(-1, B, 2)  # (16) ij,tbj->tbi
+    stacked_Q = np.concatenate((Q, W))
+    d_x = (_rows(stacked_d_Q_x) @ stacked_Q).reshape(-1, B, 2)  # (16) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -308,6 +313,7 @@ def _logsumexp(x, axis, where=True):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -323,7 +329,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"h": "d_initial_h"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -331,11 +336,27 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    arrays["h"] = _extended(T, (B, 4), outside.get("h"), 1, None, 0, dtype)
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -344,34 +365,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    arrays["h"] = _extended(T, (B, 4), outside.get("h"), 1, None, 0, dtype)
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -389,47 +403,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -451,4 +467,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 44754626e192ccad10dc17fafecc4486f1a35d216094f4d5aa38f69bdeeaf07d
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 7492324cfd78db2d0fc96d598d34a3ec8209f26b80495055a5a12f1c0a315991

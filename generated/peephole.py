@@ -226,7 +226,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "full": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "full": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -260,8 +262,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -305,7 +308,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -379,80 +384,76 @@ def _forward(arrays, T, B, dtype):
     P_o_full = arrays["P_o_full"]
     b_o_full = arrays["b_o_full"]
 
-    n_f_diagonal = (_rows(x[3:]) @ W_f_diagonal_x.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
-    n_f_diagonal += b_f_diagonal  # (3)
+    U_full = np.concatenate((U_f_full, U_i_full, U_o_full, U_g_full))
+    P_full = np.concatenate((P_f_full, P_i_full))
+    W_full_diagonal = np.concatenate(
+        (W_f_full_diagonal, W_i_full_diagonal, W_o_full_diagonal, W_g_full_diagonal)
+    )
+    W_full_x_1 = np.concatenate((W_f_full_x_1, W_i_full_x_1, W_o_full_x_1, W_g_full_x_1))
+    W_full_x_3 = np.concatenate((W_f_full_x_3, W_i_full_x_3, W_o_full_x_3, W_g_full_x_3))
+    U_diagonal = np.concatenate((U_f_diagonal, U_i_diagonal, U_o_diagonal, U_g_diagonal))
+    W_diagonal_x = np.concatenate((W_f_diagonal_x, W_i_diagonal_x, W_o_diagonal_x, W_g_diagonal_x))
+    b_diagonal = np.concatenate((b_f_diagonal, b_i_diagonal, b_o_diagonal, b_g_diagonal))
+    n_diagonal = (_rows(x[3:]) @ W_diagonal_x.T).reshape(-1, B, 16)  # (1) (3) (5) (8) ij,tbj->tbi
+    n_f_diagonal = n_diagonal[:, :, :4]
+    n_i_diagonal = n_diagonal[:, :, 4:8]
+    g_diagonal = n_diagonal[:, :, 12:16]
+    n_g_diagonal = g_diagonal  # takes its place, step by step
     f_diagonal = n_f_diagonal  # takes its place, step by step
-    n_g_diagonal = (_rows(x[3:]) @ W_g_diagonal_x.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
-    n_g_diagonal += b_g_diagonal  # (5)
-    g_diagonal = n_g_diagonal  # takes its place, step by step
-    n_i_diagonal = (_rows(x[3:]) @ W_i_diagonal_x.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
-    n_i_diagonal += b_i_diagonal  # (1)
     i_diagonal = n_i_diagonal  # takes its place, step by step
-    n_o_diagonal = (_rows(x[3:]) @ W_o_diagonal_x.T).reshape(-1, B, 4)  # (8) ij,tbj->tbi
-    n_o_diagonal += b_o_diagonal  # (8)
+    n_o_diagonal = n_diagonal[:, :, 8:12]
     o_diagonal = n_o_diagonal  # takes its place, step by step
+    n_diagonal += b_diagonal  # (1) (3) (5) (8)
     tanh_c_diagonal = np.empty((T, B, 4), dtype)
     for t in range(T):
-        diagonal_t_minus_1 = diagonal[t]
         c_diagonal_t_minus_1 = c_diagonal[t]
         n_f_diagonal_t = n_f_diagonal[t]
-        n_f_diagonal_t += diagonal_t_minus_1 @ U_f_diagonal.T  # (3) ij,bj->bi
         n_f_diagonal_t += p_f_diagonal * c_diagonal_t_minus_1  # (3)
-        f_diagonal_t = _sigmoid(n_f_diagonal_t, out=f_diagonal[t])  # (4)
-        n_g_diagonal_t = n_g_diagonal[t]
-        n_g_diagonal_t += diagonal_t_minus_1 @ U_g_diagonal.T  # (5) ij,bj->bi
-        g_diagonal_t = np.tanh(n_g_diagonal_t, out=g_diagonal[t])  # (6)
         n_i_diagonal_t = n_i_diagonal[t]
-        n_i_diagonal_t += diagonal_t_minus_1 @ U_i_diagonal.T  # (1) ij,bj->bi
         n_i_diagonal_t += p_i_diagonal * c_diagonal_t_minus_1  # (1)
-        i_diagonal_t = _sigmoid(n_i_diagonal_t, out=i_diagonal[t])  # (2)
-        c_diagonal_t = np.multiply(c_diagonal_t_minus_1, f_diagonal_t, out=c_diagonal[t + 1])  # (7)
-        c_diagonal_t += g_diagonal_t * i_diagonal_t  # (7)
+        n_diagonal_t = n_diagonal[t]
+        n_diagonal_t += diagonal[t] @ U_diagonal.T  # (1) (3) (5) (8) ij,bj->bi
+        g_diagonal_t = np.tanh(n_g_diagonal[t], out=g_diagonal[t])  # (6)
+        _sigmoid(n_diagonal_t[:, :8], out=n_diagonal_t[:, :8])  # (2) (4)
+        c_diagonal_t = np.multiply(  # (7)
+            c_diagonal_t_minus_1, f_diagonal[t], out=c_diagonal[t + 1]
+        )
+        c_diagonal_t += g_diagonal_t * i_diagonal[t]  # (7)
         n_o_diagonal_t = n_o_diagonal[t]
-        n_o_diagonal_t += diagonal_t_minus_1 @ U_o_diagonal.T  # (8) ij,bj->bi
         n_o_diagonal_t += p_o_diagonal * c_diagonal_t  # (8)
         o_diagonal_t = _sigmoid(n_o_diagonal_t, out=o_diagonal[t])  # (9)
         tanh_c_diagonal_t = np.tanh(c_diagonal_t, out=tanh_c_diagonal[t])  # (10)
         diagonal_t = np.multiply(o_diagonal_t, tanh_c_diagonal_t, out=diagonal[t + 1])  # (10)
-    n_f_full = (_rows(diagonal[1:]) @ W_f_full_diagonal.T).reshape(-1, B, 3)  # (13) ij,tbj->tbi
-    n_f_full += (_rows(x[2:T + 2]) @ W_f_full_x_1.T).reshape(-1, B, 3)  # (13) ij,tbj->tbi
-    n_f_full += (_rows(x[:T]) @ W_f_full_x_3.T).reshape(-1, B, 3)  # (13) ij,tbj->tbi
-    n_f_full += b_f_full  # (13)
-    f_full = n_f_full  # takes its place, step by step
-    n_g_full = (_rows(diagonal[1:]) @ W_g_full_diagonal.T).reshape(-1, B, 3)  # (15) ij,tbj->tbi
-    n_g_full += (_rows(x[2:T + 2]) @ W_g_full_x_1.T).reshape(-1, B, 3)  # (15) ij,tbj->tbi
-    n_g_full += (_rows(x[:T]) @ W_g_full_x_3.T).reshape(-1, B, 3)  # (15) ij,tbj->tbi
-    n_g_full += b_g_full  # (15)
+    n_full = (  # (11) (13) (15) (18) ij,tbj->tbi
+        (_rows(diagonal[1:]) @ W_full_diagonal.T).reshape(-1, B, 12)
+    )
+    n_f_full = n_full[:, :, :3]
+    n_g_full = n_full[:, :, 9:12]
+    n_i_full = n_full[:, :, 3:6]
+    n_o_full = n_full[:, :, 6:9]
     g_full = n_g_full  # takes its place, step by step
-    n_i_full = (_rows(diagonal[1:]) @ W_i_full_diagonal.T).reshape(-1, B, 3)  # (11) ij,tbj->tbi
-    n_i_full += (_rows(x[2:T + 2]) @ W_i_full_x_1.T).reshape(-1, B, 3)  # (11) ij,tbj->tbi
-    n_i_full += (_rows(x[:T]) @ W_i_full_x_3.T).reshape(-1, B, 3)  # (11) ij,tbj->tbi
-    n_i_full += b_i_full  # (11)
+    f_full = n_f_full  # takes its place, step by step
     i_full = n_i_full  # takes its place, step by step
-    n_o_full = (_rows(diagonal[1:]) @ W_o_full_diagonal.T).reshape(-1, B, 3)  # (18) ij,tbj->tbi
-    n_o_full += (_rows(x[2:T + 2]) @ W_o_full_x_1.T).reshape(-1, B, 3)  # (18) ij,tbj->tbi
-    n_o_full += (_rows(x[:T]) @ W_o_full_x_3.T).reshape(-1, B, 3)  # (18) ij,tbj->tbi
-    n_o_full += b_o_full  # (18)
     o_full = n_o_full  # takes its place, step by step
+    n_f_full += b_f_full  # (13)
+    n_g_full += b_g_full  # (15)
+    n_i_full += b_i_full  # (11)
+    n_full += (  # (11) (13) (15) (18) ij,tbj->tbi
+        (_rows(x[2:T + 2]) @ W_full_x_1.T).reshape(-1, B, 12)
+    )
+    n_full += (_rows(x[:T]) @ W_full_x_3.T).reshape(-1, B, 12)  # (11) (13) (15) (18) ij,tbj->tbi
+    n_o_full += b_o_full  # (18)
     tanh_c_full = np.empty((T, B, 3), dtype)
     for t in range(T):
-        full_t_minus_1 = full[t]
         c_full_t_minus_1 = c_full[t]
-        n_f_full_t = n_f_full[t]
-        n_f_full_t += full_t_minus_1 @ U_f_full.T  # (13) ij,bj->bi
-        n_f_full_t += c_full_t_minus_1 @ P_f_full.T  # (13) ij,bj->bi
-        f_full_t = _sigmoid(n_f_full_t, out=f_full[t])  # (14)
-        n_g_full_t = n_g_full[t]
-        n_g_full_t += full_t_minus_1 @ U_g_full.T  # (15) ij,bj->bi
-        g_full_t = np.tanh(n_g_full_t, out=g_full[t])  # (16)
-        n_i_full_t = n_i_full[t]
-        n_i_full_t += full_t_minus_1 @ U_i_full.T  # (11) ij,bj->bi
-        n_i_full_t += c_full_t_minus_1 @ P_i_full.T  # (11) ij,bj->bi
-        i_full_t = _sigmoid(n_i_full_t, out=i_full[t])  # (12)
-        c_full_t = np.multiply(c_full_t_minus_1, f_full_t, out=c_full[t + 1])  # (17)
-        c_full_t += g_full_t * i_full_t  # (17)
+        n_full_t = n_full[t]
+        n_full_t[:, :6] += c_full_t_minus_1 @ P_full.T  # (11) (13) ij,bj->bi
+        n_full_t += full[t] @ U_full.T  # (11) (13) (15) (18) ij,bj->bi
+        g_full_t = np.tanh(n_g_full[t], out=g_full[t])  # (16)
+        _sigmoid(n_full_t[:, :6], out=n_full_t[:, :6])  # (12) (14)
+        c_full_t = np.multiply(c_full_t_minus_1, f_full[t], out=c_full[t + 1])  # (17)
+        c_full_t += g_full_t * i_full[t]  # (17)
         n_o_full_t = n_o_full[t]
-        n_o_full_t += full_t_minus_1 @ U_o_full.T  # (18) ij,bj->bi
         n_o_full_t += c_full_t @ P_o_full.T  # (18) ij,bj->bi
         o_full_t = _sigmoid(n_o_full_t, out=o_full[t])  # (19)
         tanh_c_full_t = np.tanh(c_full_t, out=tanh_c_full[t])  # (20)
@@ -517,141 +518,131 @@ def _backward(arrays, T, B, dtype):
     tanh_c_full = arrays["tanh_c_full"]
     error_full = arrays["error_full"]
 
+    U_full = np.concatenate((U_f_full, U_i_full, U_o_full, U_g_full))
+    P_full = np.concatenate((P_f_full, P_i_full))
+    W_full_diagonal = np.concatenate(
+        (W_f_full_diagonal, W_i_full_diagonal, W_o_full_diagonal, W_g_full_diagonal)
+    )
+    U_diagonal = np.concatenate((U_f_diagonal, U_i_diagonal, U_o_diagonal, U_g_diagonal))
     d_full = 2 / (B * 3 * T) * error_full  # (22)
-    d_n_o_full = np.empty((T, B, 3), dtype)
+    d_n_o_full_per_d_full = tanh_c_full * o_full * (1 - o_full)  # (23) (24)
+    d_c_full_per_d_full = o_full * (1 - tanh_c_full ** 2)  # (25)
+    d_n_f_full_per_d_c_full = c_full[:T] * f_full * (1 - f_full)  # (28) (29)
+    d_n_g_full_per_d_c_full = i_full * (1 - g_full ** 2)  # (26) (27)
+    d_n_i_full_per_d_c_full = g_full * i_full * (1 - i_full)  # (30) (31)
+    d_n = np.empty((T, B, 28), dtype)
+    d_n_o_full = d_n[:, :, 6:9]
+    d_n_f_full = d_n[:, :, :3]
+    d_n_g_full = d_n[:, :, 9:12]
+    d_n_i_full = d_n[:, :, 3:6]
+    d_n_o_diagonal = d_n[:, :, 20:24]
+    d_n_f_diagonal = d_n[:, :, 12:16]
+    d_n_i_diagonal = d_n[:, :, 16:20]
+    d_n_g_diagonal = d_n[:, :, 24:28]
     d_c_full = np.empty((T, B, 3), dtype)
-    d_n_f_full = np.empty((T, B, 3), dtype)
-    d_n_g_full = np.empty((T, B, 3), dtype)
-    d_n_i_full = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        tanh_c_full_t = tanh_c_full[t]
-        o_full_t = o_full[t]
-        i_full_t = i_full[t]
-        g_full_t = g_full[t]
-        f_full_t = f_full[t]
         d_full_t = d_full[t]
         if t < T - 1:
-            d_full_t += d_n_o_full[t + 1] @ U_o_full  # (22) ij,bj->bi
-            d_full_t += d_n_g_full[t + 1] @ U_g_full  # (22) ij,bj->bi
-            d_full_t += d_n_f_full[t + 1] @ U_f_full  # (22) ij,bj->bi
-            d_full_t += d_n_i_full[t + 1] @ U_i_full  # (22) ij,bj->bi
-        d_o_full_t = d_full_t * tanh_c_full_t  # (23)
-        d_n_o_full_t = np.subtract(1, o_full_t, out=d_n_o_full[t])  # (24)
-        d_n_o_full_t *= d_o_full_t  # (24)
-        d_n_o_full_t *= o_full_t  # (24)
-        d_c_full_t = np.square(tanh_c_full_t, out=d_c_full[t])  # (25)
-        np.subtract(1, d_c_full_t, out=d_c_full_t)  # (25)
-        d_c_full_t *= d_full_t  # (25)
-        d_c_full_t *= o_full_t  # (25)
-        d_c_full_t += d_n_o_full_t @ P_o_full  # (25) ij,bj->bi
+            d_full_t += d_n[t + 1, :, :12] @ U_full  # (22) ij,bj->bi
+        d_n_o_full_t = np.multiply(  # (23) (24)
+            d_full_t, d_n_o_full_per_d_full[t], out=d_n_o_full[t]
+        )
+        d_c_full_t = d_c_full[t]
+        d_c_full_t[...] = d_n_o_full_t @ P_o_full  # (25) ij,bj->bi
+        d_c_full_t += d_full_t * d_c_full_per_d_full[t]  # (25)
         if t < T - 1:
             d_c_full_t += d_c_full[t + 1] * f_full[t + 1]  # (25)
-            d_c_full_t += d_n_f_full[t + 1] @ P_f_full  # (25) ij,bj->bi
-            d_c_full_t += d_n_i_full[t + 1] @ P_i_full  # (25) ij,bj->bi
-        d_f_full_t = d_c_full_t * c_full[t]  # (28)
-        d_g_full_t = d_c_full_t * i_full_t  # (26)
-        d_i_full_t = d_c_full_t * g_full_t  # (30)
-        d_n_f_full_t = np.subtract(1, f_full_t, out=d_n_f_full[t])  # (29)
-        d_n_f_full_t *= d_f_full_t  # (29)
-        d_n_f_full_t *= f_full_t  # (29)
-        d_n_g_full_t = np.square(g_full_t, out=d_n_g_full[t])  # (27)
-        np.subtract(1, d_n_g_full_t, out=d_n_g_full_t)  # (27)
-        d_n_g_full_t *= d_g_full_t  # (27)
-        d_n_i_full_t = np.subtract(1, i_full_t, out=d_n_i_full[t])  # (31)
-        d_n_i_full_t *= d_i_full_t  # (31)
-        d_n_i_full_t *= i_full_t  # (31)
-    d_diagonal = (_rows(d_n_o_full) @ W_o_full_diagonal).reshape(-1, B, 4)  # (32) ij,tbj->tbi
-    d_diagonal += (_rows(d_n_g_full) @ W_g_full_diagonal).reshape(-1, B, 4)  # (32) ij,tbj->tbi
-    d_diagonal += (_rows(d_n_f_full) @ W_f_full_diagonal).reshape(-1, B, 4)  # (32) ij,tbj->tbi
-    d_diagonal += (_rows(d_n_i_full) @ W_i_full_diagonal).reshape(-1, B, 4)  # (32) ij,tbj->tbi
-    d_n_o_diagonal = np.empty((T, B, 4), dtype)
+            d_c_full_t += d_n[t + 1, :, :6] @ P_full  # (25) ij,bj->bi
+        d_n_f_full_t = np.multiply(  # (28) (29)
+            d_c_full_t, d_n_f_full_per_d_c_full[t], out=d_n_f_full[t]
+        )
+        d_n_g_full_t = np.multiply(  # (26) (27)
+            d_c_full_t, d_n_g_full_per_d_c_full[t], out=d_n_g_full[t]
+        )
+        d_n_i_full_t = np.multiply(  # (30) (31)
+            d_c_full_t, d_n_i_full_per_d_c_full[t], out=d_n_i_full[t]
+        )
+    d_diagonal = (_rows(d_n[:, :, :12]) @ W_full_diagonal).reshape(-1, B, 4)  # (32) ij,tbj->tbi
+    d_n_o_diagonal_per_d_diagonal = tanh_c_diagonal * o_diagonal * (1 - o_diagonal)  # (33) (34)
+    d_c_diagonal_per_d_diagonal = o_diagonal * (1 - tanh_c_diagonal ** 2)  # (35)
+    d_n_f_diagonal_per_d_c_diagonal = c_diagonal[:T] * f_diagonal * (1 - f_diagonal)  # (38) (39)
+    d_n_g_diagonal_per_d_c_diagonal = i_diagonal * (1 - g_diagonal ** 2)  # (36) (37)
+    d_n_i_diagonal_per_d_c_diagonal = g_diagonal * i_diagonal * (1 - i_diagonal)  # (40) (41)
     d_c_diagonal = np.empty((T, B, 4), dtype)
-    d_n_f_diagonal = np.empty((T, B, 4), dtype)
-    d_n_g_diagonal = np.empty((T, B, 4), dtype)
-    d_n_i_diagonal = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
-        tanh_c_diagonal_t = tanh_c_diagonal[t]
-        o_diagonal_t = o_diagonal[t]
-        i_diagonal_t = i_diagonal[t]
-        g_diagonal_t = g_diagonal[t]
-        f_diagonal_t = f_diagonal[t]
         d_diagonal_t = d_diagonal[t]
         if t < T - 1:
-            d_diagonal_t += d_n_o_diagonal[t + 1] @ U_o_diagonal  # (32) ij,bj->bi
-            d_diagonal_t += d_n_g_diagonal[t + 1] @ U_g_diagonal  # (32) ij,bj->bi
-            d_diagonal_t += d_n_f_diagonal[t + 1] @ U_f_diagonal  # (32) ij,bj->bi
-            d_diagonal_t += d_n_i_diagonal[t + 1] @ U_i_diagonal  # (32) ij,bj->bi
-        d_o_diagonal_t = d_diagonal_t * tanh_c_diagonal_t  # (33)
-        d_n_o_diagonal_t = np.subtract(1, o_diagonal_t, out=d_n_o_diagonal[t])  # (34)
-        d_n_o_diagonal_t *= d_o_diagonal_t  # (34)
-        d_n_o_diagonal_t *= o_diagonal_t  # (34)
-        d_c_diagonal_t = np.square(tanh_c_diagonal_t, out=d_c_diagonal[t])  # (35)
-        np.subtract(1, d_c_diagonal_t, out=d_c_diagonal_t)  # (35)
-        d_c_diagonal_t *= d_diagonal_t  # (35)
-        d_c_diagonal_t *= o_diagonal_t  # (35)
+            d_diagonal_t += d_n[t + 1, :, 12:] @ U_diagonal  # (32) ij,bj->bi
+        d_n_o_diagonal_t = np.multiply(  # (33) (34)
+            d_diagonal_t, d_n_o_diagonal_per_d_diagonal[t], out=d_n_o_diagonal[t]
+        )
+        d_c_diagonal_t = np.multiply(  # (35)
+            d_diagonal_t, d_c_diagonal_per_d_diagonal[t], out=d_c_diagonal[t]
+        )
         d_c_diagonal_t += p_o_diagonal * d_n_o_diagonal_t  # (35)
         if t < T - 1:
             d_c_diagonal_t += d_c_diagonal[t + 1] * f_diagonal[t + 1]  # (35)
             d_c_diagonal_t += p_f_diagonal * d_n_f_diagonal[t + 1]  # (35)
             d_c_diagonal_t += p_i_diagonal * d_n_i_diagonal[t + 1]  # (35)
-        d_f_diagonal_t = d_c_diagonal_t * c_diagonal[t]  # (38)
-        d_g_diagonal_t = d_c_diagonal_t * i_diagonal_t  # (36)
-        d_i_diagonal_t = d_c_diagonal_t * g_diagonal_t  # (40)
-        d_n_f_diagonal_t = np.subtract(1, f_diagonal_t, out=d_n_f_diagonal[t])  # (39)
-        d_n_f_diagonal_t *= d_f_diagonal_t  # (39)
-        d_n_f_diagonal_t *= f_diagonal_t  # (39)
-        d_n_g_diagonal_t = np.square(g_diagonal_t, out=d_n_g_diagonal[t])  # (37)
-        np.subtract(1, d_n_g_diagonal_t, out=d_n_g_diagonal_t)  # (37)
-        d_n_g_diagonal_t *= d_g_diagonal_t  # (37)
-        d_n_i_diagonal_t = np.subtract(1, i_diagonal_t, out=d_n_i_diagonal[t])  # (41)
-        d_n_i_diagonal_t *= d_i_diagonal_t  # (41)
-        d_n_i_diagonal_t *= i_diagonal_t  # (41)
-    d_W_i_diagonal_x = _rows(d_n_i_diagonal).T @ _rows(x[3:])  # (43) tbi,tbj->ij
-    d_U_i_diagonal = _rows(d_n_i_diagonal).T @ _rows(diagonal[:T])  # (44) tbi,tbj->ij
+        d_n_f_diagonal_t = np.multiply(  # (38) (39)
+            d_c_diagonal_t, d_n_f_diagonal_per_d_c_diagonal[t], out=d_n_f_diagonal[t]
+        )
+        d_n_g_diagonal_t = np.multiply(  # (36) (37)
+            d_c_diagonal_t, d_n_g_diagonal_per_d_c_diagonal[t], out=d_n_g_diagonal[t]
+        )
+        d_n_i_diagonal_t = np.multiply(  # (40) (41)
+            d_c_diagonal_t, d_n_i_diagonal_per_d_c_diagonal[t], out=d_n_i_diagonal[t]
+        )
     d_p_i_diagonal = (d_n_i_diagonal * c_diagonal[:T]).sum(axis=(0, 1))  # (45) tbi->i
-    d_b_i_diagonal = d_n_i_diagonal.sum(axis=(0, 1))  # (46) tbi->i
-    d_W_f_diagonal_x = _rows(d_n_f_diagonal).T @ _rows(x[3:])  # (47) tbi,tbj->ij
-    d_U_f_diagonal = _rows(d_n_f_diagonal).T @ _rows(diagonal[:T])  # (48) tbi,tbj->ij
     d_p_f_diagonal = (d_n_f_diagonal * c_diagonal[:T]).sum(axis=(0, 1))  # (49) tbi->i
-    d_b_f_diagonal = d_n_f_diagonal.sum(axis=(0, 1))  # (50) tbi->i
-    d_W_g_diagonal_x = _rows(d_n_g_diagonal).T @ _rows(x[3:])  # (51) tbi,tbj->ij
-    d_U_g_diagonal = _rows(d_n_g_diagonal).T @ _rows(diagonal[:T])  # (52) tbi,tbj->ij
-    d_b_g_diagonal = d_n_g_diagonal.sum(axis=(0, 1))  # (53) tbi->i
-    d_W_o_diagonal_x = _rows(d_n_o_diagonal).T @ _rows(x[3:])  # (54) tbi,tbj->ij
-    d_U_o_diagonal = _rows(d_n_o_diagonal).T @ _rows(diagonal[:T])  # (55) tbi,tbj->ij
+    d_W_diagonal_x = _rows(d_n[:, :, 12:]).T @ _rows(x[3:])  # (43) (47) (51) (54) tbi,tbj->ij
+    d_W_i_diagonal_x = d_W_diagonal_x[4:8]
+    d_W_f_diagonal_x = d_W_diagonal_x[:4]
+    d_W_g_diagonal_x = d_W_diagonal_x[12:16]
+    d_W_o_diagonal_x = d_W_diagonal_x[8:12]
+    d_U_diagonal = _rows(d_n[:, :, 12:]).T @ _rows(diagonal[:T])  # (44) (48) (52) (55) tbi,tbj->ij
+    d_U_i_diagonal = d_U_diagonal[4:8]
+    d_U_f_diagonal = d_U_diagonal[:4]
+    d_U_g_diagonal = d_U_diagonal[12:16]
+    d_U_o_diagonal = d_U_diagonal[8:12]
     d_p_o_diagonal = (d_n_o_diagonal * c_diagonal[1:]).sum(axis=(0, 1))  # (56) tbi->i
-    d_b_o_diagonal = d_n_o_diagonal.sum(axis=(0, 1))  # (57) tbi->i
-    d_W_i_full_diagonal = _rows(d_n_i_full).T @ _rows(diagonal[1:])  # (58) tbi,tbj->ij
-    d_W_i_full_x_1 = _rows(d_n_i_full).T @ _rows(x[2:T + 2])  # (59) tbi,tbj->ij
-    d_W_i_full_x_3 = _rows(d_n_i_full).T @ _rows(x[:T])  # (60) tbi,tbj->ij
-    d_U_i_full = _rows(d_n_i_full).T @ _rows(full[:T])  # (61) tbi,tbj->ij
-    d_P_i_full = _rows(d_n_i_full).T @ _rows(c_full[:T])  # (62) tbi,tbj->ij
-    d_b_i_full = d_n_i_full.sum(axis=(0, 1))  # (63) tbi->i
-    d_W_f_full_diagonal = _rows(d_n_f_full).T @ _rows(diagonal[1:])  # (64) tbi,tbj->ij
-    d_W_f_full_x_1 = _rows(d_n_f_full).T @ _rows(x[2:T + 2])  # (65) tbi,tbj->ij
-    d_W_f_full_x_3 = _rows(d_n_f_full).T @ _rows(x[:T])  # (66) tbi,tbj->ij
-    d_U_f_full = _rows(d_n_f_full).T @ _rows(full[:T])  # (67) tbi,tbj->ij
-    d_P_f_full = _rows(d_n_f_full).T @ _rows(c_full[:T])  # (68) tbi,tbj->ij
-    d_b_f_full = d_n_f_full.sum(axis=(0, 1))  # (69) tbi->i
-    d_W_g_full_diagonal = _rows(d_n_g_full).T @ _rows(diagonal[1:])  # (70) tbi,tbj->ij
-    d_W_g_full_x_1 = _rows(d_n_g_full).T @ _rows(x[2:T + 2])  # (71) tbi,tbj->ij
-    d_W_g_full_x_3 = _rows(d_n_g_full).T @ _rows(x[:T])  # (72) tbi,tbj->ij
-    d_U_g_full = _rows(d_n_g_full).T @ _rows(full[:T])  # (73) tbi,tbj->ij
-    d_b_g_full = d_n_g_full.sum(axis=(0, 1))  # (74) tbi->i
-    d_W_o_full_diagonal = _rows(d_n_o_full).T @ _rows(diagonal[1:])  # (75) tbi,tbj->ij
-    d_W_o_full_x_1 = _rows(d_n_o_full).T @ _rows(x[2:T + 2])  # (76) tbi,tbj->ij
-    d_W_o_full_x_3 = _rows(d_n_o_full).T @ _rows(x[:T])  # (77) tbi,tbj->ij
-    d_U_o_full = _rows(d_n_o_full).T @ _rows(full[:T])  # (78) tbi,tbj->ij
+    d_P_full = _rows(d_n[:, :, :6]).T @ _rows(c_full[:T])  # (62) (68) tbi,tbj->ij
+    d_P_i_full = d_P_full[3:6]
+    d_P_f_full = d_P_full[:3]
+    d_W_full_diagonal = (  # (58) (64) (70) (75) tbi,tbj->ij
+        _rows(d_n[:, :, :12]).T @ _rows(diagonal[1:])
+    )
+    d_W_i_full_diagonal = d_W_full_diagonal[3:6]
+    d_W_f_full_diagonal = d_W_full_diagonal[:3]
+    d_W_g_full_diagonal = d_W_full_diagonal[9:12]
+    d_W_o_full_diagonal = d_W_full_diagonal[6:9]
+    d_W_full_x_1 = _rows(d_n[:, :, :12]).T @ _rows(x[2:T + 2])  # (59) (65) (71) (76) tbi,tbj->ij
+    d_W_i_full_x_1 = d_W_full_x_1[3:6]
+    d_W_f_full_x_1 = d_W_full_x_1[:3]
+    d_W_g_full_x_1 = d_W_full_x_1[9:12]
+    d_W_o_full_x_1 = d_W_full_x_1[6:9]
+    d_W_full_x_3 = _rows(d_n[:, :, :12]).T @ _rows(x[:T])  # (60) (66) (72) (77) tbi,tbj->ij
+    d_W_i_full_x_3 = d_W_full_x_3[3:6]
+    d_W_f_full_x_3 = d_W_full_x_3[:3]
+    d_W_g_full_x_3 = d_W_full_x_3[9:12]
+    d_W_o_full_x_3 = d_W_full_x_3[6:9]
+    d_U_full = _rows(d_n[:, :, :12]).T @ _rows(full[:T])  # (61) (67) (73) (78) tbi,tbj->ij
+    d_U_i_full = d_U_full[3:6]
+    d_U_f_full = d_U_full[:3]
+    d_U_g_full = d_U_full[9:12]
+    d_U_o_full = d_U_full[6:9]
     d_P_o_full = _rows(d_n_o_full).T @ _rows(c_full[1:])  # (79) tbi,tbj->ij
-    d_b_o_full = d_n_o_full.sum(axis=(0, 1))  # (80) tbi->i
-    arrays["d_n_o_full"] = d_n_o_full
+    d_b = d_n.sum(axis=(0, 1))  # (46) (50) (53) (57) (63) (69) (74) (80) tbi->i
+    d_b_i_diagonal = d_b[16:20]
+    d_b_f_diagonal = d_b[12:16]
+    d_b_g_diagonal = d_b[24:28]
+    d_b_o_diagonal = d_b[20:24]
+    d_b_i_full = d_b[3:6]
+    d_b_f_full = d_b[:3]
+    d_b_g_full = d_b[9:12]
+    d_b_o_full = d_b[6:9]
     arrays["d_c_full"] = d_c_full
-    arrays["d_n_g_full"] = d_n_g_full
-    arrays["d_n_f_full"] = d_n_f_full
-    arrays["d_n_i_full"] = d_n_i_full
-    arrays["d_n_o_diagonal"] = d_n_o_diagonal
     arrays["d_c_diagonal"] = d_c_diagonal
-    arrays["d_n_g_diagonal"] = d_n_g_diagonal
     arrays["d_n_f_diagonal"] = d_n_f_diagonal
     arrays["d_n_i_diagonal"] = d_n_i_diagonal
     arrays["d_W_i_diagonal_x"] = d_W_i_diagonal_x
@@ -692,6 +683,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_U_o_full"] = d_U_o_full
     arrays["d_P_o_full"] = d_P_o_full
     arrays["d_b_o_full"] = d_b_o_full
+    arrays["d_n"] = d_n
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -708,27 +700,16 @@ def _input_gradients(arrays, T, B, dtype):
     W_g_full_x_3 = arrays["W_g_full_x_3"]
     W_o_full_x_1 = arrays["W_o_full_x_1"]
     W_o_full_x_3 = arrays["W_o_full_x_3"]
-    d_n_o_full = arrays["d_n_o_full"]
-    d_n_g_full = arrays["d_n_g_full"]
-    d_n_f_full = arrays["d_n_f_full"]
-    d_n_i_full = arrays["d_n_i_full"]
-    d_n_o_diagonal = arrays["d_n_o_diagonal"]
-    d_n_g_diagonal = arrays["d_n_g_diagonal"]
-    d_n_f_diagonal = arrays["d_n_f_diagonal"]
-    d_n_i_diagonal = arrays["d_n_i_diagonal"]
+    d_n = arrays["d_n"]
 
-    d_x = (_rows(d_n_o_diagonal) @ W_o_diagonal_x).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x += (_rows(d_n_g_diagonal) @ W_g_diagonal_x).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x += (_rows(d_n_f_diagonal) @ W_f_diagonal_x).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x += (_rows(d_n_i_diagonal) @ W_i_diagonal_x).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_o_full[1:]) @ W_o_full_x_1).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:max(T - 3, 0)] += (_rows(d_n_o_full[3:]) @ W_o_full_x_3).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_g_full[1:]) @ W_g_full_x_1).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:max(T - 3, 0)] += (_rows(d_n_g_full[3:]) @ W_g_full_x_3).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_f_full[1:]) @ W_f_full_x_1).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:max(T - 3, 0)] += (_rows(d_n_f_full[3:]) @ W_f_full_x_3).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:T - 1] += (_rows(d_n_i_full[1:]) @ W_i_full_x_1).reshape(-1, B, 2)  # (42) ij,tbj->tbi
-    d_x[:max(T - 3, 0)] += (_rows(d_n_i_full[3:]) @ W_i_full_x_3).reshape(-1, B, 2)  # (42) ij,tbj->tbi
+    W_full_x_1 = np.concatenate((W_f_full_x_1, W_i_full_x_1, W_o_full_x_1, W_g_full_x_1))
+    W_full_x_3 = np.concatenate((W_f_full_x_3, W_i_full_x_3, W_o_full_x_3, W_g_full_x_3))
+    W_diagonal_x = np.concatenate((W_f_diagonal_x, W_i_diagonal_x, W_o_diagonal_x, W_g_diagonal_x))
+    d_x = (_rows(d_n[:, :, 12:]) @ W_diagonal_x).reshape(-1, B, 2)  # (42) ij,tbj->tbi
+    d_x[:T - 1] += (_rows(d_n[1:, :, :12]) @ W_full_x_1).reshape(-1, B, 2)  # (42) ij,tbj->tbi
+    d_x[:max(T - 3, 0)] += (  # (42) ij,tbj->tbi
+        (_rows(d_n[3:, :, :12]) @ W_full_x_3).reshape(-1, B, 2)
+    )
     arrays["d_x"] = d_x
 
 
@@ -756,42 +737,33 @@ def _initial_gradients(arrays, T, B, dtype):
     W_o_full_x_1 = arrays["W_o_full_x_1"]
     W_o_full_x_3 = arrays["W_o_full_x_3"]
     U_o_full = arrays["U_o_full"]
-    d_n_o_full = arrays["d_n_o_full"]
     d_c_full = arrays["d_c_full"]
-    d_n_g_full = arrays["d_n_g_full"]
-    d_n_f_full = arrays["d_n_f_full"]
-    d_n_i_full = arrays["d_n_i_full"]
-    d_n_o_diagonal = arrays["d_n_o_diagonal"]
     d_c_diagonal = arrays["d_c_diagonal"]
-    d_n_g_diagonal = arrays["d_n_g_diagonal"]
     d_n_f_diagonal = arrays["d_n_f_diagonal"]
     d_n_i_diagonal = arrays["d_n_i_diagonal"]
+    d_n = arrays["d_n"]
 
+    U_full = np.concatenate((U_f_full, U_i_full, U_o_full, U_g_full))
+    P_full = np.concatenate((P_f_full, P_i_full))
+    W_full_x_1 = np.concatenate((W_f_full_x_1, W_i_full_x_1, W_o_full_x_1, W_g_full_x_1))
+    W_full_x_3 = np.concatenate((W_f_full_x_3, W_i_full_x_3, W_o_full_x_3, W_g_full_x_3))
+    U_diagonal = np.concatenate((U_f_diagonal, U_i_diagonal, U_o_diagonal, U_g_diagonal))
     d_initial_x = np.zeros((3, B, 2), dtype)
-    d_initial_x[2:] += (_rows(d_n_o_full[:1]) @ W_o_full_x_1).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_x[:min(3, T)] += (_rows(d_n_o_full[:min(3, T)]) @ W_o_full_x_3).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_x[2:] += (_rows(d_n_g_full[:1]) @ W_g_full_x_1).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_x[:min(3, T)] += (_rows(d_n_g_full[:min(3, T)]) @ W_g_full_x_3).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_x[2:] += (_rows(d_n_f_full[:1]) @ W_f_full_x_1).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_x[:min(3, T)] += (_rows(d_n_f_full[:min(3, T)]) @ W_f_full_x_3).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_x[2:] += (_rows(d_n_i_full[:1]) @ W_i_full_x_1).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_x[:min(3, T)] += (_rows(d_n_i_full[:min(3, T)]) @ W_i_full_x_3).reshape(-1, B, 2)  # (81) ij,kbj->kbi
-    d_initial_diagonal = (_rows(d_n_o_diagonal[:1]) @ U_o_diagonal).reshape(-1, B, 4)  # (82) ij,kbj->kbi
-    d_initial_diagonal += (_rows(d_n_g_diagonal[:1]) @ U_g_diagonal).reshape(-1, B, 4)  # (82) ij,kbj->kbi
-    d_initial_diagonal += (_rows(d_n_f_diagonal[:1]) @ U_f_diagonal).reshape(-1, B, 4)  # (82) ij,kbj->kbi
-    d_initial_diagonal += (_rows(d_n_i_diagonal[:1]) @ U_i_diagonal).reshape(-1, B, 4)  # (82) ij,kbj->kbi
+    d_initial_x[2:] += (_rows(d_n[:1, :, :12]) @ W_full_x_1).reshape(-1, B, 2)  # (81) ij,kbj->kbi
+    d_initial_x[:min(3, T)] += (  # (81) ij,kbj->kbi
+        (_rows(d_n[:min(3, T), :, :12]) @ W_full_x_3).reshape(-1, B, 2)
+    )
+    d_initial_diagonal = (  # (82) ij,kbj->kbi
+        (_rows(d_n[:1, :, 12:]) @ U_diagonal).reshape(-1, B, 4)
+    )
     d_initial_c_diagonal = (  # (83)
         d_c_diagonal[:1] * f_diagonal[:1]
         + p_f_diagonal * d_n_f_diagonal[:1]
         + p_i_diagonal * d_n_i_diagonal[:1]
     )
-    d_initial_full = (_rows(d_n_o_full[:1]) @ U_o_full).reshape(-1, B, 3)  # (84) ij,kbj->kbi
-    d_initial_full += (_rows(d_n_g_full[:1]) @ U_g_full).reshape(-1, B, 3)  # (84) ij,kbj->kbi
-    d_initial_full += (_rows(d_n_f_full[:1]) @ U_f_full).reshape(-1, B, 3)  # (84) ij,kbj->kbi
-    d_initial_full += (_rows(d_n_i_full[:1]) @ U_i_full).reshape(-1, B, 3)  # (84) ij,kbj->kbi
-    d_initial_c_full = (_rows(d_n_f_full[:1]) @ P_f_full).reshape(-1, B, 3)  # (85) ij,kbj->kbi
+    d_initial_full = (_rows(d_n[:1, :, :12]) @ U_full).reshape(-1, B, 3)  # (84) ij,kbj->kbi
+    d_initial_c_full = (_rows(d_n[:1, :, :6]) @ P_full).reshape(-1, B, 3)  # (85) ij,kbj->kbi
     d_initial_c_full += d_c_full[:1] * f_full[:1]  # (85)
-    d_initial_c_full += (_rows(d_n_i_full[:1]) @ P_i_full).reshape(-1, B, 3)  # (85) ij,kbj->kbi
     arrays["d_initial_x"] = d_initial_x
     arrays["d_initial_diagonal"] = d_initial_diagonal
     arrays["d_initial_c_diagonal"] = d_initial_c_diagonal
@@ -824,7 +796,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -834,7 +806,17 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
-_BIASES = {"b_f_diagonal", "b_f_full", "b_g_diagonal", "b_g_full", "b_i_diagonal", "b_i_full", "b_o_diagonal", "b_o_full"}
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
+_BIASES = {
+    "b_f_diagonal",
+    "b_f_full",
+    "b_g_diagonal",
+    "b_g_full",
+    "b_i_diagonal",
+    "b_i_full",
+    "b_o_diagonal",
+    "b_o_full",
+}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
     ("targets", "full"): "target_full",
@@ -880,9 +862,14 @@ _GRADIENTS = {
     "b_o_full": "d_b_o_full",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"x": "d_initial_x", "diagonal": "d_initial_diagonal", "c_diagonal": "d_initial_c_diagonal", "full": "d_initial_full", "c_full": "d_initial_c_full"}
+_INITIAL_GRADIENTS = {
+    "x": "d_initial_x",
+    "diagonal": "d_initial_diagonal",
+    "c_diagonal": "d_initial_c_diagonal",
+    "full": "d_initial_full",
+    "c_full": "d_initial_c_full",
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -890,38 +877,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 2), outside.get("x"), 3, None, 0, dtype)
@@ -933,10 +902,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -954,47 +950,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -1016,4 +1014,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: f75d5313531bb8445c3a1ac62e7e9593cc0af6015652473d734db97fcf54997c
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 101dbdb2167203cc6f53b6510fcf51779721cf1c6944352ba5eb188a67a3a8a0

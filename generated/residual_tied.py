@@ -151,7 +151,9 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True},
+    "output": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": None, "differences": True, "squares": True
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -186,8 +188,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -230,7 +233,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -280,60 +285,59 @@ def _forward(arrays, T, B, dtype):
     W_output_x_1 = arrays["W_output_x_1"]
     b_output = arrays["b_output"]
 
+    U_first = np.concatenate((U_z_first, U_r_first, U_n_first))
     n_code = (_rows(x[1:]) @ E.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
     n_code += b_code  # (1)
     code = np.tanh(n_code)  # (2)
-    part_n_first = np.zeros((T, B, 4), dtype)
-    part_n_first += c_n_first  # (7)
-    n_r_first = (_rows(code) @ W_r_first_code.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
-    n_r_first += b_r_first  # (3)
+    stacked_n_z_first = np.zeros((T, B, 12), dtype)
+    part_n_first = stacked_n_z_first[:, :, 8:12]
+    n_r_first = stacked_n_z_first[:, :, 4:8]
+    n_z_first = stacked_n_z_first[:, :, :4]
     r_first = n_r_first  # takes its place, step by step
-    n_n_first = (_rows(code) @ W_n_first_code.T).reshape(-1, B, 4)  # (8) ij,tbj->tbi
-    n_n_first += b_n_first  # (8)
-    n_first = n_n_first  # takes its place, step by step
-    n_z_first = (_rows(code) @ W_z_first_code.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
-    n_z_first += b_z_first  # (5)
     z_first = n_z_first  # takes its place, step by step
+    part_n_first += c_n_first  # (7)
+    n_r_first[...] = (_rows(code) @ W_r_first_code.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
+    n_r_first += b_r_first  # (3)
+    n_n_first = (_rows(code) @ W_n_first_code.T).reshape(-1, B, 4)  # (8) ij,tbj->tbi
+    n_first = n_n_first  # takes its place, step by step
+    n_n_first += b_n_first  # (8)
+    n_z_first[...] = (_rows(code) @ W_z_first_code.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
+    n_z_first += b_z_first  # (5)
     for t in range(T):
         first_t_minus_1 = first[t]
-        part_n_first_t = part_n_first[t]
-        part_n_first_t += first_t_minus_1 @ U_n_first.T  # (7) ij,bj->bi
-        n_r_first_t = n_r_first[t]
-        n_r_first_t += first_t_minus_1 @ U_r_first.T  # (3) ij,bj->bi
-        r_first_t = _sigmoid(n_r_first_t, out=r_first[t])  # (4)
+        z_first_t = z_first[t]
+        stacked_n_z_first_t = stacked_n_z_first[t]
+        stacked_n_z_first_t += first_t_minus_1 @ U_first.T  # (3) (5) (7) ij,bj->bi
+        _sigmoid(stacked_n_z_first_t[:, :8], out=stacked_n_z_first_t[:, :8])  # (4) (6)
         n_n_first_t = n_n_first[t]
-        n_n_first_t += part_n_first_t * r_first_t  # (8)
+        n_n_first_t += part_n_first[t] * r_first[t]  # (8)
         n_first_t = np.tanh(n_n_first_t, out=n_first[t])  # (9)
-        n_z_first_t = n_z_first[t]
-        n_z_first_t += first_t_minus_1 @ U_z_first.T  # (5) ij,bj->bi
-        z_first_t = _sigmoid(n_z_first_t, out=z_first[t])  # (6)
         first_t = np.subtract(1, z_first_t, out=first[t + 1])  # (10)
         first_t *= n_first_t  # (10)
         first_t += first_t_minus_1 * z_first_t  # (10)
-    part_n_second = np.zeros((T, B, 4), dtype)
-    part_n_second += c_n_first  # (15)
-    n_r_second = (_rows(first[1:]) @ W_r_first_code.T).reshape(-1, B, 4)  # (11) ij,tbj->tbi
-    n_r_second += b_r_first  # (11)
+    stacked_n_z_second = np.zeros((T, B, 12), dtype)
+    part_n_second = stacked_n_z_second[:, :, 8:12]
+    n_r_second = stacked_n_z_second[:, :, 4:8]
+    n_z_second = stacked_n_z_second[:, :, :4]
     r_second = n_r_second  # takes its place, step by step
-    n_n_second = (_rows(first[1:]) @ W_n_first_code.T).reshape(-1, B, 4)  # (16) ij,tbj->tbi
-    n_n_second += b_n_first  # (16)
-    n_second = n_n_second  # takes its place, step by step
-    n_z_second = (_rows(first[1:]) @ W_z_first_code.T).reshape(-1, B, 4)  # (13) ij,tbj->tbi
-    n_z_second += b_z_first  # (13)
     z_second = n_z_second  # takes its place, step by step
+    part_n_second += c_n_first  # (15)
+    n_r_second[...] = (_rows(first[1:]) @ W_r_first_code.T).reshape(-1, B, 4)  # (11) ij,tbj->tbi
+    n_r_second += b_r_first  # (11)
+    n_n_second = (_rows(first[1:]) @ W_n_first_code.T).reshape(-1, B, 4)  # (16) ij,tbj->tbi
+    n_second = n_n_second  # takes its place, step by step
+    n_n_second += b_n_first  # (16)
+    n_z_second[...] = (_rows(first[1:]) @ W_z_first_code.T).reshape(-1, B, 4)  # (13) ij,tbj->tbi
+    n_z_second += b_z_first  # (13)
     for t in range(T):
         second_t_minus_1 = second[t]
-        part_n_second_t = part_n_second[t]
-        part_n_second_t += second_t_minus_1 @ U_n_first.T  # (15) ij,bj->bi
-        n_r_second_t = n_r_second[t]
-        n_r_second_t += second_t_minus_1 @ U_r_first.T  # (11) ij,bj->bi
-        r_second_t = _sigmoid(n_r_second_t, out=r_second[t])  # (12)
+        z_second_t = z_second[t]
+        stacked_n_z_second_t = stacked_n_z_second[t]
+        stacked_n_z_second_t += second_t_minus_1 @ U_first.T  # (11) (13) (15) ij,bj->bi
+        _sigmoid(stacked_n_z_second_t[:, :8], out=stacked_n_z_second_t[:, :8])  # (12) (14)
         n_n_second_t = n_n_second[t]
-        n_n_second_t += part_n_second_t * r_second_t  # (16)
+        n_n_second_t += part_n_second[t] * r_second[t]  # (16)
         n_second_t = np.tanh(n_n_second_t, out=n_second[t])  # (17)
-        n_z_second_t = n_z_second[t]
-        n_z_second_t += second_t_minus_1 @ U_z_first.T  # (13) ij,bj->bi
-        z_second_t = _sigmoid(n_z_second_t, out=z_second[t])  # (14)
         second_t = np.subtract(1, z_second_t, out=second[t + 1])  # (18)
         second_t *= n_second_t  # (18)
         second_t += second_t_minus_1 * z_second_t  # (18)
@@ -394,68 +398,63 @@ def _backward(arrays, T, B, dtype):
     n_mixed = arrays["n_mixed"]
     error_output = arrays["error_output"]
 
+    U_first = np.concatenate((U_z_first, U_r_first, U_n_first))
     d_output = 2 / (B * 3 * T) * error_output  # (23)
     d_mixed = (_rows(d_output) @ E.T).reshape(-1, B, 4)  # (24) ij,tbj->tbi
     d_n_mixed = d_mixed * (1 - np.tanh(n_mixed) ** 2)  # (25)
     d_second = (_rows(d_n_mixed) @ W_mixed_second).reshape(-1, B, 4)  # (26) ij,tbj->tbi
     d_second += d_mixed  # (26)
-    d_n_n_second = np.empty((T, B, 4), dtype)
-    d_n_r_second = np.empty((T, B, 4), dtype)
-    d_n_z_second = np.empty((T, B, 4), dtype)
-    d_part_n_second = np.empty((T, B, 4), dtype)
+    d_n_n_second_per_d_second = (1 - z_second) * (1 - n_second ** 2)  # (27) (28)
+    d_n_r_second_per_d_n_n_second = part_n_second * r_second * (1 - r_second)  # (32) (33)
+    d_n_z_second_per_d_second = (second[:T] - n_second) * z_second * (1 - z_second)  # (30) (31)
+    stacked_d_n_z_second = np.empty((T, B, 16), dtype)
+    d_n_n_second = stacked_d_n_z_second[:, :, 12:16]
+    d_n_r_second = stacked_d_n_z_second[:, :, 4:8]
+    d_n_z_second = stacked_d_n_z_second[:, :, :4]
+    d_part_n_second = stacked_d_n_z_second[:, :, 8:12]
     for t in range(T - 1, -1, -1):
-        z_second_t = z_second[t]
-        n_second_t = n_second[t]
-        r_second_t = r_second[t]
         d_second_t = d_second[t]
         if t < T - 1:
             d_second_t += d_second[t + 1] * z_second[t + 1]  # (26)
-            d_second_t += d_part_n_second[t + 1] @ U_n_first  # (26) ij,bj->bi
-            d_second_t += d_n_z_second[t + 1] @ U_z_first  # (26) ij,bj->bi
-            d_second_t += d_n_r_second[t + 1] @ U_r_first  # (26) ij,bj->bi
-        d_n_second_t = d_second_t * (1 - z_second_t)  # (27)
-        d_n_n_second_t = np.square(n_second_t, out=d_n_n_second[t])  # (28)
-        np.subtract(1, d_n_n_second_t, out=d_n_n_second_t)  # (28)
-        d_n_n_second_t *= d_n_second_t  # (28)
-        d_r_second_t = d_n_n_second_t * part_n_second[t]  # (32)
-        d_n_r_second_t = np.subtract(1, r_second_t, out=d_n_r_second[t])  # (33)
-        d_n_r_second_t *= d_r_second_t  # (33)
-        d_n_r_second_t *= r_second_t  # (33)
-        d_z_second_t = d_second_t * (second[t] - n_second_t)  # (30)
-        d_n_z_second_t = np.subtract(1, z_second_t, out=d_n_z_second[t])  # (31)
-        d_n_z_second_t *= d_z_second_t  # (31)
-        d_n_z_second_t *= z_second_t  # (31)
-        d_part_n_second_t = np.multiply(d_n_n_second_t, r_second_t, out=d_part_n_second[t])  # (29)
+            d_second_t += stacked_d_n_z_second[t + 1, :, :12] @ U_first  # (26) ij,bj->bi
+        d_n_n_second_t = np.multiply(  # (27) (28)
+            d_second_t, d_n_n_second_per_d_second[t], out=d_n_n_second[t]
+        )
+        d_n_r_second_t = np.multiply(  # (32) (33)
+            d_n_n_second_t, d_n_r_second_per_d_n_n_second[t], out=d_n_r_second[t]
+        )
+        d_n_z_second_t = np.multiply(  # (30) (31)
+            d_second_t, d_n_z_second_per_d_second[t], out=d_n_z_second[t]
+        )
+        d_part_n_second_t = np.multiply(  # (29)
+            d_n_n_second_t, r_second[t], out=d_part_n_second[t]
+        )
     d_first = (_rows(d_n_n_second) @ W_n_first_code).reshape(-1, B, 4)  # (34) ij,tbj->tbi
     d_first += (_rows(d_n_z_second) @ W_z_first_code).reshape(-1, B, 4)  # (34) ij,tbj->tbi
     d_first += (_rows(d_n_r_second) @ W_r_first_code).reshape(-1, B, 4)  # (34) ij,tbj->tbi
-    d_n_n_first = np.empty((T, B, 4), dtype)
-    d_n_r_first = np.empty((T, B, 4), dtype)
-    d_n_z_first = np.empty((T, B, 4), dtype)
-    d_part_n_first = np.empty((T, B, 4), dtype)
+    d_n_n_first_per_d_first = (1 - z_first) * (1 - n_first ** 2)  # (35) (36)
+    d_n_r_first_per_d_n_n_first = part_n_first * r_first * (1 - r_first)  # (40) (41)
+    d_n_z_first_per_d_first = (first[:T] - n_first) * z_first * (1 - z_first)  # (38) (39)
+    stacked_d_n_z_first = np.empty((T, B, 16), dtype)
+    d_n_n_first = stacked_d_n_z_first[:, :, 12:16]
+    d_n_r_first = stacked_d_n_z_first[:, :, 4:8]
+    d_n_z_first = stacked_d_n_z_first[:, :, :4]
+    d_part_n_first = stacked_d_n_z_first[:, :, 8:12]
     for t in range(T - 1, -1, -1):
-        z_first_t = z_first[t]
-        n_first_t = n_first[t]
-        r_first_t = r_first[t]
         d_first_t = d_first[t]
         if t < T - 1:
             d_first_t += d_first[t + 1] * z_first[t + 1]  # (34)
-            d_first_t += d_part_n_first[t + 1] @ U_n_first  # (34) ij,bj->bi
-            d_first_t += d_n_z_first[t + 1] @ U_z_first  # (34) ij,bj->bi
-            d_first_t += d_n_r_first[t + 1] @ U_r_first  # (34) ij,bj->bi
-        d_n_first_t = d_first_t * (1 - z_first_t)  # (35)
-        d_n_n_first_t = np.square(n_first_t, out=d_n_n_first[t])  # (36)
-        np.subtract(1, d_n_n_first_t, out=d_n_n_first_t)  # (36)
-        d_n_n_first_t *= d_n_first_t  # (36)
-        d_r_first_t = d_n_n_first_t * part_n_first[t]  # (40)
-        d_n_r_first_t = np.subtract(1, r_first_t, out=d_n_r_first[t])  # (41)
-        d_n_r_first_t *= d_r_first_t  # (41)
-        d_n_r_first_t *= r_first_t  # (41)
-        d_z_first_t = d_first_t * (first[t] - n_first_t)  # (38)
-        d_n_z_first_t = np.subtract(1, z_first_t, out=d_n_z_first[t])  # (39)
-        d_n_z_first_t *= d_z_first_t  # (39)
-        d_n_z_first_t *= z_first_t  # (39)
-        d_part_n_first_t = np.multiply(d_n_n_first_t, r_first_t, out=d_part_n_first[t])  # (37)
+            d_first_t += stacked_d_n_z_first[t + 1, :, :12] @ U_first  # (34) ij,bj->bi
+        d_n_n_first_t = np.multiply(  # (35) (36)
+            d_first_t, d_n_n_first_per_d_first[t], out=d_n_n_first[t]
+        )
+        d_n_r_first_t = np.multiply(  # (40) (41)
+            d_n_n_first_t, d_n_r_first_per_d_n_n_first[t], out=d_n_r_first[t]
+        )
+        d_n_z_first_t = np.multiply(  # (38) (39)
+            d_first_t, d_n_z_first_per_d_first[t], out=d_n_z_first[t]
+        )
+        d_part_n_first_t = np.multiply(d_n_n_first_t, r_first[t], out=d_part_n_first[t])  # (37)
     d_code = (_rows(d_n_n_first) @ W_n_first_code).reshape(-1, B, 4)  # (42) ij,tbj->tbi
     d_code += (_rows(d_n_z_first) @ W_z_first_code).reshape(-1, B, 4)  # (42) ij,tbj->tbi
     d_code += (_rows(d_n_r_first) @ W_r_first_code).reshape(-1, B, 4)  # (42) ij,tbj->tbi
@@ -465,37 +464,32 @@ def _backward(arrays, T, B, dtype):
     d_b_code = d_n_code.sum(axis=(0, 1))  # (46) tbi->i
     d_W_r_first_code = _rows(d_n_r_second).T @ _rows(first[1:])  # (47) tbi,tbj->ij
     d_W_r_first_code += _rows(d_n_r_first).T @ _rows(code)  # (47) tbi,tbj->ij
-    d_U_r_first = _rows(d_n_r_second).T @ _rows(second[:T])  # (48) tbi,tbj->ij
-    d_U_r_first += _rows(d_n_r_first).T @ _rows(first[:T])  # (48) tbi,tbj->ij
-    d_b_r_first = d_n_r_second.sum(axis=(0, 1))  # (49) tbi->i
-    d_b_r_first += d_n_r_first.sum(axis=(0, 1))  # (49) tbi->i
     d_W_z_first_code = _rows(d_n_z_second).T @ _rows(first[1:])  # (50) tbi,tbj->ij
     d_W_z_first_code += _rows(d_n_z_first).T @ _rows(code)  # (50) tbi,tbj->ij
-    d_U_z_first = _rows(d_n_z_second).T @ _rows(second[:T])  # (51) tbi,tbj->ij
-    d_U_z_first += _rows(d_n_z_first).T @ _rows(first[:T])  # (51) tbi,tbj->ij
-    d_b_z_first = d_n_z_second.sum(axis=(0, 1))  # (52) tbi->i
-    d_b_z_first += d_n_z_first.sum(axis=(0, 1))  # (52) tbi->i
     d_W_n_first_code = _rows(d_n_n_second).T @ _rows(first[1:])  # (53) tbi,tbj->ij
     d_W_n_first_code += _rows(d_n_n_first).T @ _rows(code)  # (53) tbi,tbj->ij
-    d_b_n_first = d_n_n_second.sum(axis=(0, 1))  # (54) tbi->i
-    d_b_n_first += d_n_n_first.sum(axis=(0, 1))  # (54) tbi->i
-    d_U_n_first = _rows(d_part_n_second).T @ _rows(second[:T])  # (55) tbi,tbj->ij
-    d_U_n_first += _rows(d_part_n_first).T @ _rows(first[:T])  # (55) tbi,tbj->ij
-    d_c_n_first = d_part_n_second.sum(axis=(0, 1))  # (56) tbi->i
-    d_c_n_first += d_part_n_first.sum(axis=(0, 1))  # (56) tbi->i
+    d_U_first = (  # (48) (51) (55) tbi,tbj->ij
+        _rows(stacked_d_n_z_second[:, :, :12]).T @ _rows(second[:T])
+    )
+    d_U_r_first = d_U_first[4:8]
+    d_U_z_first = d_U_first[:4]
+    d_U_n_first = d_U_first[8:12]
+    d_U_first += (  # (48) (51) (55) tbi,tbj->ij
+        _rows(stacked_d_n_z_first[:, :, :12]).T @ _rows(first[:T])
+    )
+    stacked_d_b_z_first = stacked_d_n_z_second.sum(axis=(0, 1))  # (49) (52) (54) (56) tbi->i
+    d_b_r_first = stacked_d_b_z_first[4:8]
+    d_b_z_first = stacked_d_b_z_first[:4]
+    d_b_n_first = stacked_d_b_z_first[12:16]
+    d_c_n_first = stacked_d_b_z_first[8:12]
+    stacked_d_b_z_first += stacked_d_n_z_first.sum(axis=(0, 1))  # (49) (52) (54) (56) tbi->i
     d_W_mixed_second = _rows(d_n_mixed).T @ _rows(second[1:])  # (57) tbi,tbj->ij
     d_b_mixed = d_n_mixed.sum(axis=(0, 1))  # (58) tbi->i
     d_W_output_x_1 = _rows(d_output).T @ _rows(x[:T])  # (59) tbi,tbj->ij
     d_b_output = d_output.sum(axis=(0, 1))  # (60) tbi->i
     arrays["d_output"] = d_output
     arrays["d_second"] = d_second
-    arrays["d_part_n_second"] = d_part_n_second
-    arrays["d_n_z_second"] = d_n_z_second
-    arrays["d_n_r_second"] = d_n_r_second
     arrays["d_first"] = d_first
-    arrays["d_part_n_first"] = d_part_n_first
-    arrays["d_n_z_first"] = d_n_z_first
-    arrays["d_n_r_first"] = d_n_r_first
     arrays["d_n_code"] = d_n_code
     arrays["d_E"] = d_E
     arrays["d_b_code"] = d_b_code
@@ -513,6 +507,8 @@ def _backward(arrays, T, B, dtype):
     arrays["d_b_mixed"] = d_b_mixed
     arrays["d_W_output_x_1"] = d_W_output_x_1
     arrays["d_b_output"] = d_b_output
+    arrays["stacked_d_n_z_second"] = stacked_d_n_z_second
+    arrays["stacked_d_n_z_first"] = stacked_d_n_z_first
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -537,23 +533,20 @@ def _initial_gradients(arrays, T, B, dtype):
     W_output_x_1 = arrays["W_output_x_1"]
     d_output = arrays["d_output"]
     d_second = arrays["d_second"]
-    d_part_n_second = arrays["d_part_n_second"]
-    d_n_z_second = arrays["d_n_z_second"]
-    d_n_r_second = arrays["d_n_r_second"]
     d_first = arrays["d_first"]
-    d_part_n_first = arrays["d_part_n_first"]
-    d_n_z_first = arrays["d_n_z_first"]
-    d_n_r_first = arrays["d_n_r_first"]
+    stacked_d_n_z_second = arrays["stacked_d_n_z_second"]
+    stacked_d_n_z_first = arrays["stacked_d_n_z_first"]
 
+    U_first = np.concatenate((U_z_first, U_r_first, U_n_first))
     d_initial_x = (_rows(d_output[:1]) @ W_output_x_1).reshape(-1, B, 3)  # (61) ij,kbj->kbi
-    d_initial_first = (_rows(d_part_n_first[:1]) @ U_n_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
+    d_initial_first = (  # (62) ij,kbj->kbi
+        (_rows(stacked_d_n_z_first[:1, :, :12]) @ U_first).reshape(-1, B, 4)
+    )
     d_initial_first += d_first[:1] * z_first[:1]  # (62)
-    d_initial_first += (_rows(d_n_z_first[:1]) @ U_z_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_initial_first += (_rows(d_n_r_first[:1]) @ U_r_first).reshape(-1, B, 4)  # (62) ij,kbj->kbi
-    d_initial_second = (_rows(d_part_n_second[:1]) @ U_n_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
+    d_initial_second = (  # (63) ij,kbj->kbi
+        (_rows(stacked_d_n_z_second[:1, :, :12]) @ U_first).reshape(-1, B, 4)
+    )
     d_initial_second += d_second[:1] * z_second[:1]  # (63)
-    d_initial_second += (_rows(d_n_z_second[:1]) @ U_z_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
-    d_initial_second += (_rows(d_n_r_second[:1]) @ U_r_first).reshape(-1, B, 4)  # (63) ij,kbj->kbi
     arrays["d_initial_x"] = d_initial_x
     arrays["d_initial_first"] = d_initial_first
     arrays["d_initial_second"] = d_initial_second
@@ -584,7 +577,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -594,6 +587,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_code", "b_mixed", "b_n_first", "b_output", "b_r_first", "b_z_first", "c_n_first"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -620,7 +614,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {"x": "d_initial_x", "first": "d_initial_first", "second": "d_initial_second"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -628,38 +621,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["x"]
     arrays["x"] = _extended(T, (B, 3), outside.get("x"), 1, None, 0, dtype)
@@ -669,10 +644,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -690,47 +692,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -752,4 +756,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: bf9c9317a04c686d846e9a26a726e2bfdfa2bd37d13a3499dc5c416e2d146f5c
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: d3d2b04f721ae53f23e73e0e66a2cbd5164c0a8319d744ceefc50707f5592505

@@ -151,8 +151,16 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "y": {"kinds": {"mse": 1}, "steps": "all", "mask": "valid", "differences": True, "squares": True},
-    "label": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "y": {
+        "kinds": {"mse": 1}, "steps": "all", "mask": "valid", "differences": True, "squares": True
+    },
+    "label": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -197,8 +205,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -253,7 +262,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -300,11 +311,18 @@ def _forward(arrays, T, B, dtype):
 
     where_s_t = np.arange(T)[:, None, None] >= np.arange(T)
     where_s_t_2 = np.arange(T)[:, None, None] >= np.arange(T)[:, None]
-    q1 = (_rows(x) @ Q1.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
-    k1 = (_rows(x) @ K1.T).reshape(-1, B, 4)  # (2) ij,tbj->tbi
-    v1 = (_rows(x) @ V1.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
-    e1 = 0.7071067811865476 * np.einsum('sbi,tbi->tsb', k1[:, :, :2], q1[:, :, :2])  # (4) sbi,tbi->tsb
-    e2 = 0.7071067811865476 * np.einsum('sbi,tbi->tsb', k1[:, :, 2:], q1[:, :, 2:])  # (5) sbi,tbi->tsb
+    stacked_Q1 = np.concatenate((Q1, K1, V1))
+    stacked_Q2 = np.concatenate((Q2, K2, V2))
+    stacked_q1 = (_rows(x) @ stacked_Q1.T).reshape(-1, B, 12)  # (1) (2) (3) ij,tbj->tbi
+    k1 = stacked_q1[:, :, 4:8]
+    q1 = stacked_q1[:, :, :4]
+    v1 = stacked_q1[:, :, 8:12]
+    e1 = (  # (4) sbi,tbi->tsb
+        0.7071067811865476 * np.einsum('sbi,tbi->tsb', k1[:, :, :2], q1[:, :, :2])
+    )
+    e2 = (  # (5) sbi,tbi->tsb
+        0.7071067811865476 * np.einsum('sbi,tbi->tsb', k1[:, :, 2:], q1[:, :, 2:])
+    )
     n_a1 = e1 + (-1e+30 + 1e+30 * valid)  # (6)
     logsumexp_a1 = _logsumexp(n_a1.transpose(0, 2, 1), axis=2)  # (7)
     exp_logsumexp_a1_n_a1 = np.exp(n_a1 - logsumexp_a1[:, None, :])  # (8)
@@ -321,15 +339,24 @@ def _forward(arrays, T, B, dtype):
     centred_h = n_h - 1 / 4 * n_h.sum(axis=2)[:, :, None]  # (14) tbj->tb
     variance_h = 1 / 4 * (centred_h ** 2).sum(axis=2)  # (15) tbi->tb
     h = s_h * centred_h / np.sqrt(1e-05 + variance_h[:, :, None]) + b_h  # (16)
-    q2 = (_rows(h) @ Q2.T).reshape(-1, B, 4)  # (17) ij,tbj->tbi
-    k2 = (_rows(h) @ K2.T).reshape(-1, B, 4)  # (18) ij,tbj->tbi
-    v2 = (_rows(h) @ V2.T).reshape(-1, B, 4)  # (19) ij,tbj->tbi
-    e3 = 0.7071067811865476 * np.einsum('sbi,tbi->tsb', k2[:, :, :2], q2[:, :, :2])  # (20) sbi,tbi->tsb
-    e4 = 0.7071067811865476 * np.einsum('sbi,tbi->tsb', k2[:, :, 2:], q2[:, :, 2:])  # (21) sbi,tbi->tsb
+    stacked_q2 = (_rows(h) @ stacked_Q2.T).reshape(-1, B, 12)  # (17) (18) (19) ij,tbj->tbi
+    k2 = stacked_q2[:, :, 4:8]
+    q2 = stacked_q2[:, :, :4]
+    v2 = stacked_q2[:, :, 8:12]
+    e3 = (  # (20) sbi,tbi->tsb
+        0.7071067811865476 * np.einsum('sbi,tbi->tsb', k2[:, :, :2], q2[:, :, :2])
+    )
+    e4 = (  # (21) sbi,tbi->tsb
+        0.7071067811865476 * np.einsum('sbi,tbi->tsb', k2[:, :, 2:], q2[:, :, 2:])
+    )
     logsumexp_a3 = _logsumexp(e3.transpose(0, 2, 1), axis=2, where=where_s_t)  # (22)
-    a3 = np.where(where_s_t_2, np.exp(np.where(where_s_t_2, e3 - logsumexp_a3[:, None, :], 1)), 0)  # (23)
+    a3 = np.where(  # (23)
+        where_s_t_2, np.exp(np.where(where_s_t_2, e3 - logsumexp_a3[:, None, :], 1)), 0
+    )
     logsumexp_a4 = _logsumexp(e4.transpose(0, 2, 1), axis=2, where=where_s_t)  # (24)
-    a4 = np.where(where_s_t_2, np.exp(np.where(where_s_t_2, e4 - logsumexp_a4[:, None, :], 1)), 0)  # (25)
+    a4 = np.where(  # (25)
+        where_s_t_2, np.exp(np.where(where_s_t_2, e4 - logsumexp_a4[:, None, :], 1)), 0
+    )
     o2 = np.zeros((T, B, 4), dtype)
     o2[:, :, :2] += np.einsum('tsb,sbi->tbi', a3, v2[:, :, :2])  # (26) tsb,sbi->tbi
     o2[:, :, 2:] += np.einsum('tsb,sbi->tbi', a4, v2[:, :, 2:])  # (26) tsb,sbi->tbi
@@ -383,9 +410,9 @@ def _loss(arrays, T, B, dtype):
     total_weight_y = valid.sum()  # (34) tb->
     error_y = y - target_y  # (35)
     loss_y = 1 / (4 * total_weight_y) * (error_y ** 2 * valid[:, :, None]).sum()  # (35) tbi->
-    loss_label = (  # (36)
-        1 / B * logsumexp_label.sum()  # b->
-        - 1 / B * (n_label * target_label).sum()  # bi->
+    loss_label = (  # (36) b->, bi->
+        1 / B * logsumexp_label.sum()
+        - 1 / B * (n_label * target_label).sum()
     )
     loss = loss_y + loss_label  # (37)
     arrays["total_weight_y"] = total_weight_y
@@ -431,6 +458,7 @@ def _backward(arrays, T, B, dtype):
     error_y = arrays["error_y"]
 
     where_s_t = np.arange(T)[:, None, None] >= np.arange(T)[:, None]
+    stacked_Q2 = np.concatenate((Q2, K2, V2))
     d_n_label = 1 / B * (label - target_label)  # (38)
     d_pooled = d_n_label @ W  # (39) ij,bj->bi
     d_sum_valid_y = d_pooled / count[:, None]  # (40)
@@ -445,21 +473,32 @@ def _backward(arrays, T, B, dtype):
     d_logsumexp_a3 = -(d_a3 * a3).sum(axis=1)  # (46) tsb->tb
     d_e4 = d_a4 * a4 + d_logsumexp_a4[:, None, :] * a4  # (47)
     d_e3 = d_a3 * a3 + d_logsumexp_a3[:, None, :] * a3  # (48)
-    d_v2 = np.zeros((T, B, 4), dtype)
-    d_v2[:, :, :2] += np.einsum('sbi,tsb->tbi', d_o2[:, :, :2], a3.transpose(1, 0, 2))  # (49) sbi,tsb->tbi
-    d_v2[:, :, 2:] += np.einsum('sbi,tsb->tbi', d_o2[:, :, 2:], a4.transpose(1, 0, 2))  # (49) sbi,tsb->tbi
-    d_k2 = np.zeros((T, B, 4), dtype)
-    d_k2[:, :, 2:] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e4.transpose(1, 0, 2), q2[:, :, 2:])  # (50) tsb,sbi->tbi
-    d_k2[:, :, :2] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e3.transpose(1, 0, 2), q2[:, :, :2])  # (50) tsb,sbi->tbi
-    d_q2 = np.zeros((T, B, 4), dtype)
-    d_q2[:, :, 2:] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e4, k2[:, :, 2:])  # (51) tsb,sbi->tbi
-    d_q2[:, :, :2] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e3, k2[:, :, :2])  # (51) tsb,sbi->tbi
-    d_h = (_rows(d_v2) @ V2).reshape(-1, B, 4)  # (52) ij,tbj->tbi
+    stacked_d_q2 = np.zeros((T, B, 12), dtype)
+    d_v2 = stacked_d_q2[:, :, 8:12]
+    d_k2 = stacked_d_q2[:, :, 4:8]
+    d_q2 = stacked_d_q2[:, :, :4]
+    d_v2[:, :, :2] += np.einsum(  # (49) sbi,tsb->tbi
+        'sbi,tsb->tbi', d_o2[:, :, :2], a3.transpose(1, 0, 2)
+    )
+    d_v2[:, :, 2:] += np.einsum(  # (49) sbi,tsb->tbi
+        'sbi,tsb->tbi', d_o2[:, :, 2:], a4.transpose(1, 0, 2)
+    )
+    d_k2[:, :, 2:] += (  # (50) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e4.transpose(1, 0, 2), q2[:, :, 2:])
+    )
+    d_k2[:, :, :2] += (  # (50) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e3.transpose(1, 0, 2), q2[:, :, :2])
+    )
+    d_q2[:, :, 2:] += (  # (51) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e4, k2[:, :, 2:])
+    )
+    d_q2[:, :, :2] += (  # (51) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e3, k2[:, :, :2])
+    )
+    d_h = (_rows(stacked_d_q2) @ stacked_Q2).reshape(-1, B, 4)  # (52) ij,tbj->tbi
     d_h += d_y  # (52)
-    d_h += (_rows(d_k2) @ K2).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_h += (_rows(d_q2) @ Q2).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_variance_h = (  # (53)
-        -(1 / 2 * (1 / (1e-05 + variance_h) ** 1.5 * (d_h * centred_h * s_h).sum(axis=2)))  # tbi->tb
+    d_variance_h = (  # (53) tbi->tb
+        -(1 / 2 * (1 / (1e-05 + variance_h) ** 1.5) * (d_h * centred_h * s_h).sum(axis=2))
     )
     d_centred_h = (  # (54)
         s_h * d_h / np.sqrt(1e-05 + variance_h[:, :, None])
@@ -481,31 +520,45 @@ def _backward(arrays, T, B, dtype):
     )
     d_e2 = d_n_a2.copy()  # (63)
     d_e1 = d_n_a1.copy()  # (64)
-    d_v1 = np.zeros((T, B, 4), dtype)
-    d_v1[:, :, :2] += np.einsum('sbi,tsb->tbi', d_o1[:, :, :2], a1.transpose(1, 0, 2))  # (65) sbi,tsb->tbi
-    d_v1[:, :, 2:] += np.einsum('sbi,tsb->tbi', d_o1[:, :, 2:], a2.transpose(1, 0, 2))  # (65) sbi,tsb->tbi
-    d_k1 = np.zeros((T, B, 4), dtype)
-    d_k1[:, :, 2:] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e2.transpose(1, 0, 2), q1[:, :, 2:])  # (66) tsb,sbi->tbi
-    d_k1[:, :, :2] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e1.transpose(1, 0, 2), q1[:, :, :2])  # (66) tsb,sbi->tbi
-    d_q1 = np.zeros((T, B, 4), dtype)
-    d_q1[:, :, 2:] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e2, k1[:, :, 2:])  # (67) tsb,sbi->tbi
-    d_q1[:, :, :2] += 0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e1, k1[:, :, :2])  # (67) tsb,sbi->tbi
-    d_Q1 = _rows(d_q1).T @ _rows(x)  # (69) tbi,tbj->ij
-    d_K1 = _rows(d_k1).T @ _rows(x)  # (70) tbi,tbj->ij
-    d_V1 = _rows(d_v1).T @ _rows(x)  # (71) tbi,tbj->ij
-    d_Q2 = _rows(d_q2).T @ _rows(h)  # (72) tbi,tbj->ij
-    d_K2 = _rows(d_k2).T @ _rows(h)  # (73) tbi,tbj->ij
-    d_V2 = _rows(d_v2).T @ _rows(h)  # (74) tbi,tbj->ij
+    stacked_d_q1 = np.zeros((T, B, 12), dtype)
+    d_v1 = stacked_d_q1[:, :, 8:12]
+    d_k1 = stacked_d_q1[:, :, 4:8]
+    d_q1 = stacked_d_q1[:, :, :4]
+    d_v1[:, :, :2] += np.einsum(  # (65) sbi,tsb->tbi
+        'sbi,tsb->tbi', d_o1[:, :, :2], a1.transpose(1, 0, 2)
+    )
+    d_v1[:, :, 2:] += np.einsum(  # (65) sbi,tsb->tbi
+        'sbi,tsb->tbi', d_o1[:, :, 2:], a2.transpose(1, 0, 2)
+    )
+    d_k1[:, :, 2:] += (  # (66) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e2.transpose(1, 0, 2), q1[:, :, 2:])
+    )
+    d_k1[:, :, :2] += (  # (66) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e1.transpose(1, 0, 2), q1[:, :, :2])
+    )
+    d_q1[:, :, 2:] += (  # (67) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e2, k1[:, :, 2:])
+    )
+    d_q1[:, :, :2] += (  # (67) tsb,sbi->tbi
+        0.7071067811865476 * np.einsum('tsb,sbi->tbi', d_e1, k1[:, :, :2])
+    )
+    d = _rows(stacked_d_q1).T @ _rows(x)  # (69) (70) (71) tbi,tbj->ij
+    d_Q1 = d[:4]
+    d_K1 = d[4:8]
+    d_V1 = d[8:12]
+    stacked_d_Q2 = _rows(stacked_d_q2).T @ _rows(h)  # (72) (73) (74) tbi,tbj->ij
+    d_Q2 = stacked_d_Q2[:4]
+    d_K2 = stacked_d_Q2[4:8]
+    d_V2 = stacked_d_Q2[8:12]
     d_O1 = _rows(d_n_h).T @ _rows(o1)  # (75) tbi,tbj->ij
-    d_s_h = (d_h * centred_h * (1 / np.sqrt(1e-05 + variance_h[:, :, None]))).sum(axis=(0, 1))  # (76) tbi->i
+    d_s_h = (  # (76) tbi->i
+        (d_h * centred_h * (1 / np.sqrt(1e-05 + variance_h[:, :, None]))).sum(axis=(0, 1))
+    )
     d_b_h = d_h.sum(axis=(0, 1))  # (77) tbi->i
     d_O2 = _rows(d_y).T @ _rows(o2)  # (78) tbi,tbj->ij
     d_W = d_n_label.T @ pooled  # (79) bj,bi->ij
     d_b = d_n_label.sum(axis=0)  # (80) bi->i
     arrays["d_n_h"] = d_n_h
-    arrays["d_v1"] = d_v1
-    arrays["d_k1"] = d_k1
-    arrays["d_q1"] = d_q1
     arrays["d_Q1"] = d_Q1
     arrays["d_K1"] = d_K1
     arrays["d_V1"] = d_V1
@@ -518,6 +571,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_O2"] = d_O2
     arrays["d_W"] = d_W
     arrays["d_b"] = d_b
+    arrays["stacked_d_q1"] = stacked_d_q1
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -526,14 +580,11 @@ def _input_gradients(arrays, T, B, dtype):
     K1 = arrays["K1"]
     V1 = arrays["V1"]
     d_n_h = arrays["d_n_h"]
-    d_v1 = arrays["d_v1"]
-    d_k1 = arrays["d_k1"]
-    d_q1 = arrays["d_q1"]
+    stacked_d_q1 = arrays["stacked_d_q1"]
 
-    d_x = (_rows(d_v1) @ V1).reshape(-1, B, 4)  # (68) ij,tbj->tbi
+    stacked_Q1 = np.concatenate((Q1, K1, V1))
+    d_x = (_rows(stacked_d_q1) @ stacked_Q1).reshape(-1, B, 4)  # (68) ij,tbj->tbi
     d_x += d_n_h  # (68)
-    d_x += (_rows(d_k1) @ K1).reshape(-1, B, 4)  # (68) ij,tbj->tbi
-    d_x += (_rows(d_q1) @ Q1).reshape(-1, B, 4)  # (68) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -561,6 +612,7 @@ def _logsumexp(x, axis, where=True):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b", "b_h"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -584,7 +636,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"x": "d_x"}
 _INITIAL_GRADIENTS = {}
 _JUDGING = ("valid",)
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -592,11 +643,26 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
+            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
+    for name in _JUDGING if judge else ():
+        _weighs(name, arrays[name])
+    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
+    return arrays, T, B, dtype
+
+
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
     for group, found, shapes in groups:
         _check_names(group, found, shapes)
     sizes = _sizes(groups, steps)
@@ -605,33 +671,27 @@ def _prepare(
         for name, shape in shapes.items():
             if group == "initial" and name not in found:
                 continue
-            where = f"{group}[{name!r}]"
             array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
             is_data = group == "targets" and name in CLASSES
             if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
-            arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
-    for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
-    (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
-    return arrays, T, B, dtype
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
 
 
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -649,47 +709,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -711,4 +773,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: de774168a3c39ea156739a0a16213ae1644fd7e566236e173f249bced9bbf5c8
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 6c26ae17eac197364ed3a2cad66d86887e3911f152faa748f71e27be4b0d2d3e

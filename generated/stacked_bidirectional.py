@@ -356,7 +356,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "output": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": "valid", "differences": False, "squares": False},
+    "output": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": "valid",
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -372,7 +378,12 @@ INITIAL = {
     "state_back2": (1, "B", 3),
     "c_back2": (1, "B", 3),
 }
-AFTER = {"state_back": "state_back", "c_back": "c_back", "state_back2": "state_back2", "c_back2": "c_back2"}
+AFTER = {
+    "state_back": "state_back",
+    "c_back": "c_back",
+    "state_back2": "state_back2",
+    "c_back2": "c_back2",
+}
 
 # Layers, with the parameters that stand together in each of their net inputs.
 LAYERS = {
@@ -408,8 +419,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -470,7 +482,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -570,168 +584,187 @@ def _forward(arrays, T, B, dtype):
     state_forth2 = arrays["state_forth2"]
     state_back2 = arrays["state_back2"]
 
-    n_f_forth = (_rows(x) @ W_f_forth_x.T).reshape(-1, B, 4)  # (3) ij,tbj->tbi
-    n_f_forth += b_f_forth  # (3)
-    f_forth = n_f_forth  # takes its place, step by step
-    n_g_forth = (_rows(x) @ W_g_forth_x.T).reshape(-1, B, 4)  # (5) ij,tbj->tbi
-    n_g_forth += b_g_forth  # (5)
-    g_forth = n_g_forth  # takes its place, step by step
-    n_i_forth = (_rows(x) @ W_i_forth_x.T).reshape(-1, B, 4)  # (1) ij,tbj->tbi
-    n_i_forth += b_i_forth  # (1)
-    i_forth = n_i_forth  # takes its place, step by step
-    n_o_forth = (_rows(x) @ W_o_forth_x.T).reshape(-1, B, 4)  # (7) ij,tbj->tbi
-    n_o_forth += b_o_forth  # (7)
-    o_forth = n_o_forth  # takes its place, step by step
+    U_back2 = np.concatenate((U_o_back2, U_f_back2, U_i_back2, U_g_back2))
+    W_forth = np.concatenate(
+        (
+            W_o_back2_forth,
+            W_f_back2_forth,
+            W_i_back2_forth,
+            W_g_back2_forth,
+            W_o_forth2_forth,
+            W_f_forth2_forth,
+            W_i_forth2_forth,
+            W_g_forth2_forth,
+        ),
+    )
+    W_back = np.concatenate(
+        (
+            W_o_back2_back,
+            W_f_back2_back,
+            W_i_back2_back,
+            W_g_back2_back,
+            W_o_forth2_back,
+            W_f_forth2_back,
+            W_i_forth2_back,
+            W_g_forth2_back,
+        ),
+    )
+    U_forth2 = np.concatenate((U_o_forth2, U_f_forth2, U_i_forth2, U_g_forth2))
+    U_back = np.concatenate((U_o_back, U_f_back, U_i_back, U_g_back))
+    W_x = np.concatenate(
+        (
+            W_o_back_x,
+            W_f_back_x,
+            W_i_back_x,
+            W_g_back_x,
+            W_o_forth_x,
+            W_f_forth_x,
+            W_i_forth_x,
+            W_g_forth_x,
+        ),
+    )
+    b = np.concatenate(
+        (b_o_back, b_f_back, b_i_back, b_g_back, b_o_forth, b_f_forth, b_i_forth, b_g_forth)
+    )
+    U_forth = np.concatenate((U_o_forth, U_f_forth, U_i_forth, U_g_forth))
+    W_output = np.concatenate((W_output_forth2, W_output_back2), axis=1)
+    c_forth_per_c_forth = 1 - valid  # (9)
+    state_forth_per_state_forth = 1 - valid  # (10)
+    stacked_n_o_back = (  # (1) (3) (5) (7) (11) (13) (15) (17) ij,tbj->tbi
+        (_rows(x) @ W_x.T).reshape(-1, B, 32)
+    )
+    g_forth = stacked_n_o_back[:, :, 28:32]
+    n_g_forth = g_forth  # takes its place, step by step
+    f_forth = stacked_n_o_back[:, :, 20:24]
+    i_forth = stacked_n_o_back[:, :, 24:28]
+    o_forth = stacked_n_o_back[:, :, 16:20]
+    g_back = stacked_n_o_back[:, :, 12:16]
+    n_g_back = g_back  # takes its place, step by step
+    f_back = stacked_n_o_back[:, :, 4:8]
+    i_back = stacked_n_o_back[:, :, 8:12]
+    o_back = stacked_n_o_back[:, :, :4]
+    stacked_n_o_back += b  # (1) (3) (5) (7) (11) (13) (15) (17)
     tanh_c_forth = np.empty((T, B, 4), dtype)
     for t in range(T):
         state_forth_t_minus_1 = state_forth[t]
         c_forth_t_minus_1 = c_forth[t]
         valid_t = valid[t]
-        n_f_forth_t = n_f_forth[t]
-        n_f_forth_t += state_forth_t_minus_1 @ U_f_forth.T  # (3) ij,bj->bi
-        f_forth_t = _sigmoid(n_f_forth_t, out=f_forth[t])  # (4)
-        n_g_forth_t = n_g_forth[t]
-        n_g_forth_t += state_forth_t_minus_1 @ U_g_forth.T  # (5) ij,bj->bi
-        g_forth_t = np.tanh(n_g_forth_t, out=g_forth[t])  # (6)
-        n_i_forth_t = n_i_forth[t]
-        n_i_forth_t += state_forth_t_minus_1 @ U_i_forth.T  # (1) ij,bj->bi
-        i_forth_t = _sigmoid(n_i_forth_t, out=i_forth[t])  # (2)
-        c_forth_t = np.multiply(c_forth_t_minus_1, f_forth_t, out=c_forth[t + 1])  # (9)
+        stacked_n_o_back_t = stacked_n_o_back[t]
+        stacked_n_o_back_t[:, 16:] += (  # (1) (3) (5) (7) ij,bj->bi
+            state_forth_t_minus_1 @ U_forth.T
+        )
+        g_forth_t = np.tanh(n_g_forth[t], out=g_forth[t])  # (6)
+        _sigmoid(stacked_n_o_back_t[:, 16:28], out=stacked_n_o_back_t[:, 16:28])  # (2) (4) (8)
+        c_forth_t = np.multiply(c_forth_t_minus_1, f_forth[t], out=c_forth[t + 1])  # (9)
         c_forth_t *= valid_t[:, None]  # (9)
-        c_forth_t += g_forth_t * i_forth_t * valid_t[:, None]  # (9)
-        c_forth_t += c_forth_t_minus_1 * (1 - valid_t[:, None])  # (9)
-        n_o_forth_t = n_o_forth[t]
-        n_o_forth_t += state_forth_t_minus_1 @ U_o_forth.T  # (7) ij,bj->bi
-        o_forth_t = _sigmoid(n_o_forth_t, out=o_forth[t])  # (8)
+        c_forth_t += g_forth_t * i_forth[t] * valid_t[:, None]  # (9)
+        c_forth_t += c_forth_t_minus_1 * c_forth_per_c_forth[t][:, None]  # (9)
         tanh_c_forth_t = np.tanh(c_forth_t, out=tanh_c_forth[t])  # (10)
-        state_forth_t = np.multiply(o_forth_t, tanh_c_forth_t, out=state_forth[t + 1])  # (10)
+        state_forth_t = np.multiply(o_forth[t], tanh_c_forth_t, out=state_forth[t + 1])  # (10)
         state_forth_t *= valid_t[:, None]  # (10)
-        state_forth_t += state_forth_t_minus_1 * (1 - valid_t[:, None])  # (10)
-    n_f_back = (_rows(x) @ W_f_back_x.T).reshape(-1, B, 4)  # (13) ij,tbj->tbi
-    n_f_back += b_f_back  # (13)
-    f_back = n_f_back  # takes its place, step by step
-    n_g_back = (_rows(x) @ W_g_back_x.T).reshape(-1, B, 4)  # (15) ij,tbj->tbi
-    n_g_back += b_g_back  # (15)
-    g_back = n_g_back  # takes its place, step by step
-    n_i_back = (_rows(x) @ W_i_back_x.T).reshape(-1, B, 4)  # (11) ij,tbj->tbi
-    n_i_back += b_i_back  # (11)
-    i_back = n_i_back  # takes its place, step by step
-    n_o_back = (_rows(x) @ W_o_back_x.T).reshape(-1, B, 4)  # (17) ij,tbj->tbi
-    n_o_back += b_o_back  # (17)
-    o_back = n_o_back  # takes its place, step by step
+        state_forth_t += state_forth_t_minus_1 * state_forth_per_state_forth[t][:, None]  # (10)
+    c_back_per_c_back = 1 - valid  # (19)
+    state_back_per_state_back = 1 - valid  # (20)
     tanh_c_back = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
         state_back_t_plus_1 = state_back[t + 1]
         c_back_t_plus_1 = c_back[t + 1]
         valid_t = valid[t]
-        n_f_back_t = n_f_back[t]
-        n_f_back_t += state_back_t_plus_1 @ U_f_back.T  # (13) ij,bj->bi
-        f_back_t = _sigmoid(n_f_back_t, out=f_back[t])  # (14)
-        n_g_back_t = n_g_back[t]
-        n_g_back_t += state_back_t_plus_1 @ U_g_back.T  # (15) ij,bj->bi
-        g_back_t = np.tanh(n_g_back_t, out=g_back[t])  # (16)
-        n_i_back_t = n_i_back[t]
-        n_i_back_t += state_back_t_plus_1 @ U_i_back.T  # (11) ij,bj->bi
-        i_back_t = _sigmoid(n_i_back_t, out=i_back[t])  # (12)
-        c_back_t = np.multiply(c_back_t_plus_1, f_back_t, out=c_back[t])  # (19)
+        stacked_n_o_back_t = stacked_n_o_back[t]
+        stacked_n_o_back_t[:, :16] += (  # (11) (13) (15) (17) ij,bj->bi
+            state_back_t_plus_1 @ U_back.T
+        )
+        g_back_t = np.tanh(n_g_back[t], out=g_back[t])  # (16)
+        _sigmoid(stacked_n_o_back_t[:, :12], out=stacked_n_o_back_t[:, :12])  # (12) (14) (18)
+        c_back_t = np.multiply(c_back_t_plus_1, f_back[t], out=c_back[t])  # (19)
         c_back_t *= valid_t[:, None]  # (19)
-        c_back_t += g_back_t * i_back_t * valid_t[:, None]  # (19)
-        c_back_t += c_back_t_plus_1 * (1 - valid_t[:, None])  # (19)
-        n_o_back_t = n_o_back[t]
-        n_o_back_t += state_back_t_plus_1 @ U_o_back.T  # (17) ij,bj->bi
-        o_back_t = _sigmoid(n_o_back_t, out=o_back[t])  # (18)
+        c_back_t += g_back_t * i_back[t] * valid_t[:, None]  # (19)
+        c_back_t += c_back_t_plus_1 * c_back_per_c_back[t][:, None]  # (19)
         tanh_c_back_t = np.tanh(c_back_t, out=tanh_c_back[t])  # (20)
-        state_back_t = np.multiply(o_back_t, tanh_c_back_t, out=state_back[t])  # (20)
+        state_back_t = np.multiply(o_back[t], tanh_c_back_t, out=state_back[t])  # (20)
         state_back_t *= valid_t[:, None]  # (20)
-        state_back_t += state_back_t_plus_1 * (1 - valid_t[:, None])  # (20)
-    back = state_back[:T] * valid[:, :, None]  # (45)
-    forth = state_forth[1:] * valid[:, :, None]  # (44)
-    n_f_forth2 = (_rows(forth) @ W_f_forth2_forth.T).reshape(-1, B, 3)  # (23) ij,tbj->tbi
-    n_f_forth2 += (_rows(back) @ W_f_forth2_back.T).reshape(-1, B, 3)  # (23) ij,tbj->tbi
-    n_f_forth2 += b_f_forth2  # (23)
-    f_forth2 = n_f_forth2  # takes its place, step by step
-    n_g_forth2 = (_rows(forth) @ W_g_forth2_forth.T).reshape(-1, B, 3)  # (25) ij,tbj->tbi
-    n_g_forth2 += (_rows(back) @ W_g_forth2_back.T).reshape(-1, B, 3)  # (25) ij,tbj->tbi
-    n_g_forth2 += b_g_forth2  # (25)
+        state_back_t += state_back_t_plus_1 * state_back_per_state_back[t][:, None]  # (20)
+    stacked_forth = np.empty((T, B, 8), dtype)
+    back = stacked_forth[:, :, 4:8]
+    forth = stacked_forth[:, :, :4]
+    np.multiply(state_back[:T], valid[:, :, None], out=back[...])  # (45)
+    np.multiply(state_forth[1:], valid[:, :, None], out=forth[...])  # (44)
+    c_forth2_per_c_forth2 = 1 - valid  # (29)
+    state_forth2_per_state_forth2 = 1 - valid  # (30)
+    n = (  # (21) (23) (25) (27) (31) (33) (35) (37) ij,tbj->tbi
+        (_rows(forth) @ W_forth.T).reshape(-1, B, 24)
+    )
+    n_f_forth2 = n[:, :, 15:18]
+    n_g_forth2 = n[:, :, 21:24]
+    n_i_forth2 = n[:, :, 18:21]
+    n_o_forth2 = n[:, :, 12:15]
+    n_f_back2 = n[:, :, 3:6]
+    n_g_back2 = n[:, :, 9:12]
+    n_i_back2 = n[:, :, 6:9]
     g_forth2 = n_g_forth2  # takes its place, step by step
-    n_i_forth2 = (_rows(forth) @ W_i_forth2_forth.T).reshape(-1, B, 3)  # (21) ij,tbj->tbi
-    n_i_forth2 += (_rows(back) @ W_i_forth2_back.T).reshape(-1, B, 3)  # (21) ij,tbj->tbi
-    n_i_forth2 += b_i_forth2  # (21)
+    f_forth2 = n_f_forth2  # takes its place, step by step
     i_forth2 = n_i_forth2  # takes its place, step by step
-    n_o_forth2 = (_rows(forth) @ W_o_forth2_forth.T).reshape(-1, B, 3)  # (27) ij,tbj->tbi
-    n_o_forth2 += (_rows(back) @ W_o_forth2_back.T).reshape(-1, B, 3)  # (27) ij,tbj->tbi
-    n_o_forth2 += b_o_forth2  # (27)
     o_forth2 = n_o_forth2  # takes its place, step by step
+    n_o_back2 = n[:, :, :3]
+    g_back2 = n_g_back2  # takes its place, step by step
+    f_back2 = n_f_back2  # takes its place, step by step
+    i_back2 = n_i_back2  # takes its place, step by step
+    o_back2 = n_o_back2  # takes its place, step by step
+    n_f_forth2 += b_f_forth2  # (23)
+    n_g_forth2 += b_g_forth2  # (25)
+    n_i_forth2 += b_i_forth2  # (21)
+    n_o_forth2 += b_o_forth2  # (27)
+    n_f_back2 += b_f_back2  # (33)
+    n_g_back2 += b_g_back2  # (35)
+    n_i_back2 += b_i_back2  # (31)
+    n += (  # (21) (23) (25) (27) (31) (33) (35) (37) ij,tbj->tbi
+        (_rows(back) @ W_back.T).reshape(-1, B, 24)
+    )
     tanh_c_forth2 = np.empty((T, B, 3), dtype)
     for t in range(T):
         state_forth2_t_minus_1 = state_forth2[t]
         c_forth2_t_minus_1 = c_forth2[t]
         valid_t = valid[t]
-        n_f_forth2_t = n_f_forth2[t]
-        n_f_forth2_t += state_forth2_t_minus_1 @ U_f_forth2.T  # (23) ij,bj->bi
-        f_forth2_t = _sigmoid(n_f_forth2_t, out=f_forth2[t])  # (24)
-        n_g_forth2_t = n_g_forth2[t]
-        n_g_forth2_t += state_forth2_t_minus_1 @ U_g_forth2.T  # (25) ij,bj->bi
-        g_forth2_t = np.tanh(n_g_forth2_t, out=g_forth2[t])  # (26)
-        n_i_forth2_t = n_i_forth2[t]
-        n_i_forth2_t += state_forth2_t_minus_1 @ U_i_forth2.T  # (21) ij,bj->bi
-        i_forth2_t = _sigmoid(n_i_forth2_t, out=i_forth2[t])  # (22)
-        c_forth2_t = np.multiply(c_forth2_t_minus_1, f_forth2_t, out=c_forth2[t + 1])  # (29)
+        n_t = n[t]
+        n_t[:, 12:] += state_forth2_t_minus_1 @ U_forth2.T  # (21) (23) (25) (27) ij,bj->bi
+        g_forth2_t = np.tanh(n_g_forth2[t], out=g_forth2[t])  # (26)
+        _sigmoid(n_t[:, 12:21], out=n_t[:, 12:21])  # (22) (24) (28)
+        c_forth2_t = np.multiply(c_forth2_t_minus_1, f_forth2[t], out=c_forth2[t + 1])  # (29)
         c_forth2_t *= valid_t[:, None]  # (29)
-        c_forth2_t += g_forth2_t * i_forth2_t * valid_t[:, None]  # (29)
-        c_forth2_t += c_forth2_t_minus_1 * (1 - valid_t[:, None])  # (29)
-        n_o_forth2_t = n_o_forth2[t]
-        n_o_forth2_t += state_forth2_t_minus_1 @ U_o_forth2.T  # (27) ij,bj->bi
-        o_forth2_t = _sigmoid(n_o_forth2_t, out=o_forth2[t])  # (28)
+        c_forth2_t += g_forth2_t * i_forth2[t] * valid_t[:, None]  # (29)
+        c_forth2_t += c_forth2_t_minus_1 * c_forth2_per_c_forth2[t][:, None]  # (29)
         tanh_c_forth2_t = np.tanh(c_forth2_t, out=tanh_c_forth2[t])  # (30)
-        state_forth2_t = np.multiply(o_forth2_t, tanh_c_forth2_t, out=state_forth2[t + 1])  # (30)
+        state_forth2_t = np.multiply(o_forth2[t], tanh_c_forth2_t, out=state_forth2[t + 1])  # (30)
         state_forth2_t *= valid_t[:, None]  # (30)
-        state_forth2_t += state_forth2_t_minus_1 * (1 - valid_t[:, None])  # (30)
-    n_f_back2 = (_rows(forth) @ W_f_back2_forth.T).reshape(-1, B, 3)  # (33) ij,tbj->tbi
-    n_f_back2 += (_rows(back) @ W_f_back2_back.T).reshape(-1, B, 3)  # (33) ij,tbj->tbi
-    n_f_back2 += b_f_back2  # (33)
-    f_back2 = n_f_back2  # takes its place, step by step
-    n_g_back2 = (_rows(forth) @ W_g_back2_forth.T).reshape(-1, B, 3)  # (35) ij,tbj->tbi
-    n_g_back2 += (_rows(back) @ W_g_back2_back.T).reshape(-1, B, 3)  # (35) ij,tbj->tbi
-    n_g_back2 += b_g_back2  # (35)
-    g_back2 = n_g_back2  # takes its place, step by step
-    n_i_back2 = (_rows(forth) @ W_i_back2_forth.T).reshape(-1, B, 3)  # (31) ij,tbj->tbi
-    n_i_back2 += (_rows(back) @ W_i_back2_back.T).reshape(-1, B, 3)  # (31) ij,tbj->tbi
-    n_i_back2 += b_i_back2  # (31)
-    i_back2 = n_i_back2  # takes its place, step by step
-    n_o_back2 = (_rows(forth) @ W_o_back2_forth.T).reshape(-1, B, 3)  # (37) ij,tbj->tbi
-    n_o_back2 += (_rows(back) @ W_o_back2_back.T).reshape(-1, B, 3)  # (37) ij,tbj->tbi
+        state_forth2_t += (  # (30)
+            state_forth2_t_minus_1 * state_forth2_per_state_forth2[t][:, None]
+        )
     n_o_back2 += b_o_back2  # (37)
-    o_back2 = n_o_back2  # takes its place, step by step
+    c_back2_per_c_back2 = 1 - valid  # (39)
+    state_back2_per_state_back2 = 1 - valid  # (40)
     tanh_c_back2 = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
         state_back2_t_plus_1 = state_back2[t + 1]
         c_back2_t_plus_1 = c_back2[t + 1]
         valid_t = valid[t]
-        n_f_back2_t = n_f_back2[t]
-        n_f_back2_t += state_back2_t_plus_1 @ U_f_back2.T  # (33) ij,bj->bi
-        f_back2_t = _sigmoid(n_f_back2_t, out=f_back2[t])  # (34)
-        n_g_back2_t = n_g_back2[t]
-        n_g_back2_t += state_back2_t_plus_1 @ U_g_back2.T  # (35) ij,bj->bi
-        g_back2_t = np.tanh(n_g_back2_t, out=g_back2[t])  # (36)
-        n_i_back2_t = n_i_back2[t]
-        n_i_back2_t += state_back2_t_plus_1 @ U_i_back2.T  # (31) ij,bj->bi
-        i_back2_t = _sigmoid(n_i_back2_t, out=i_back2[t])  # (32)
-        c_back2_t = np.multiply(c_back2_t_plus_1, f_back2_t, out=c_back2[t])  # (39)
+        n_t = n[t]
+        n_t[:, :12] += state_back2_t_plus_1 @ U_back2.T  # (31) (33) (35) (37) ij,bj->bi
+        g_back2_t = np.tanh(n_g_back2[t], out=g_back2[t])  # (36)
+        _sigmoid(n_t[:, :9], out=n_t[:, :9])  # (32) (34) (38)
+        c_back2_t = np.multiply(c_back2_t_plus_1, f_back2[t], out=c_back2[t])  # (39)
         c_back2_t *= valid_t[:, None]  # (39)
-        c_back2_t += g_back2_t * i_back2_t * valid_t[:, None]  # (39)
-        c_back2_t += c_back2_t_plus_1 * (1 - valid_t[:, None])  # (39)
-        n_o_back2_t = n_o_back2[t]
-        n_o_back2_t += state_back2_t_plus_1 @ U_o_back2.T  # (37) ij,bj->bi
-        o_back2_t = _sigmoid(n_o_back2_t, out=o_back2[t])  # (38)
+        c_back2_t += g_back2_t * i_back2[t] * valid_t[:, None]  # (39)
+        c_back2_t += c_back2_t_plus_1 * c_back2_per_c_back2[t][:, None]  # (39)
         tanh_c_back2_t = np.tanh(c_back2_t, out=tanh_c_back2[t])  # (40)
-        state_back2_t = np.multiply(o_back2_t, tanh_c_back2_t, out=state_back2[t])  # (40)
+        state_back2_t = np.multiply(o_back2[t], tanh_c_back2_t, out=state_back2[t])  # (40)
         state_back2_t *= valid_t[:, None]  # (40)
-        state_back2_t += state_back2_t_plus_1 * (1 - valid_t[:, None])  # (40)
-    back2 = state_back2[:T] * valid[:, :, None]  # (47)
-    forth2 = state_forth2[1:] * valid[:, :, None]  # (46)
-    n_output = (_rows(forth2) @ W_output_forth2.T).reshape(-1, B, 5)  # (41) ij,tbj->tbi
-    n_output += (_rows(back2) @ W_output_back2.T).reshape(-1, B, 5)  # (41) ij,tbj->tbi
+        state_back2_t += state_back2_t_plus_1 * state_back2_per_state_back2[t][:, None]  # (40)
+    stacked_forth2 = np.empty((T, B, 6), dtype)
+    back2 = stacked_forth2[:, :, 3:6]
+    forth2 = stacked_forth2[:, :, :3]
+    np.multiply(state_back2[:T], valid[:, :, None], out=back2[...])  # (47)
+    np.multiply(state_forth2[1:], valid[:, :, None], out=forth2[...])  # (46)
+    n_output = (_rows(stacked_forth2) @ W_output.T).reshape(-1, B, 5)  # (41) ij,tbj->tbi
     n_output += b_output  # (41)
     logsumexp_output = _logsumexp(n_output, axis=2)  # (42)
     output = np.exp(n_output - logsumexp_output[:, :, None])  # (43)
@@ -762,6 +795,8 @@ def _forward(arrays, T, B, dtype):
     arrays["back"] = back
     arrays["forth2"] = forth2
     arrays["back2"] = back2
+    arrays["stacked_forth2"] = stacked_forth2
+    arrays["stacked_forth"] = stacked_forth
 
 
 def _loss(arrays, T, B, dtype):
@@ -772,9 +807,9 @@ def _loss(arrays, T, B, dtype):
     target_output = arrays["target_output"]
 
     total_weight_output = valid.sum()  # (48) tb->
-    loss = (  # (49)
-        1 / total_weight_output * (logsumexp_output * valid).sum()  # tb->
-        - 1 / total_weight_output * (n_output * target_output * valid[:, :, None]).sum()  # tbi->
+    loss = (  # (49) tb->, tbi->
+        1 / total_weight_output * (logsumexp_output * valid).sum()
+        - 1 / total_weight_output * (n_output * target_output * valid[:, :, None]).sum()
     )
     arrays["total_weight_output"] = total_weight_output
     arrays["loss"] = loss
@@ -789,25 +824,21 @@ def _backward(arrays, T, B, dtype):
     g_forth = arrays["g_forth"]
     o_forth = arrays["o_forth"]
     c_forth = arrays["c_forth"]
-    forth = arrays["forth"]
     i_back = arrays["i_back"]
     f_back = arrays["f_back"]
     g_back = arrays["g_back"]
     o_back = arrays["o_back"]
     c_back = arrays["c_back"]
-    back = arrays["back"]
     i_forth2 = arrays["i_forth2"]
     f_forth2 = arrays["f_forth2"]
     g_forth2 = arrays["g_forth2"]
     o_forth2 = arrays["o_forth2"]
     c_forth2 = arrays["c_forth2"]
-    forth2 = arrays["forth2"]
     i_back2 = arrays["i_back2"]
     f_back2 = arrays["f_back2"]
     g_back2 = arrays["g_back2"]
     o_back2 = arrays["o_back2"]
     c_back2 = arrays["c_back2"]
-    back2 = arrays["back2"]
     output = arrays["output"]
     U_i_forth = arrays["U_i_forth"]
     U_f_forth = arrays["U_f_forth"]
@@ -853,281 +884,299 @@ def _backward(arrays, T, B, dtype):
     tanh_c_back = arrays["tanh_c_back"]
     tanh_c_forth2 = arrays["tanh_c_forth2"]
     tanh_c_back2 = arrays["tanh_c_back2"]
+    stacked_forth2 = arrays["stacked_forth2"]
+    stacked_forth = arrays["stacked_forth"]
 
+    U_back2 = np.concatenate((U_o_back2, U_f_back2, U_i_back2, U_g_back2))
+    W_forth = np.concatenate(
+        (
+            W_o_back2_forth,
+            W_f_back2_forth,
+            W_i_back2_forth,
+            W_g_back2_forth,
+            W_o_forth2_forth,
+            W_f_forth2_forth,
+            W_i_forth2_forth,
+            W_g_forth2_forth,
+        ),
+    )
+    W_back = np.concatenate(
+        (
+            W_o_back2_back,
+            W_f_back2_back,
+            W_i_back2_back,
+            W_g_back2_back,
+            W_o_forth2_back,
+            W_f_forth2_back,
+            W_i_forth2_back,
+            W_g_forth2_back,
+        ),
+    )
+    U_forth2 = np.concatenate((U_o_forth2, U_f_forth2, U_i_forth2, U_g_forth2))
+    U_back = np.concatenate((U_o_back, U_f_back, U_i_back, U_g_back))
+    U_forth = np.concatenate((U_o_forth, U_f_forth, U_i_forth, U_g_forth))
+    W_output = np.concatenate((W_output_forth2, W_output_back2), axis=1)
     d_n_output = 1 / total_weight_output * valid[:, :, None] * (output - target_output)  # (54)
-    d_back2 = (_rows(d_n_output) @ W_output_back2).reshape(-1, B, 3)  # (50) ij,tbj->tbi
-    d_forth2 = (_rows(d_n_output) @ W_output_forth2).reshape(-1, B, 3)  # (51) ij,tbj->tbi
-    d_state_back2 = d_back2 * valid[:, :, None]  # (55)
+    d = (_rows(d_n_output) @ W_output).reshape(-1, B, 6)  # (50) (51) ij,tbj->tbi
+    d_c_back2_per_d_state_back2 = o_back2 * valid[:, :, None] * (1 - tanh_c_back2 ** 2)  # (56)
+    d_n_f_back2_per_d_c_back2 = (  # (61) (62)
+        c_back2[1:] * valid[:, :, None] * f_back2 * (1 - f_back2)
+    )
+    d_n_g_back2_per_d_c_back2 = i_back2 * valid[:, :, None] * (1 - g_back2 ** 2)  # (59) (60)
+    d_n_i_back2_per_d_c_back2 = g_back2 * valid[:, :, None] * i_back2 * (1 - i_back2)  # (63) (64)
+    d_n_o_back2_per_d_state_back2 = (  # (57) (58)
+        tanh_c_back2 * valid[:, :, None] * o_back2 * (1 - o_back2)
+    )
+    d_state = d * valid[:, :, None]  # (55) (65)
+    d_state_back2 = d_state[:, :, 3:6]
+    d_state_forth2 = d_state[:, :, :3]
     d_c_back2 = np.empty((T, B, 3), dtype)
-    d_n_f_back2 = np.empty((T, B, 3), dtype)
-    d_n_g_back2 = np.empty((T, B, 3), dtype)
-    d_n_i_back2 = np.empty((T, B, 3), dtype)
-    d_n_o_back2 = np.empty((T, B, 3), dtype)
+    d_n = np.empty((T, B, 56), dtype)
+    d_n_f_back2 = d_n[:, :, 3:6]
+    d_n_g_back2 = d_n[:, :, 9:12]
+    d_n_i_back2 = d_n[:, :, 6:9]
+    d_n_o_back2 = d_n[:, :, :3]
+    d_n_f_forth2 = d_n[:, :, 15:18]
+    d_n_g_forth2 = d_n[:, :, 21:24]
+    d_n_i_forth2 = d_n[:, :, 18:21]
+    d_n_o_forth2 = d_n[:, :, 12:15]
+    d_n_f_back = d_n[:, :, 28:32]
+    d_n_g_back = d_n[:, :, 36:40]
+    d_n_i_back = d_n[:, :, 32:36]
+    d_n_o_back = d_n[:, :, 24:28]
+    d_n_f_forth = d_n[:, :, 44:48]
+    d_n_g_forth = d_n[:, :, 52:56]
+    d_n_i_forth = d_n[:, :, 48:52]
+    d_n_o_forth = d_n[:, :, 40:44]
     for t in range(T):
-        o_back2_t = o_back2[t]
-        valid_t = valid[t]
-        tanh_c_back2_t = tanh_c_back2[t]
-        i_back2_t = i_back2[t]
-        g_back2_t = g_back2[t]
-        f_back2_t = f_back2[t]
         d_state_back2_t = d_state_back2[t]
         if t >= 1:
             d_state_back2_t += d_state_back2[t - 1] * (1 - valid[t - 1][:, None])  # (55)
-            d_state_back2_t += d_n_o_back2[t - 1] @ U_o_back2  # (55) ij,bj->bi
-            d_state_back2_t += d_n_g_back2[t - 1] @ U_g_back2  # (55) ij,bj->bi
-            d_state_back2_t += d_n_f_back2[t - 1] @ U_f_back2  # (55) ij,bj->bi
-            d_state_back2_t += d_n_i_back2[t - 1] @ U_i_back2  # (55) ij,bj->bi
-        d_c_back2_t = np.square(tanh_c_back2_t, out=d_c_back2[t])  # (56)
-        np.subtract(1, d_c_back2_t, out=d_c_back2_t)  # (56)
-        d_c_back2_t *= d_state_back2_t  # (56)
-        d_c_back2_t *= o_back2_t  # (56)
-        d_c_back2_t *= valid_t[:, None]  # (56)
+            d_state_back2_t += d_n[t - 1, :, :12] @ U_back2  # (55) ij,bj->bi
+        d_c_back2_t = np.multiply(  # (56)
+            d_state_back2_t, d_c_back2_per_d_state_back2[t], out=d_c_back2[t]
+        )
         if t >= 1:
-            d_c_back2_t += d_c_back2[t - 1] * (1 + f_back2[t - 1] * valid[t - 1][:, None] - valid[t - 1][:, None])  # (56)
-        d_f_back2_t = d_c_back2_t * c_back2[t + 1] * valid_t[:, None]  # (61)
-        d_g_back2_t = d_c_back2_t * i_back2_t * valid_t[:, None]  # (59)
-        d_i_back2_t = d_c_back2_t * g_back2_t * valid_t[:, None]  # (63)
-        d_n_f_back2_t = np.subtract(1, f_back2_t, out=d_n_f_back2[t])  # (62)
-        d_n_f_back2_t *= d_f_back2_t  # (62)
-        d_n_f_back2_t *= f_back2_t  # (62)
-        d_n_g_back2_t = np.square(g_back2_t, out=d_n_g_back2[t])  # (60)
-        np.subtract(1, d_n_g_back2_t, out=d_n_g_back2_t)  # (60)
-        d_n_g_back2_t *= d_g_back2_t  # (60)
-        d_n_i_back2_t = np.subtract(1, i_back2_t, out=d_n_i_back2[t])  # (64)
-        d_n_i_back2_t *= d_i_back2_t  # (64)
-        d_n_i_back2_t *= i_back2_t  # (64)
-        d_o_back2_t = d_state_back2_t * tanh_c_back2_t * valid_t[:, None]  # (57)
-        d_n_o_back2_t = np.subtract(1, o_back2_t, out=d_n_o_back2[t])  # (58)
-        d_n_o_back2_t *= d_o_back2_t  # (58)
-        d_n_o_back2_t *= o_back2_t  # (58)
-    d_state_forth2 = d_forth2 * valid[:, :, None]  # (65)
+            d_c_back2_t += (  # (56)
+                d_c_back2[t - 1]
+                * (1 + f_back2[t - 1] * valid[t - 1][:, None] - valid[t - 1][:, None])
+            )
+        d_n_f_back2_t = np.multiply(  # (61) (62)
+            d_c_back2_t, d_n_f_back2_per_d_c_back2[t], out=d_n_f_back2[t]
+        )
+        d_n_g_back2_t = np.multiply(  # (59) (60)
+            d_c_back2_t, d_n_g_back2_per_d_c_back2[t], out=d_n_g_back2[t]
+        )
+        d_n_i_back2_t = np.multiply(  # (63) (64)
+            d_c_back2_t, d_n_i_back2_per_d_c_back2[t], out=d_n_i_back2[t]
+        )
+        d_n_o_back2_t = np.multiply(  # (57) (58)
+            d_state_back2_t, d_n_o_back2_per_d_state_back2[t], out=d_n_o_back2[t]
+        )
+    d_c_forth2_per_d_state_forth2 = o_forth2 * valid[:, :, None] * (1 - tanh_c_forth2 ** 2)  # (66)
+    d_n_f_forth2_per_d_c_forth2 = (  # (71) (72)
+        c_forth2[:T] * valid[:, :, None] * f_forth2 * (1 - f_forth2)
+    )
+    d_n_g_forth2_per_d_c_forth2 = i_forth2 * valid[:, :, None] * (1 - g_forth2 ** 2)  # (69) (70)
+    d_n_i_forth2_per_d_c_forth2 = (  # (73) (74)
+        g_forth2 * valid[:, :, None] * i_forth2 * (1 - i_forth2)
+    )
+    d_n_o_forth2_per_d_state_forth2 = (  # (67) (68)
+        tanh_c_forth2 * valid[:, :, None] * o_forth2 * (1 - o_forth2)
+    )
     d_c_forth2 = np.empty((T, B, 3), dtype)
-    d_n_f_forth2 = np.empty((T, B, 3), dtype)
-    d_n_g_forth2 = np.empty((T, B, 3), dtype)
-    d_n_i_forth2 = np.empty((T, B, 3), dtype)
-    d_n_o_forth2 = np.empty((T, B, 3), dtype)
     for t in range(T - 1, -1, -1):
-        o_forth2_t = o_forth2[t]
-        valid_t = valid[t]
-        tanh_c_forth2_t = tanh_c_forth2[t]
-        i_forth2_t = i_forth2[t]
-        g_forth2_t = g_forth2[t]
-        f_forth2_t = f_forth2[t]
         d_state_forth2_t = d_state_forth2[t]
         if t < T - 1:
             d_state_forth2_t += d_state_forth2[t + 1] * (1 - valid[t + 1][:, None])  # (65)
-            d_state_forth2_t += d_n_o_forth2[t + 1] @ U_o_forth2  # (65) ij,bj->bi
-            d_state_forth2_t += d_n_g_forth2[t + 1] @ U_g_forth2  # (65) ij,bj->bi
-            d_state_forth2_t += d_n_f_forth2[t + 1] @ U_f_forth2  # (65) ij,bj->bi
-            d_state_forth2_t += d_n_i_forth2[t + 1] @ U_i_forth2  # (65) ij,bj->bi
-        d_c_forth2_t = np.square(tanh_c_forth2_t, out=d_c_forth2[t])  # (66)
-        np.subtract(1, d_c_forth2_t, out=d_c_forth2_t)  # (66)
-        d_c_forth2_t *= d_state_forth2_t  # (66)
-        d_c_forth2_t *= o_forth2_t  # (66)
-        d_c_forth2_t *= valid_t[:, None]  # (66)
+            d_state_forth2_t += d_n[t + 1, :, 12:24] @ U_forth2  # (65) ij,bj->bi
+        d_c_forth2_t = np.multiply(  # (66)
+            d_state_forth2_t, d_c_forth2_per_d_state_forth2[t], out=d_c_forth2[t]
+        )
         if t < T - 1:
-            d_c_forth2_t += d_c_forth2[t + 1] * (1 + f_forth2[t + 1] * valid[t + 1][:, None] - valid[t + 1][:, None])  # (66)
-        d_f_forth2_t = d_c_forth2_t * c_forth2[t] * valid_t[:, None]  # (71)
-        d_g_forth2_t = d_c_forth2_t * i_forth2_t * valid_t[:, None]  # (69)
-        d_i_forth2_t = d_c_forth2_t * g_forth2_t * valid_t[:, None]  # (73)
-        d_n_f_forth2_t = np.subtract(1, f_forth2_t, out=d_n_f_forth2[t])  # (72)
-        d_n_f_forth2_t *= d_f_forth2_t  # (72)
-        d_n_f_forth2_t *= f_forth2_t  # (72)
-        d_n_g_forth2_t = np.square(g_forth2_t, out=d_n_g_forth2[t])  # (70)
-        np.subtract(1, d_n_g_forth2_t, out=d_n_g_forth2_t)  # (70)
-        d_n_g_forth2_t *= d_g_forth2_t  # (70)
-        d_n_i_forth2_t = np.subtract(1, i_forth2_t, out=d_n_i_forth2[t])  # (74)
-        d_n_i_forth2_t *= d_i_forth2_t  # (74)
-        d_n_i_forth2_t *= i_forth2_t  # (74)
-        d_o_forth2_t = d_state_forth2_t * tanh_c_forth2_t * valid_t[:, None]  # (67)
-        d_n_o_forth2_t = np.subtract(1, o_forth2_t, out=d_n_o_forth2[t])  # (68)
-        d_n_o_forth2_t *= d_o_forth2_t  # (68)
-        d_n_o_forth2_t *= o_forth2_t  # (68)
-    d_back = (_rows(d_n_o_back2) @ W_o_back2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_back += (_rows(d_n_g_back2) @ W_g_back2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_back += (_rows(d_n_f_back2) @ W_f_back2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_back += (_rows(d_n_i_back2) @ W_i_back2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_back += (_rows(d_n_o_forth2) @ W_o_forth2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_back += (_rows(d_n_g_forth2) @ W_g_forth2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_back += (_rows(d_n_f_forth2) @ W_f_forth2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_back += (_rows(d_n_i_forth2) @ W_i_forth2_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
-    d_forth = (_rows(d_n_o_back2) @ W_o_back2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
-    d_forth += (_rows(d_n_g_back2) @ W_g_back2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
-    d_forth += (_rows(d_n_f_back2) @ W_f_back2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
-    d_forth += (_rows(d_n_i_back2) @ W_i_back2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
-    d_forth += (_rows(d_n_o_forth2) @ W_o_forth2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
-    d_forth += (_rows(d_n_g_forth2) @ W_g_forth2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
-    d_forth += (_rows(d_n_f_forth2) @ W_f_forth2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
-    d_forth += (_rows(d_n_i_forth2) @ W_i_forth2_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
+            d_c_forth2_t += (  # (66)
+                d_c_forth2[t + 1]
+                * (1 + f_forth2[t + 1] * valid[t + 1][:, None] - valid[t + 1][:, None])
+            )
+        d_n_f_forth2_t = np.multiply(  # (71) (72)
+            d_c_forth2_t, d_n_f_forth2_per_d_c_forth2[t], out=d_n_f_forth2[t]
+        )
+        d_n_g_forth2_t = np.multiply(  # (69) (70)
+            d_c_forth2_t, d_n_g_forth2_per_d_c_forth2[t], out=d_n_g_forth2[t]
+        )
+        d_n_i_forth2_t = np.multiply(  # (73) (74)
+            d_c_forth2_t, d_n_i_forth2_per_d_c_forth2[t], out=d_n_i_forth2[t]
+        )
+        d_n_o_forth2_t = np.multiply(  # (67) (68)
+            d_state_forth2_t, d_n_o_forth2_per_d_state_forth2[t], out=d_n_o_forth2[t]
+        )
+    d_back = (_rows(d_n[:, :, :24]) @ W_back).reshape(-1, B, 4)  # (52) ij,tbj->tbi
+    d_forth = (_rows(d_n[:, :, :24]) @ W_forth).reshape(-1, B, 4)  # (53) ij,tbj->tbi
     d_state_back = d_back * valid[:, :, None]  # (75)
+    d_c_back_per_d_state_back = o_back * valid[:, :, None] * (1 - tanh_c_back ** 2)  # (76)
+    d_n_f_back_per_d_c_back = c_back[1:] * valid[:, :, None] * f_back * (1 - f_back)  # (81) (82)
+    d_n_g_back_per_d_c_back = i_back * valid[:, :, None] * (1 - g_back ** 2)  # (79) (80)
+    d_n_i_back_per_d_c_back = g_back * valid[:, :, None] * i_back * (1 - i_back)  # (83) (84)
+    d_n_o_back_per_d_state_back = (  # (77) (78)
+        tanh_c_back * valid[:, :, None] * o_back * (1 - o_back)
+    )
     d_c_back = np.empty((T, B, 4), dtype)
-    d_n_f_back = np.empty((T, B, 4), dtype)
-    d_n_g_back = np.empty((T, B, 4), dtype)
-    d_n_i_back = np.empty((T, B, 4), dtype)
-    d_n_o_back = np.empty((T, B, 4), dtype)
     for t in range(T):
-        o_back_t = o_back[t]
-        valid_t = valid[t]
-        tanh_c_back_t = tanh_c_back[t]
-        i_back_t = i_back[t]
-        g_back_t = g_back[t]
-        f_back_t = f_back[t]
         d_state_back_t = d_state_back[t]
         if t >= 1:
             d_state_back_t += d_state_back[t - 1] * (1 - valid[t - 1][:, None])  # (75)
-            d_state_back_t += d_n_o_back[t - 1] @ U_o_back  # (75) ij,bj->bi
-            d_state_back_t += d_n_g_back[t - 1] @ U_g_back  # (75) ij,bj->bi
-            d_state_back_t += d_n_f_back[t - 1] @ U_f_back  # (75) ij,bj->bi
-            d_state_back_t += d_n_i_back[t - 1] @ U_i_back  # (75) ij,bj->bi
-        d_c_back_t = np.square(tanh_c_back_t, out=d_c_back[t])  # (76)
-        np.subtract(1, d_c_back_t, out=d_c_back_t)  # (76)
-        d_c_back_t *= d_state_back_t  # (76)
-        d_c_back_t *= o_back_t  # (76)
-        d_c_back_t *= valid_t[:, None]  # (76)
+            d_state_back_t += d_n[t - 1, :, 24:40] @ U_back  # (75) ij,bj->bi
+        d_c_back_t = np.multiply(  # (76)
+            d_state_back_t, d_c_back_per_d_state_back[t], out=d_c_back[t]
+        )
         if t >= 1:
-            d_c_back_t += d_c_back[t - 1] * (1 + f_back[t - 1] * valid[t - 1][:, None] - valid[t - 1][:, None])  # (76)
-        d_f_back_t = d_c_back_t * c_back[t + 1] * valid_t[:, None]  # (81)
-        d_g_back_t = d_c_back_t * i_back_t * valid_t[:, None]  # (79)
-        d_i_back_t = d_c_back_t * g_back_t * valid_t[:, None]  # (83)
-        d_n_f_back_t = np.subtract(1, f_back_t, out=d_n_f_back[t])  # (82)
-        d_n_f_back_t *= d_f_back_t  # (82)
-        d_n_f_back_t *= f_back_t  # (82)
-        d_n_g_back_t = np.square(g_back_t, out=d_n_g_back[t])  # (80)
-        np.subtract(1, d_n_g_back_t, out=d_n_g_back_t)  # (80)
-        d_n_g_back_t *= d_g_back_t  # (80)
-        d_n_i_back_t = np.subtract(1, i_back_t, out=d_n_i_back[t])  # (84)
-        d_n_i_back_t *= d_i_back_t  # (84)
-        d_n_i_back_t *= i_back_t  # (84)
-        d_o_back_t = d_state_back_t * tanh_c_back_t * valid_t[:, None]  # (77)
-        d_n_o_back_t = np.subtract(1, o_back_t, out=d_n_o_back[t])  # (78)
-        d_n_o_back_t *= d_o_back_t  # (78)
-        d_n_o_back_t *= o_back_t  # (78)
+            d_c_back_t += (  # (76)
+                d_c_back[t - 1]
+                * (1 + f_back[t - 1] * valid[t - 1][:, None] - valid[t - 1][:, None])
+            )
+        d_n_f_back_t = np.multiply(  # (81) (82)
+            d_c_back_t, d_n_f_back_per_d_c_back[t], out=d_n_f_back[t]
+        )
+        d_n_g_back_t = np.multiply(  # (79) (80)
+            d_c_back_t, d_n_g_back_per_d_c_back[t], out=d_n_g_back[t]
+        )
+        d_n_i_back_t = np.multiply(  # (83) (84)
+            d_c_back_t, d_n_i_back_per_d_c_back[t], out=d_n_i_back[t]
+        )
+        d_n_o_back_t = np.multiply(  # (77) (78)
+            d_state_back_t, d_n_o_back_per_d_state_back[t], out=d_n_o_back[t]
+        )
     d_state_forth = d_forth * valid[:, :, None]  # (85)
+    d_c_forth_per_d_state_forth = o_forth * valid[:, :, None] * (1 - tanh_c_forth ** 2)  # (86)
+    d_n_f_forth_per_d_c_forth = (  # (91) (92)
+        c_forth[:T] * valid[:, :, None] * f_forth * (1 - f_forth)
+    )
+    d_n_g_forth_per_d_c_forth = i_forth * valid[:, :, None] * (1 - g_forth ** 2)  # (89) (90)
+    d_n_i_forth_per_d_c_forth = g_forth * valid[:, :, None] * i_forth * (1 - i_forth)  # (93) (94)
+    d_n_o_forth_per_d_state_forth = (  # (87) (88)
+        tanh_c_forth * valid[:, :, None] * o_forth * (1 - o_forth)
+    )
     d_c_forth = np.empty((T, B, 4), dtype)
-    d_n_f_forth = np.empty((T, B, 4), dtype)
-    d_n_g_forth = np.empty((T, B, 4), dtype)
-    d_n_i_forth = np.empty((T, B, 4), dtype)
-    d_n_o_forth = np.empty((T, B, 4), dtype)
     for t in range(T - 1, -1, -1):
-        o_forth_t = o_forth[t]
-        valid_t = valid[t]
-        tanh_c_forth_t = tanh_c_forth[t]
-        i_forth_t = i_forth[t]
-        g_forth_t = g_forth[t]
-        f_forth_t = f_forth[t]
         d_state_forth_t = d_state_forth[t]
         if t < T - 1:
             d_state_forth_t += d_state_forth[t + 1] * (1 - valid[t + 1][:, None])  # (85)
-            d_state_forth_t += d_n_o_forth[t + 1] @ U_o_forth  # (85) ij,bj->bi
-            d_state_forth_t += d_n_g_forth[t + 1] @ U_g_forth  # (85) ij,bj->bi
-            d_state_forth_t += d_n_f_forth[t + 1] @ U_f_forth  # (85) ij,bj->bi
-            d_state_forth_t += d_n_i_forth[t + 1] @ U_i_forth  # (85) ij,bj->bi
-        d_c_forth_t = np.square(tanh_c_forth_t, out=d_c_forth[t])  # (86)
-        np.subtract(1, d_c_forth_t, out=d_c_forth_t)  # (86)
-        d_c_forth_t *= d_state_forth_t  # (86)
-        d_c_forth_t *= o_forth_t  # (86)
-        d_c_forth_t *= valid_t[:, None]  # (86)
+            d_state_forth_t += d_n[t + 1, :, 40:] @ U_forth  # (85) ij,bj->bi
+        d_c_forth_t = np.multiply(  # (86)
+            d_state_forth_t, d_c_forth_per_d_state_forth[t], out=d_c_forth[t]
+        )
         if t < T - 1:
-            d_c_forth_t += d_c_forth[t + 1] * (1 + f_forth[t + 1] * valid[t + 1][:, None] - valid[t + 1][:, None])  # (86)
-        d_f_forth_t = d_c_forth_t * c_forth[t] * valid_t[:, None]  # (91)
-        d_g_forth_t = d_c_forth_t * i_forth_t * valid_t[:, None]  # (89)
-        d_i_forth_t = d_c_forth_t * g_forth_t * valid_t[:, None]  # (93)
-        d_n_f_forth_t = np.subtract(1, f_forth_t, out=d_n_f_forth[t])  # (92)
-        d_n_f_forth_t *= d_f_forth_t  # (92)
-        d_n_f_forth_t *= f_forth_t  # (92)
-        d_n_g_forth_t = np.square(g_forth_t, out=d_n_g_forth[t])  # (90)
-        np.subtract(1, d_n_g_forth_t, out=d_n_g_forth_t)  # (90)
-        d_n_g_forth_t *= d_g_forth_t  # (90)
-        d_n_i_forth_t = np.subtract(1, i_forth_t, out=d_n_i_forth[t])  # (94)
-        d_n_i_forth_t *= d_i_forth_t  # (94)
-        d_n_i_forth_t *= i_forth_t  # (94)
-        d_o_forth_t = d_state_forth_t * tanh_c_forth_t * valid_t[:, None]  # (87)
-        d_n_o_forth_t = np.subtract(1, o_forth_t, out=d_n_o_forth[t])  # (88)
-        d_n_o_forth_t *= d_o_forth_t  # (88)
-        d_n_o_forth_t *= o_forth_t  # (88)
-    d_W_i_forth_x = _rows(d_n_i_forth).T @ _rows(x)  # (96) tbi,tbj->ij
-    d_U_i_forth = _rows(d_n_i_forth).T @ _rows(state_forth[:T])  # (97) tbi,tbj->ij
-    d_b_i_forth = d_n_i_forth.sum(axis=(0, 1))  # (98) tbi->i
-    d_W_f_forth_x = _rows(d_n_f_forth).T @ _rows(x)  # (99) tbi,tbj->ij
-    d_U_f_forth = _rows(d_n_f_forth).T @ _rows(state_forth[:T])  # (100) tbi,tbj->ij
-    d_b_f_forth = d_n_f_forth.sum(axis=(0, 1))  # (101) tbi->i
-    d_W_g_forth_x = _rows(d_n_g_forth).T @ _rows(x)  # (102) tbi,tbj->ij
-    d_U_g_forth = _rows(d_n_g_forth).T @ _rows(state_forth[:T])  # (103) tbi,tbj->ij
-    d_b_g_forth = d_n_g_forth.sum(axis=(0, 1))  # (104) tbi->i
-    d_W_o_forth_x = _rows(d_n_o_forth).T @ _rows(x)  # (105) tbi,tbj->ij
-    d_U_o_forth = _rows(d_n_o_forth).T @ _rows(state_forth[:T])  # (106) tbi,tbj->ij
-    d_b_o_forth = d_n_o_forth.sum(axis=(0, 1))  # (107) tbi->i
-    d_W_i_back_x = _rows(d_n_i_back).T @ _rows(x)  # (108) tbi,tbj->ij
-    d_U_i_back = _rows(d_n_i_back).T @ _rows(state_back[1:])  # (109) tbi,tbj->ij
-    d_b_i_back = d_n_i_back.sum(axis=(0, 1))  # (110) tbi->i
-    d_W_f_back_x = _rows(d_n_f_back).T @ _rows(x)  # (111) tbi,tbj->ij
-    d_U_f_back = _rows(d_n_f_back).T @ _rows(state_back[1:])  # (112) tbi,tbj->ij
-    d_b_f_back = d_n_f_back.sum(axis=(0, 1))  # (113) tbi->i
-    d_W_g_back_x = _rows(d_n_g_back).T @ _rows(x)  # (114) tbi,tbj->ij
-    d_U_g_back = _rows(d_n_g_back).T @ _rows(state_back[1:])  # (115) tbi,tbj->ij
-    d_b_g_back = d_n_g_back.sum(axis=(0, 1))  # (116) tbi->i
-    d_W_o_back_x = _rows(d_n_o_back).T @ _rows(x)  # (117) tbi,tbj->ij
-    d_U_o_back = _rows(d_n_o_back).T @ _rows(state_back[1:])  # (118) tbi,tbj->ij
-    d_b_o_back = d_n_o_back.sum(axis=(0, 1))  # (119) tbi->i
-    d_W_i_forth2_forth = _rows(d_n_i_forth2).T @ _rows(forth)  # (120) tbi,tbj->ij
-    d_W_i_forth2_back = _rows(d_n_i_forth2).T @ _rows(back)  # (121) tbi,tbj->ij
-    d_U_i_forth2 = _rows(d_n_i_forth2).T @ _rows(state_forth2[:T])  # (122) tbi,tbj->ij
-    d_b_i_forth2 = d_n_i_forth2.sum(axis=(0, 1))  # (123) tbi->i
-    d_W_f_forth2_forth = _rows(d_n_f_forth2).T @ _rows(forth)  # (124) tbi,tbj->ij
-    d_W_f_forth2_back = _rows(d_n_f_forth2).T @ _rows(back)  # (125) tbi,tbj->ij
-    d_U_f_forth2 = _rows(d_n_f_forth2).T @ _rows(state_forth2[:T])  # (126) tbi,tbj->ij
-    d_b_f_forth2 = d_n_f_forth2.sum(axis=(0, 1))  # (127) tbi->i
-    d_W_g_forth2_forth = _rows(d_n_g_forth2).T @ _rows(forth)  # (128) tbi,tbj->ij
-    d_W_g_forth2_back = _rows(d_n_g_forth2).T @ _rows(back)  # (129) tbi,tbj->ij
-    d_U_g_forth2 = _rows(d_n_g_forth2).T @ _rows(state_forth2[:T])  # (130) tbi,tbj->ij
-    d_b_g_forth2 = d_n_g_forth2.sum(axis=(0, 1))  # (131) tbi->i
-    d_W_o_forth2_forth = _rows(d_n_o_forth2).T @ _rows(forth)  # (132) tbi,tbj->ij
-    d_W_o_forth2_back = _rows(d_n_o_forth2).T @ _rows(back)  # (133) tbi,tbj->ij
-    d_U_o_forth2 = _rows(d_n_o_forth2).T @ _rows(state_forth2[:T])  # (134) tbi,tbj->ij
-    d_b_o_forth2 = d_n_o_forth2.sum(axis=(0, 1))  # (135) tbi->i
-    d_W_i_back2_forth = _rows(d_n_i_back2).T @ _rows(forth)  # (136) tbi,tbj->ij
-    d_W_i_back2_back = _rows(d_n_i_back2).T @ _rows(back)  # (137) tbi,tbj->ij
-    d_U_i_back2 = _rows(d_n_i_back2).T @ _rows(state_back2[1:])  # (138) tbi,tbj->ij
-    d_b_i_back2 = d_n_i_back2.sum(axis=(0, 1))  # (139) tbi->i
-    d_W_f_back2_forth = _rows(d_n_f_back2).T @ _rows(forth)  # (140) tbi,tbj->ij
-    d_W_f_back2_back = _rows(d_n_f_back2).T @ _rows(back)  # (141) tbi,tbj->ij
-    d_U_f_back2 = _rows(d_n_f_back2).T @ _rows(state_back2[1:])  # (142) tbi,tbj->ij
-    d_b_f_back2 = d_n_f_back2.sum(axis=(0, 1))  # (143) tbi->i
-    d_W_g_back2_forth = _rows(d_n_g_back2).T @ _rows(forth)  # (144) tbi,tbj->ij
-    d_W_g_back2_back = _rows(d_n_g_back2).T @ _rows(back)  # (145) tbi,tbj->ij
-    d_U_g_back2 = _rows(d_n_g_back2).T @ _rows(state_back2[1:])  # (146) tbi,tbj->ij
-    d_b_g_back2 = d_n_g_back2.sum(axis=(0, 1))  # (147) tbi->i
-    d_W_o_back2_forth = _rows(d_n_o_back2).T @ _rows(forth)  # (148) tbi,tbj->ij
-    d_W_o_back2_back = _rows(d_n_o_back2).T @ _rows(back)  # (149) tbi,tbj->ij
-    d_U_o_back2 = _rows(d_n_o_back2).T @ _rows(state_back2[1:])  # (150) tbi,tbj->ij
-    d_b_o_back2 = d_n_o_back2.sum(axis=(0, 1))  # (151) tbi->i
-    d_W_output_forth2 = _rows(d_n_output).T @ _rows(forth2)  # (152) tbi,tbj->ij
-    d_W_output_back2 = _rows(d_n_output).T @ _rows(back2)  # (153) tbi,tbj->ij
+            d_c_forth_t += (  # (86)
+                d_c_forth[t + 1]
+                * (1 + f_forth[t + 1] * valid[t + 1][:, None] - valid[t + 1][:, None])
+            )
+        d_n_f_forth_t = np.multiply(  # (91) (92)
+            d_c_forth_t, d_n_f_forth_per_d_c_forth[t], out=d_n_f_forth[t]
+        )
+        d_n_g_forth_t = np.multiply(  # (89) (90)
+            d_c_forth_t, d_n_g_forth_per_d_c_forth[t], out=d_n_g_forth[t]
+        )
+        d_n_i_forth_t = np.multiply(  # (93) (94)
+            d_c_forth_t, d_n_i_forth_per_d_c_forth[t], out=d_n_i_forth[t]
+        )
+        d_n_o_forth_t = np.multiply(  # (87) (88)
+            d_state_forth_t, d_n_o_forth_per_d_state_forth[t], out=d_n_o_forth[t]
+        )
+    d_U_forth = (  # (97) (100) (103) (106) tbi,tbj->ij
+        _rows(d_n[:, :, 40:]).T @ _rows(state_forth[:T])
+    )
+    d_U_i_forth = d_U_forth[8:12]
+    d_U_f_forth = d_U_forth[4:8]
+    d_U_g_forth = d_U_forth[12:16]
+    d_U_o_forth = d_U_forth[:4]
+    d_W_x = (  # (96) (99) (102) (105) (108) (111) (114) (117) tbi,tbj->ij
+        _rows(d_n[:, :, 24:]).T @ _rows(x)
+    )
+    d_W_i_forth_x = d_W_x[24:28]
+    d_W_f_forth_x = d_W_x[20:24]
+    d_W_g_forth_x = d_W_x[28:32]
+    d_W_o_forth_x = d_W_x[16:20]
+    d_W_i_back_x = d_W_x[8:12]
+    d_W_f_back_x = d_W_x[4:8]
+    d_W_g_back_x = d_W_x[12:16]
+    d_W_o_back_x = d_W_x[:4]
+    d_U_back = (  # (109) (112) (115) (118) tbi,tbj->ij
+        _rows(d_n[:, :, 24:40]).T @ _rows(state_back[1:])
+    )
+    d_U_i_back = d_U_back[8:12]
+    d_U_f_back = d_U_back[4:8]
+    d_U_g_back = d_U_back[12:16]
+    d_U_o_back = d_U_back[:4]
+    d_W_i_forth2 = _rows(d_n_i_forth2).T @ _rows(stacked_forth)  # (120) (121) tbi,tbj->ij
+    d_W_i_forth2_forth = d_W_i_forth2[:, :4]
+    d_W_i_forth2_back = d_W_i_forth2[:, 4:8]
+    d_W_f_forth2 = _rows(d_n_f_forth2).T @ _rows(stacked_forth)  # (124) (125) tbi,tbj->ij
+    d_W_f_forth2_forth = d_W_f_forth2[:, :4]
+    d_W_f_forth2_back = d_W_f_forth2[:, 4:8]
+    d_W_g_forth2 = _rows(d_n_g_forth2).T @ _rows(stacked_forth)  # (128) (129) tbi,tbj->ij
+    d_W_g_forth2_forth = d_W_g_forth2[:, :4]
+    d_W_g_forth2_back = d_W_g_forth2[:, 4:8]
+    d_W_o_forth2 = _rows(d_n_o_forth2).T @ _rows(stacked_forth)  # (132) (133) tbi,tbj->ij
+    d_W_o_forth2_forth = d_W_o_forth2[:, :4]
+    d_W_o_forth2_back = d_W_o_forth2[:, 4:8]
+    d_U_forth2 = (  # (122) (126) (130) (134) tbi,tbj->ij
+        _rows(d_n[:, :, 12:24]).T @ _rows(state_forth2[:T])
+    )
+    d_U_i_forth2 = d_U_forth2[6:9]
+    d_U_f_forth2 = d_U_forth2[3:6]
+    d_U_g_forth2 = d_U_forth2[9:12]
+    d_U_o_forth2 = d_U_forth2[:3]
+    d_W_i_back2 = _rows(d_n_i_back2).T @ _rows(stacked_forth)  # (136) (137) tbi,tbj->ij
+    d_W_i_back2_forth = d_W_i_back2[:, :4]
+    d_W_i_back2_back = d_W_i_back2[:, 4:8]
+    d_W_f_back2 = _rows(d_n_f_back2).T @ _rows(stacked_forth)  # (140) (141) tbi,tbj->ij
+    d_W_f_back2_forth = d_W_f_back2[:, :4]
+    d_W_f_back2_back = d_W_f_back2[:, 4:8]
+    d_W_g_back2 = _rows(d_n_g_back2).T @ _rows(stacked_forth)  # (144) (145) tbi,tbj->ij
+    d_W_g_back2_forth = d_W_g_back2[:, :4]
+    d_W_g_back2_back = d_W_g_back2[:, 4:8]
+    d_W_o_back2 = _rows(d_n_o_back2).T @ _rows(stacked_forth)  # (148) (149) tbi,tbj->ij
+    d_W_o_back2_forth = d_W_o_back2[:, :4]
+    d_W_o_back2_back = d_W_o_back2[:, 4:8]
+    d_U_back2 = (  # (138) (142) (146) (150) tbi,tbj->ij
+        _rows(d_n[:, :, :12]).T @ _rows(state_back2[1:])
+    )
+    d_U_i_back2 = d_U_back2[6:9]
+    d_U_f_back2 = d_U_back2[3:6]
+    d_U_g_back2 = d_U_back2[9:12]
+    d_U_o_back2 = d_U_back2[:3]
+    d_b = d_n.sum(  # (98) (101) (104) (107) (110) (113) (116) (119) (123) (127) (131) (135) (139)
+        # (143) (147) (151) tbi->i
+        axis=(0, 1)
+    )
+    d_b_i_forth = d_b[48:52]
+    d_b_f_forth = d_b[44:48]
+    d_b_g_forth = d_b[52:56]
+    d_b_o_forth = d_b[40:44]
+    d_b_i_back = d_b[32:36]
+    d_b_f_back = d_b[28:32]
+    d_b_g_back = d_b[36:40]
+    d_b_o_back = d_b[24:28]
+    d_b_i_forth2 = d_b[18:21]
+    d_b_f_forth2 = d_b[15:18]
+    d_b_g_forth2 = d_b[21:24]
+    d_b_o_forth2 = d_b[12:15]
+    d_b_i_back2 = d_b[6:9]
+    d_b_f_back2 = d_b[3:6]
+    d_b_g_back2 = d_b[9:12]
+    d_b_o_back2 = d_b[:3]
+    d_W_output = _rows(d_n_output).T @ _rows(stacked_forth2)  # (152) (153) tbi,tbj->ij
+    d_W_output_forth2 = d_W_output[:, :3]
+    d_W_output_back2 = d_W_output[:, 3:6]
     d_b_output = d_n_output.sum(axis=(0, 1))  # (154) tbi->i
     arrays["d_state_back2"] = d_state_back2
     arrays["d_c_back2"] = d_c_back2
-    arrays["d_n_o_back2"] = d_n_o_back2
-    arrays["d_n_g_back2"] = d_n_g_back2
-    arrays["d_n_f_back2"] = d_n_f_back2
-    arrays["d_n_i_back2"] = d_n_i_back2
     arrays["d_state_forth2"] = d_state_forth2
     arrays["d_c_forth2"] = d_c_forth2
-    arrays["d_n_o_forth2"] = d_n_o_forth2
-    arrays["d_n_g_forth2"] = d_n_g_forth2
-    arrays["d_n_f_forth2"] = d_n_f_forth2
-    arrays["d_n_i_forth2"] = d_n_i_forth2
     arrays["d_state_back"] = d_state_back
     arrays["d_c_back"] = d_c_back
-    arrays["d_n_o_back"] = d_n_o_back
-    arrays["d_n_g_back"] = d_n_g_back
-    arrays["d_n_f_back"] = d_n_f_back
-    arrays["d_n_i_back"] = d_n_i_back
     arrays["d_state_forth"] = d_state_forth
     arrays["d_c_forth"] = d_c_forth
-    arrays["d_n_o_forth"] = d_n_o_forth
-    arrays["d_n_g_forth"] = d_n_g_forth
-    arrays["d_n_f_forth"] = d_n_f_forth
-    arrays["d_n_i_forth"] = d_n_i_forth
     arrays["d_W_i_forth_x"] = d_W_i_forth_x
     arrays["d_U_i_forth"] = d_U_i_forth
     arrays["d_b_i_forth"] = d_b_i_forth
@@ -1187,6 +1236,7 @@ def _backward(arrays, T, B, dtype):
     arrays["d_W_output_forth2"] = d_W_output_forth2
     arrays["d_W_output_back2"] = d_W_output_back2
     arrays["d_b_output"] = d_b_output
+    arrays["d_n"] = d_n
 
 
 def _input_gradients(arrays, T, B, dtype):
@@ -1199,23 +1249,21 @@ def _input_gradients(arrays, T, B, dtype):
     W_f_back_x = arrays["W_f_back_x"]
     W_g_back_x = arrays["W_g_back_x"]
     W_o_back_x = arrays["W_o_back_x"]
-    d_n_o_back = arrays["d_n_o_back"]
-    d_n_g_back = arrays["d_n_g_back"]
-    d_n_f_back = arrays["d_n_f_back"]
-    d_n_i_back = arrays["d_n_i_back"]
-    d_n_o_forth = arrays["d_n_o_forth"]
-    d_n_g_forth = arrays["d_n_g_forth"]
-    d_n_f_forth = arrays["d_n_f_forth"]
-    d_n_i_forth = arrays["d_n_i_forth"]
+    d_n = arrays["d_n"]
 
-    d_x = (_rows(d_n_o_back) @ W_o_back_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
-    d_x += (_rows(d_n_g_back) @ W_g_back_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
-    d_x += (_rows(d_n_f_back) @ W_f_back_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
-    d_x += (_rows(d_n_i_back) @ W_i_back_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
-    d_x += (_rows(d_n_o_forth) @ W_o_forth_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
-    d_x += (_rows(d_n_g_forth) @ W_g_forth_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
-    d_x += (_rows(d_n_f_forth) @ W_f_forth_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
-    d_x += (_rows(d_n_i_forth) @ W_i_forth_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
+    W_x = np.concatenate(
+        (
+            W_o_back_x,
+            W_f_back_x,
+            W_i_back_x,
+            W_g_back_x,
+            W_o_forth_x,
+            W_f_forth_x,
+            W_i_forth_x,
+            W_g_forth_x,
+        ),
+    )
+    d_x = (_rows(d_n[:, :, 24:]) @ W_x).reshape(-1, B, 3)  # (95) ij,tbj->tbi
     arrays["d_x"] = d_x
 
 
@@ -1244,53 +1292,48 @@ def _initial_gradients(arrays, T, B, dtype):
     U_o_back2 = arrays["U_o_back2"]
     d_state_back2 = arrays["d_state_back2"]
     d_c_back2 = arrays["d_c_back2"]
-    d_n_o_back2 = arrays["d_n_o_back2"]
-    d_n_g_back2 = arrays["d_n_g_back2"]
-    d_n_f_back2 = arrays["d_n_f_back2"]
-    d_n_i_back2 = arrays["d_n_i_back2"]
     d_state_forth2 = arrays["d_state_forth2"]
     d_c_forth2 = arrays["d_c_forth2"]
-    d_n_o_forth2 = arrays["d_n_o_forth2"]
-    d_n_g_forth2 = arrays["d_n_g_forth2"]
-    d_n_f_forth2 = arrays["d_n_f_forth2"]
-    d_n_i_forth2 = arrays["d_n_i_forth2"]
     d_state_back = arrays["d_state_back"]
     d_c_back = arrays["d_c_back"]
-    d_n_o_back = arrays["d_n_o_back"]
-    d_n_g_back = arrays["d_n_g_back"]
-    d_n_f_back = arrays["d_n_f_back"]
-    d_n_i_back = arrays["d_n_i_back"]
     d_state_forth = arrays["d_state_forth"]
     d_c_forth = arrays["d_c_forth"]
-    d_n_o_forth = arrays["d_n_o_forth"]
-    d_n_g_forth = arrays["d_n_g_forth"]
-    d_n_f_forth = arrays["d_n_f_forth"]
-    d_n_i_forth = arrays["d_n_i_forth"]
+    d_n = arrays["d_n"]
 
-    d_initial_state_forth = (_rows(d_n_o_forth[:1]) @ U_o_forth).reshape(-1, B, 4)  # (155) ij,kbj->kbi
+    U_back2 = np.concatenate((U_o_back2, U_f_back2, U_i_back2, U_g_back2))
+    U_forth2 = np.concatenate((U_o_forth2, U_f_forth2, U_i_forth2, U_g_forth2))
+    U_back = np.concatenate((U_o_back, U_f_back, U_i_back, U_g_back))
+    U_forth = np.concatenate((U_o_forth, U_f_forth, U_i_forth, U_g_forth))
+    d_initial_state_forth = (  # (155) ij,kbj->kbi
+        (_rows(d_n[:1, :, 40:]) @ U_forth).reshape(-1, B, 4)
+    )
     d_initial_state_forth += d_state_forth[:1] * (1 - valid[:1][:, :, None])  # (155)
-    d_initial_state_forth += (_rows(d_n_g_forth[:1]) @ U_g_forth).reshape(-1, B, 4)  # (155) ij,kbj->kbi
-    d_initial_state_forth += (_rows(d_n_f_forth[:1]) @ U_f_forth).reshape(-1, B, 4)  # (155) ij,kbj->kbi
-    d_initial_state_forth += (_rows(d_n_i_forth[:1]) @ U_i_forth).reshape(-1, B, 4)  # (155) ij,kbj->kbi
-    d_initial_c_forth = d_c_forth[:1] * (1 + f_forth[:1] * valid[:1][:, :, None] - valid[:1][:, :, None])  # (156)
-    d_after_state_back = (_rows(d_n_o_back[T - 1:]) @ U_o_back).reshape(-1, B, 4)  # (157) ij,kbj->kbi
+    d_initial_c_forth = (  # (156)
+        d_c_forth[:1] * (1 + f_forth[:1] * valid[:1][:, :, None] - valid[:1][:, :, None])
+    )
+    d_after_state_back = (  # (157) ij,kbj->kbi
+        (_rows(d_n[T - 1:, :, 24:40]) @ U_back).reshape(-1, B, 4)
+    )
     d_after_state_back += d_state_back[T - 1:] * (1 - valid[T - 1:][:, :, None])  # (157)
-    d_after_state_back += (_rows(d_n_g_back[T - 1:]) @ U_g_back).reshape(-1, B, 4)  # (157) ij,kbj->kbi
-    d_after_state_back += (_rows(d_n_f_back[T - 1:]) @ U_f_back).reshape(-1, B, 4)  # (157) ij,kbj->kbi
-    d_after_state_back += (_rows(d_n_i_back[T - 1:]) @ U_i_back).reshape(-1, B, 4)  # (157) ij,kbj->kbi
-    d_after_c_back = d_c_back[T - 1:] * (1 + f_back[T - 1:] * valid[T - 1:][:, :, None] - valid[T - 1:][:, :, None])  # (158)
-    d_initial_state_forth2 = (_rows(d_n_o_forth2[:1]) @ U_o_forth2).reshape(-1, B, 3)  # (159) ij,kbj->kbi
+    d_after_c_back = (  # (158)
+        d_c_back[T - 1:]
+        * (1 + f_back[T - 1:] * valid[T - 1:][:, :, None] - valid[T - 1:][:, :, None])
+    )
+    d_initial_state_forth2 = (  # (159) ij,kbj->kbi
+        (_rows(d_n[:1, :, 12:24]) @ U_forth2).reshape(-1, B, 3)
+    )
     d_initial_state_forth2 += d_state_forth2[:1] * (1 - valid[:1][:, :, None])  # (159)
-    d_initial_state_forth2 += (_rows(d_n_g_forth2[:1]) @ U_g_forth2).reshape(-1, B, 3)  # (159) ij,kbj->kbi
-    d_initial_state_forth2 += (_rows(d_n_f_forth2[:1]) @ U_f_forth2).reshape(-1, B, 3)  # (159) ij,kbj->kbi
-    d_initial_state_forth2 += (_rows(d_n_i_forth2[:1]) @ U_i_forth2).reshape(-1, B, 3)  # (159) ij,kbj->kbi
-    d_initial_c_forth2 = d_c_forth2[:1] * (1 + f_forth2[:1] * valid[:1][:, :, None] - valid[:1][:, :, None])  # (160)
-    d_after_state_back2 = (_rows(d_n_o_back2[T - 1:]) @ U_o_back2).reshape(-1, B, 3)  # (161) ij,kbj->kbi
+    d_initial_c_forth2 = (  # (160)
+        d_c_forth2[:1] * (1 + f_forth2[:1] * valid[:1][:, :, None] - valid[:1][:, :, None])
+    )
+    d_after_state_back2 = (  # (161) ij,kbj->kbi
+        (_rows(d_n[T - 1:, :, :12]) @ U_back2).reshape(-1, B, 3)
+    )
     d_after_state_back2 += d_state_back2[T - 1:] * (1 - valid[T - 1:][:, :, None])  # (161)
-    d_after_state_back2 += (_rows(d_n_g_back2[T - 1:]) @ U_g_back2).reshape(-1, B, 3)  # (161) ij,kbj->kbi
-    d_after_state_back2 += (_rows(d_n_f_back2[T - 1:]) @ U_f_back2).reshape(-1, B, 3)  # (161) ij,kbj->kbi
-    d_after_state_back2 += (_rows(d_n_i_back2[T - 1:]) @ U_i_back2).reshape(-1, B, 3)  # (161) ij,kbj->kbi
-    d_after_c_back2 = d_c_back2[T - 1:] * (1 + f_back2[T - 1:] * valid[T - 1:][:, :, None] - valid[T - 1:][:, :, None])  # (162)
+    d_after_c_back2 = (  # (162)
+        d_c_back2[T - 1:]
+        * (1 + f_back2[T - 1:] * valid[T - 1:][:, :, None] - valid[T - 1:][:, :, None])
+    )
     arrays["d_initial_state_forth"] = d_initial_state_forth
     arrays["d_initial_c_forth"] = d_initial_c_forth
     arrays["d_after_state_back"] = d_after_state_back
@@ -1334,7 +1377,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -1344,7 +1387,26 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
-_BIASES = {"b_f_back", "b_f_back2", "b_f_forth", "b_f_forth2", "b_g_back", "b_g_back2", "b_g_forth", "b_g_forth2", "b_i_back", "b_i_back2", "b_i_forth", "b_i_forth2", "b_o_back", "b_o_back2", "b_o_forth", "b_o_forth2", "b_output"}
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
+_BIASES = {
+    "b_f_back",
+    "b_f_back2",
+    "b_f_forth",
+    "b_f_forth2",
+    "b_g_back",
+    "b_g_back2",
+    "b_g_forth",
+    "b_g_forth2",
+    "b_i_back",
+    "b_i_back2",
+    "b_i_forth",
+    "b_i_forth2",
+    "b_o_back",
+    "b_o_back2",
+    "b_o_forth",
+    "b_o_forth2",
+    "b_output",
+}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
     ("targets", "output"): "target_output",
@@ -1411,9 +1473,17 @@ _GRADIENTS = {
     "b_output": "d_b_output",
 }
 _INPUT_GRADIENTS = {"x": "d_x"}
-_INITIAL_GRADIENTS = {"state_forth": "d_initial_state_forth", "c_forth": "d_initial_c_forth", "state_back": "d_after_state_back", "c_back": "d_after_c_back", "state_forth2": "d_initial_state_forth2", "c_forth2": "d_initial_c_forth2", "state_back2": "d_after_state_back2", "c_back2": "d_after_c_back2"}
+_INITIAL_GRADIENTS = {
+    "state_forth": "d_initial_state_forth",
+    "c_forth": "d_initial_c_forth",
+    "state_back": "d_after_state_back",
+    "c_back": "d_after_c_back",
+    "state_forth2": "d_initial_state_forth2",
+    "c_forth2": "d_initial_c_forth2",
+    "state_back2": "d_after_state_back2",
+    "c_back2": "d_after_c_back2",
+}
 _JUDGING = ("valid",)
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -1421,38 +1491,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     arrays["state_forth"] = _extended(T, (B, 4), outside.get("state_forth"), 1, None, 0, dtype)
     arrays["c_forth"] = _extended(T, (B, 4), outside.get("c_forth"), 1, None, 0, dtype)
@@ -1465,10 +1517,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -1486,47 +1565,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -1548,4 +1629,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 28b40f41c7522dabbedb13e537b55142e1d91ce82dc034bc2af8074ac6cf3c26
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: e80c92cafca55f1fdcd9a7629f96608f85715e5dd9d93b6a50a6fe2fdede3108

@@ -90,7 +90,13 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "word": {"kinds": {"cross_entropy": 1}, "steps": "all", "mask": None, "differences": False, "squares": False},
+    "word": {
+        "kinds": {"cross_entropy": 1},
+        "steps": "all",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -108,15 +114,23 @@ LAYERS = {
         ("W_phone_frame", "W_phone_frame_1", "W_phone_frame_2", "b_phone"),
     ),
     "word": (
-        ("W_word_phone", "W_word_phone_1", "W_word_phone_2", "W_word_phone_3", "W_word_phone_4", "b_word"),
+        (
+            "W_word_phone",
+            "W_word_phone_1",
+            "W_word_phone_2",
+            "W_word_phone_3",
+            "W_word_phone_4",
+            "b_word",
+        ),
     ),
 }
 
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -150,7 +164,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -197,7 +213,7 @@ def _forward(arrays, T, B, dtype):
     n_phone += (_rows(frame[1:T + 1]) @ W_phone_frame_1.T).reshape(-1, B, 8)  # (1) ij,tbj->tbi
     n_phone += (_rows(frame[:T]) @ W_phone_frame_2.T).reshape(-1, B, 8)  # (1) ij,tbj->tbi
     n_phone += b_phone  # (1)
-    phone[4:] = _sigmoid(n_phone)  # (2)
+    _sigmoid(n_phone, out=phone[4:])  # (2)
     n_word = (_rows(phone[4:]) @ W_word_phone.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
     n_word += (_rows(phone[3:T + 3]) @ W_word_phone_1.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
     n_word += (_rows(phone[2:T + 2]) @ W_word_phone_2.T).reshape(-1, B, 3)  # (3) ij,tbj->tbi
@@ -217,9 +233,9 @@ def _loss(arrays, T, B, dtype):
     logsumexp_word = arrays["logsumexp_word"]
     target_word = arrays["target_word"]
 
-    loss = (  # (6)
-        1 / (B * T) * logsumexp_word.sum()  # tb->
-        - 1 / (B * T) * (n_word * target_word).sum()  # tbi->
+    loss = (  # (6) tb->, tbi->
+        1 / (B * T) * logsumexp_word.sum()
+        - 1 / (B * T) * (n_word * target_word).sum()
     )
     arrays["loss"] = loss
 
@@ -239,9 +255,15 @@ def _backward(arrays, T, B, dtype):
     d_n_word = 1 / (B * T) * (word - target_word)  # (7)
     d_phone = (_rows(d_n_word) @ W_word_phone).reshape(-1, B, 8)  # (8) ij,tbj->tbi
     d_phone[:T - 1] += (_rows(d_n_word[1:]) @ W_word_phone_1).reshape(-1, B, 8)  # (8) ij,tbj->tbi
-    d_phone[:max(T - 2, 0)] += (_rows(d_n_word[2:]) @ W_word_phone_2).reshape(-1, B, 8)  # (8) ij,tbj->tbi
-    d_phone[:max(T - 3, 0)] += (_rows(d_n_word[3:]) @ W_word_phone_3).reshape(-1, B, 8)  # (8) ij,tbj->tbi
-    d_phone[:max(T - 4, 0)] += (_rows(d_n_word[4:]) @ W_word_phone_4).reshape(-1, B, 8)  # (8) ij,tbj->tbi
+    d_phone[:max(T - 2, 0)] += (  # (8) ij,tbj->tbi
+        (_rows(d_n_word[2:]) @ W_word_phone_2).reshape(-1, B, 8)
+    )
+    d_phone[:max(T - 3, 0)] += (  # (8) ij,tbj->tbi
+        (_rows(d_n_word[3:]) @ W_word_phone_3).reshape(-1, B, 8)
+    )
+    d_phone[:max(T - 4, 0)] += (  # (8) ij,tbj->tbi
+        (_rows(d_n_word[4:]) @ W_word_phone_4).reshape(-1, B, 8)
+    )
     d_n_phone = d_phone * phone[4:] * (1 - phone[4:])  # (9)
     d_W_phone_frame = _rows(d_n_phone).T @ _rows(frame[2:])  # (11) tbi,tbj->ij
     d_W_phone_frame_1 = _rows(d_n_phone).T @ _rows(frame[1:T + 1])  # (12) tbi,tbj->ij
@@ -275,8 +297,12 @@ def _input_gradients(arrays, T, B, dtype):
     d_n_phone = arrays["d_n_phone"]
 
     d_frame = (_rows(d_n_phone) @ W_phone_frame).reshape(-1, B, 6)  # (10) ij,tbj->tbi
-    d_frame[:T - 1] += (_rows(d_n_phone[1:]) @ W_phone_frame_1).reshape(-1, B, 6)  # (10) ij,tbj->tbi
-    d_frame[:max(T - 2, 0)] += (_rows(d_n_phone[2:]) @ W_phone_frame_2).reshape(-1, B, 6)  # (10) ij,tbj->tbi
+    d_frame[:T - 1] += (  # (10) ij,tbj->tbi
+        (_rows(d_n_phone[1:]) @ W_phone_frame_1).reshape(-1, B, 6)
+    )
+    d_frame[:max(T - 2, 0)] += (  # (10) ij,tbj->tbi
+        (_rows(d_n_phone[2:]) @ W_phone_frame_2).reshape(-1, B, 6)
+    )
     arrays["d_frame"] = d_frame
 
 
@@ -292,13 +318,25 @@ def _initial_gradients(arrays, T, B, dtype):
     d_n_phone = arrays["d_n_phone"]
 
     d_initial_frame = np.zeros((2, B, 6), dtype)
-    d_initial_frame[1:] += (_rows(d_n_phone[:1]) @ W_phone_frame_1).reshape(-1, B, 6)  # (21) ij,kbj->kbi
-    d_initial_frame[:min(2, T)] += (_rows(d_n_phone[:min(2, T)]) @ W_phone_frame_2).reshape(-1, B, 6)  # (21) ij,kbj->kbi
+    d_initial_frame[1:] += (  # (21) ij,kbj->kbi
+        (_rows(d_n_phone[:1]) @ W_phone_frame_1).reshape(-1, B, 6)
+    )
+    d_initial_frame[:min(2, T)] += (  # (21) ij,kbj->kbi
+        (_rows(d_n_phone[:min(2, T)]) @ W_phone_frame_2).reshape(-1, B, 6)
+    )
     d_initial_phone = np.zeros((4, B, 8), dtype)
-    d_initial_phone[3:] += (_rows(d_n_word[:1]) @ W_word_phone_1).reshape(-1, B, 8)  # (22) ij,kbj->kbi
-    d_initial_phone[2:min(4, T + 2)] += (_rows(d_n_word[:min(2, T)]) @ W_word_phone_2).reshape(-1, B, 8)  # (22) ij,kbj->kbi
-    d_initial_phone[1:min(4, T + 1)] += (_rows(d_n_word[:min(3, T)]) @ W_word_phone_3).reshape(-1, B, 8)  # (22) ij,kbj->kbi
-    d_initial_phone[:min(4, T)] += (_rows(d_n_word[:min(4, T)]) @ W_word_phone_4).reshape(-1, B, 8)  # (22) ij,kbj->kbi
+    d_initial_phone[3:] += (  # (22) ij,kbj->kbi
+        (_rows(d_n_word[:1]) @ W_word_phone_1).reshape(-1, B, 8)
+    )
+    d_initial_phone[2:min(4, T + 2)] += (  # (22) ij,kbj->kbi
+        (_rows(d_n_word[:min(2, T)]) @ W_word_phone_2).reshape(-1, B, 8)
+    )
+    d_initial_phone[1:min(4, T + 1)] += (  # (22) ij,kbj->kbi
+        (_rows(d_n_word[:min(3, T)]) @ W_word_phone_3).reshape(-1, B, 8)
+    )
+    d_initial_phone[:min(4, T)] += (  # (22) ij,kbj->kbi
+        (_rows(d_n_word[:min(4, T)]) @ W_word_phone_4).reshape(-1, B, 8)
+    )
     arrays["d_initial_frame"] = d_initial_frame
     arrays["d_initial_phone"] = d_initial_phone
 
@@ -336,7 +374,7 @@ def _sigmoid(x, out=None):
         e = np.exp(np.where(x.real > 0, -x, x))
         return np.divide(np.where(x.real > 0, 1, e), 1 + e, out=out)
     e = np.empty_like(x) if out is None else out
-    np.negative(x, out=e)
+    np.subtract(0, x, out=e)  # np.negative errs where both step through memory by 64 bytes
     # exp overflows beyond this; where x lies further out the value is below the tiniest number.
     np.minimum(e, 88 if e.dtype == np.float32 else 709, out=e)
     np.exp(e, out=e)
@@ -346,6 +384,7 @@ def _sigmoid(x, out=None):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_phone", "b_word"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -366,7 +405,6 @@ _GRADIENTS = {
 _INPUT_GRADIENTS = {"frame": "d_frame"}
 _INITIAL_GRADIENTS = {"frame": "d_initial_frame", "phone": "d_initial_phone"}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -374,38 +412,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["frame"]
     arrays["frame"] = _extended(T, (B, 6), outside.get("frame"), 2, None, 0, dtype)
@@ -414,10 +434,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -435,47 +482,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -497,4 +546,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 732eb9d0bb9e87ac7cd61e9ce6f88510d44a793dc07cb523eb35ae9237bdb611
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: 900ae1a703160a4b788aaee2313694a86005af01ecc8f6d97dcf196e0dc3cb97

@@ -100,8 +100,16 @@ WEIGHTED = {}
 # that says so, if any; whether they are of the differences between output and target, which are
 # in the same units then, and whether they are sums of squares.
 LOSSES = {
-    "force": {"kinds": {"huber": 1}, "steps": "all", "mask": None, "differences": True, "squares": False},
-    "mode": {"kinds": {"cross_entropy": 0.1}, "steps": "last", "mask": None, "differences": False, "squares": False},
+    "force": {
+        "kinds": {"huber": 1}, "steps": "all", "mask": None, "differences": True, "squares": False
+    },
+    "mode": {
+        "kinds": {"cross_entropy": 0.1},
+        "steps": "last",
+        "mask": None,
+        "differences": False,
+        "squares": False,
+    },
 }
 
 # Values outside the given steps, with their shapes: those before the first step in
@@ -117,7 +125,14 @@ AFTER = {}
 # Layers, with the parameters that stand together in each of their net inputs.
 LAYERS = {
     "state": (
-        ("W_state_speed", "W_state_speed_1", "W_state_sensors", "W_state_state_1", "W_state_force_1", "b_state"),
+        (
+            "W_state_speed",
+            "W_state_speed_1",
+            "W_state_sensors",
+            "W_state_state_1",
+            "W_state_force_1",
+            "b_state",
+        ),
     ),
     "force": (
         ("W_force_state", "W_force_speed", "b_force"),
@@ -130,8 +145,9 @@ LAYERS = {
 
 def initial_parameters(seed=0, dtype=np.float64):
     """Seeded parameters: weights uniform in +-1/sqrt(fan-in), biases zero."""
-    if np.dtype(dtype).name not in _DTYPES:
-        raise ValueError(f"dtype is {np.dtype(dtype)}; {', '.join(_DTYPES)} are possible")
+    if np.dtype(dtype) not in _DTYPES:
+        possible = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"dtype is {np.dtype(dtype)}; {possible} are possible")
     rng = np.random.default_rng(seed)
     found = {}
     for name, shape in PARAMETERS.items():
@@ -168,7 +184,9 @@ def loss(parameters, inputs, targets, initial=None, weights=None):
     return arrays["loss"]
 
 
-def loss_and_gradients(parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)):
+def loss_and_gradients(
+    parameters, inputs, targets, initial=None, weights=None, wrt=("parameters",)
+):
     """The loss, and its gradients as a dict of arrays by name.
 
     The gradients have the names and shapes of the parameters. With "inputs" in wrt also those
@@ -219,10 +237,8 @@ def _forward(arrays, T, B, dtype):
     n_state += (_rows(speed[:T]) @ W_state_speed_1.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
     n_state += (_rows(sensors) @ W_state_sensors.T).reshape(-1, B, 6)  # (1) ij,tbj->tbi
     n_state += b_state  # (1)
-    force[1:] = (  # (3)
-        (_rows(speed[1:]) @ W_force_speed.T).reshape(-1, B, 2)  # ij,tbj->tbi
-        + b_force
-    )
+    force[1:] = (_rows(speed[1:]) @ W_force_speed.T).reshape(-1, B, 2)  # (3) ij,tbj->tbi
+    force[1:] += b_force  # (3)
     for t in range(T):
         n_state_t = n_state[t]
         n_state_t += state[t] @ W_state_state_1.T  # (1) ij,bj->bi
@@ -250,9 +266,9 @@ def _loss(arrays, T, B, dtype):
 
     error_force = force[1:] - target_force  # (7)
     loss_force = 1 / (B * 2 * T) * _huber(error_force, 1 / 2).sum()  # (7) tbi->
-    loss_mode = (  # (8)
-        1 / B * logsumexp_mode[T - 1].sum()  # b->
-        - 1 / B * (target_mode * n_mode[T - 1]).sum()  # bi->
+    loss_mode = (  # (8) b->, bi->
+        1 / B * logsumexp_mode[T - 1].sum()
+        - 1 / B * (target_mode * n_mode[T - 1]).sum()
     )
     loss = loss_force + loss_mode / 10  # (9)
     arrays["error_force"] = error_force
@@ -276,11 +292,14 @@ def _backward(arrays, T, B, dtype):
     target_mode = arrays["target_mode"]
     error_force = arrays["error_force"]
 
+    W_mode = np.concatenate((W_mode_force, W_mode_state), axis=1)
     d_n_mode = np.zeros((T, B, 4), dtype)
     d_n_mode[T - 1:] += 1 / (10 * B) * (mode[T - 1:] - target_mode)  # (10)
-    d_force = (_rows(d_n_mode) @ W_mode_force).reshape(-1, B, 2)  # (11) ij,tbj->tbi
+    d = (_rows(d_n_mode) @ W_mode).reshape(-1, B, 8)  # (11) (12) ij,tbj->tbi
+    d_force = d[:, :, :2]
+    d_state = d[:, :, 2:8]
     d_force += 1 / (B * 2 * T) * _clip(error_force, 1 / 2)  # (11)
-    d_state = (_rows(d_n_mode) @ W_mode_state).reshape(-1, B, 6)  # (12) ij,tbj->tbi
+    d_n_state_per_d_state = 1 - state[1:] ** 2  # (13)
     d_n_state = np.empty((T, B, 6), dtype)
     for t in range(T - 1, -1, -1):
         d_force_t = d_force[t]
@@ -290,9 +309,7 @@ def _backward(arrays, T, B, dtype):
         d_state_t += d_force_t @ W_force_state  # (12) ij,bj->bi
         if t < T - 1:
             d_state_t += d_n_state[t + 1] @ W_state_state_1  # (12) ij,bj->bi
-        d_n_state_t = np.square(state[t + 1], out=d_n_state[t])  # (13)
-        np.subtract(1, d_n_state_t, out=d_n_state_t)  # (13)
-        d_n_state_t *= d_state_t  # (13)
+        d_n_state_t = np.multiply(d_state_t, d_n_state_per_d_state[t], out=d_n_state[t])  # (13)
     d_W_state_speed = _rows(d_n_state).T @ _rows(speed[1:])  # (16) tbi,tbj->ij
     d_W_state_speed_1 = _rows(d_n_state).T @ _rows(speed[:T])  # (17) tbi,tbj->ij
     d_W_state_sensors = _rows(d_n_state).T @ _rows(sensors)  # (18) tbi,tbj->ij
@@ -332,7 +349,9 @@ def _input_gradients(arrays, T, B, dtype):
 
     d_speed = (_rows(d_force) @ W_force_speed).reshape(-1, B, 1)  # (14) ij,tbj->tbi
     d_speed += (_rows(d_n_state) @ W_state_speed).reshape(-1, B, 1)  # (14) ij,tbj->tbi
-    d_speed[:T - 1] += (_rows(d_n_state[1:]) @ W_state_speed_1).reshape(-1, B, 1)  # (14) ij,tbj->tbi
+    d_speed[:T - 1] += (  # (14) ij,tbj->tbi
+        (_rows(d_n_state[1:]) @ W_state_speed_1).reshape(-1, B, 1)
+    )
     d_sensors = (_rows(d_n_state) @ W_state_sensors).reshape(-1, B, 3)  # (15) ij,tbj->tbi
     arrays["d_speed"] = d_speed
     arrays["d_sensors"] = d_sensors
@@ -345,9 +364,11 @@ def _initial_gradients(arrays, T, B, dtype):
     W_state_force_1 = arrays["W_state_force_1"]
     d_n_state = arrays["d_n_state"]
 
-    d_initial_speed = (_rows(d_n_state[:1]) @ W_state_speed_1).reshape(-1, B, 1)  # (28) ij,kbj->kbi
-    d_initial_state = (_rows(d_n_state[:1]) @ W_state_state_1).reshape(-1, B, 6)  # (29) ij,kbj->kbi
-    d_initial_force = (_rows(d_n_state[:1]) @ W_state_force_1).reshape(-1, B, 2)  # (30) ij,kbj->kbi
+    W_state_1 = np.concatenate((W_state_speed_1, W_state_state_1, W_state_force_1), axis=1)
+    d_initial = (_rows(d_n_state[:1]) @ W_state_1).reshape(-1, B, 9)  # (28) (29) (30) ij,kbj->kbi
+    d_initial_speed = d_initial[:, :, :1]
+    d_initial_state = d_initial[:, :, 1:7]
+    d_initial_force = d_initial[:, :, 7:9]
     arrays["d_initial_speed"] = d_initial_speed
     arrays["d_initial_state"] = d_initial_state
     arrays["d_initial_force"] = d_initial_force
@@ -394,6 +415,7 @@ def _clip(e, delta):
 
 # What is given, checked at the door.
 
+_DTYPES = tuple(map(np.dtype, ("float32", "float64", "complex128")))
 _BIASES = {"b_force", "b_mode", "b_state"}
 # What arrays hold by other names than a caller gives, and the names of gradients.
 _GIVEN_AS = {
@@ -415,9 +437,10 @@ _GRADIENTS = {
     "b_mode": "d_b_mode",
 }
 _INPUT_GRADIENTS = {"speed": "d_speed", "sensors": "d_sensors"}
-_INITIAL_GRADIENTS = {"speed": "d_initial_speed", "state": "d_initial_state", "force": "d_initial_force"}
+_INITIAL_GRADIENTS = {
+    "speed": "d_initial_speed", "state": "d_initial_state", "force": "d_initial_force"
+}
 _JUDGING = ()
-_DTYPES = ("float32", "float64", "complex128")
 
 
 def _prepare(
@@ -425,38 +448,20 @@ def _prepare(
 ):
     """All given arrays by name, checked, with the sizes and the dtype to compute in."""
     initial = {} if initial is None else initial
-    weights = {} if weights is None else weights
     groups = [("parameters", parameters, PARAMETERS), ("inputs", inputs, INPUTS)]
     groups.append(("initial", initial, INITIAL))
     if judge:
-        groups += [("targets", targets, TARGETS), ("weights", weights, WEIGHTED)]
-    for group, found, shapes in groups:
-        _check_names(group, found, shapes)
-    sizes = _sizes(groups, steps)
-    given = {}
-    for group, found, shapes in groups:
-        for name, shape in shapes.items():
-            if group == "initial" and name not in found:
-                continue
-            where = f"{group}[{name!r}]"
-            array = np.asarray(found[name])
-            shape = tuple(sizes.get(n, n) for n in shape)
-            is_data = group == "targets" and name in CLASSES
-            if is_data:
-                array = _one_hot(where, array, shape)
-            elif name in MASKS and group == "inputs":
-                is_data, array = True, _mask(where, array, shape)
-            given[group, name] = _checked(where, array, shape, is_data)
-    dtype = _dtype(dict(given.values()))
-    arrays = {}
-    for (group, name), (_, array) in given.items():
-        if group != "initial":
+        groups.append(("targets", targets, TARGETS))
+        groups.append(("weights", {} if weights is None else weights, WEIGHTED))
+    sizes, given, dtype = _known(groups, steps)
+    arrays, outside = {}, {}
+    for (group, name), array in given.items():
+        if group == "initial":
+            outside[name] = array
+        else:
             arrays[_GIVEN_AS.get((group, name), name)] = array.astype(dtype, copy=False)
     for name in _JUDGING if judge else ():
-        weight = np.real(arrays[name])
-        if not np.all(weight >= 0) or not np.any(weight):
-            raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-    outside = {name: array for (group, name), (_, array) in given.items() if group == "initial"}
+        _weighs(name, arrays[name])
     (T, B,) = (sizes[name] for name in (*LENGTHS, "B"))
     given_steps = arrays["speed"]
     arrays["speed"] = _extended(T, (B, 1), outside.get("speed"), 1, None, 0, dtype)
@@ -466,10 +471,37 @@ def _prepare(
     return arrays, T, B, dtype
 
 
+def _known(groups, steps):
+    """The sizes, the given arrays by group and name, checked, and the dtype to compute in."""
+    for group, found, shapes in groups:
+        _check_names(group, found, shapes)
+    sizes = _sizes(groups, steps)
+    given = {}
+    for group, found, shapes in groups:
+        for name, shape in shapes.items():
+            if group == "initial" and name not in found:
+                continue
+            array = np.asarray(found[name])
+            if group != "parameters":
+                shape = tuple([sizes.get(n, n) for n in shape])
+            is_data = group == "targets" and name in CLASSES
+            if is_data:
+                array = _one_hot(f"{group}[{name!r}]", array, shape)
+            elif group == "inputs" and name in MASKS:
+                is_data, array = True, _mask(f"{group}[{name!r}]", array, shape)
+            if array.shape != shape or array.dtype not in _DTYPES:
+                _check(f"{group}[{name!r}]", array, shape, is_data)
+            given[group, name] = array
+    return sizes, given, _dtype(given)
+
+
 def _check_names(group, found, shapes):
     """Refuse a dict that is none, that lacks an array, or that has one too many."""
     if not isinstance(found, dict):
-        raise ValueError(f"{group} is a {type(found).__name__}; a dict of {list(shapes)} is expected")
+        kind = type(found).__name__
+        raise ValueError(f"{group} is a {kind}; a dict of {list(shapes)} is expected")
+    if found.keys() == shapes.keys():
+        return
     for name in found:
         if name not in shapes:
             raise ValueError(f"{group}[{name!r}] is not known; known are {list(shapes)}")
@@ -487,47 +519,49 @@ def _sizes(groups, steps):
     """The sizes by name, each as the first array that carries it has it."""
     sizes = {} if steps is None else {"T": steps}
     for group, found, shapes in groups:
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if group != "parameters" else ():
             actual = np.shape(found.get(name))
             by_class = group == "targets" and name in CLASSES
             if len(actual) in (len(shape), len(shape) - by_class):
-                for size, n in zip(shape, actual):
+                for size, n in zip(shape, actual, strict=False):
                     if isinstance(size, str):
                         sizes.setdefault(size, n)
             elif group == "inputs" and name not in MASKS:
-                raise ValueError(f"inputs[{name!r}] has shape {actual}; {_said(shape)} is expected")
+                where = f"inputs[{name!r}]"
+                raise ValueError(f"{where} has shape {actual}; {_said(shape)} is expected")
     for size in (*LENGTHS, "B"):
         if sizes.get(size, 0) < 1:
-            found = f"is {sizes[size]}" if size in sizes else "is not known"
-            raise ValueError(f"the size {size} {found}; 1 or more is needed, by the given arrays")
+            known = f"is {sizes[size]}" if size in sizes else "is not known"
+            raise ValueError(f"the size {size} {known}; 1 or more is needed, by the given arrays")
     return sizes
 
 
-def _checked(where, array, shape, is_data):
-    """The array with what it is called; refuses a wrong dtype or shape."""
-    if array.dtype.name not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
-        raise ValueError(f"{where} has dtype {array.dtype}; {', '.join(_DTYPES)} are possible")
+def _check(where, array, shape, is_data):
+    """Refuse a wrong dtype or shape."""
+    if array.dtype not in _DTYPES and not (is_data and array.dtype.kind in "biu"):
+        names = ", ".join(map(str, _DTYPES))
+        raise ValueError(f"{where} has dtype {array.dtype}; {names} are possible")
     if array.shape != shape:
         raise ValueError(f"{where} has shape {array.shape}; {shape} is expected")
-    return where, array
 
 
 def _dtype(given):
     """The dtype to compute in; refuses float32 beside others, which would be widened silently."""
-    given = {where: array.dtype for where, array in given.items() if array.dtype.name in _DTYPES}
-    names = {dtype.name for dtype in given.values()}
-    if "float32" in names and len(names) > 1:
-        first = next(where for where, dtype in given.items() if dtype.name == "float32")
-        other = next(where for where, dtype in given.items() if dtype.name != "float32")
+    dtypes = {array.dtype for array in given.values() if array.dtype in _DTYPES}
+    if len(dtypes) > 1 and np.dtype("float32") in dtypes:
+        known = [(f"{g}[{n!r}]", a.dtype) for (g, n), a in given.items() if a.dtype in _DTYPES]
+        first = next(where for where, dtype in known if dtype.name == "float32")
+        other = next(where for where, dtype in known if dtype.name != "float32")
         raise ValueError(f"{first} is float32 and {other} is not; give all of one dtype")
-    return np.result_type(*given.values())
+    return np.result_type(*dtypes)
 
 
 def _mask(where, array, shape):
     """A mask as numbers: of truth values, or of the length of each sequence."""
     if array.dtype.kind in "iu" and array.ndim == 1 and len(shape) == 2:
         if array.shape != shape[1:] or np.any(array < 0) or np.any(array > shape[0]):
-            raise ValueError(f"{where} holds lengths; {shape[1]} from 0 to {shape[0]} are expected")
+            expected = f"{shape[1]} from 0 to {shape[0]} are expected"
+            raise ValueError(f"{where} holds lengths; {expected}")
         return np.arange(shape[0])[:, None] < array
     return array
 
@@ -549,4 +583,11 @@ def _one_hot(where, labels, shape):
     if outside.size:
         raise ValueError(f"{where} has class {outside[0]}; 0..{shape[-1] - 1} exist")
     return labels[..., None] == np.arange(shape[-1])
-# Generated. SHA-256 of all above: 2775f47971c41fe0fadb72cd2249ad750b2f0f0ad4be9c5d196d9585eafa75af
+
+
+def _weighs(name, weight):
+    """Refuse weights of steps that are below zero, or all zero."""
+    weight = np.real(weight)
+    if not np.all(weight >= 0) or not np.any(weight):
+        raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
+# Generated. SHA-256 of all above: ec542d373327bd35101ecdd569d12f730c7203a757e09f17a1232c7993ae7d7a

@@ -17,7 +17,7 @@ from bptt.derive import adjoint, build, load
 
 FOLDER = Path(__file__).parent.parent / "generated"
 # A statement on one line, with its equation's number.
-SPOILT = re.compile(r"^( +\w+) = (?![^#]*\bout=)(.*# \((\d+)\).*)$")
+SPOILT = re.compile(r"^( +\w+) = (?![^#]*(?:\bout=|\(  #))(.*# ((?:\(\d+\) ?)+).*)$")
 EQUATION = re.compile(
     r"^( +)(?:([A-Za-z_]\w*)(?:\[[^=]*?\])? [-+*]?= |np\.\w+\(.*out=(\w+)\)).*# \("
 )
@@ -29,7 +29,7 @@ def corruptions(source: str) -> list[tuple[str, str, str]]:
     found = []
     for number, line in enumerate(lines):
         match = EQUATION.match(line)
-        if match and not line.rstrip().endswith("(") and " = (  #" not in line:
+        if match and not line.partition("  #")[0].endswith("("):
             name = match[2] or match[3]
             spoilt = f"{match[1]}{name} = {name} * 1.001 if np.ndim({name}) == 0 else {name}"
             inplace = f"{match[1]}np.multiply({name}, 1.001, out={name}) if np.ndim({name}) else 0"
@@ -56,12 +56,12 @@ def test_every_spoilt_line_is_noticed(name: str) -> None:
 SLIPS = {
     "a lost transpose": ("@ W_hidden_position_1  #", "@ W_hidden_position_1.T.T[::-1]  #"),
     "a shift in time": ("d_n_hidden[t + 2] @", "d_n_hidden[t + 1] @"),
-    "a lost square": ("np.square(hidden[t]", "np.positive(hidden[t]"),
+    "a lost square": ("1 - hidden ** 2", "1 - hidden"),
     "a factor": ("2 / (B * T)", "1 / (B * T)"),
     "a sign": ("d_current[:T - 1] += ", "d_current[:T - 1] -= "),
     "the wrong rows": ("_rows(position[1:T + 1])", "_rows(position[:T])"),
     "a wrong guard": ("if t < T - 2:", "if t < T - 3:"),
-    "a wrong initial value": ("d_initial_position[1:] +=", "d_initial_position[:1] +="),
+    "a wrong initial value": ("d_initial[1:] +=", "d_initial[:1] +="),
     "a wrong output": ("np.tanh(n_hidden_t", "np.sin(n_hidden_t"),
 }
 
@@ -76,7 +76,7 @@ def test_a_slip_is_named(slip: str) -> None:
     named = {
         "a sign": {"current"},
         "the wrong rows": {"W_hidden_position_1"},
-        "a wrong initial value": {"initial_position"},
+        "a wrong initial value": {"initial_position", "initial_current"},
     }
     if slip == "a lost transpose":
         assert wrong  # the weight has one column: only its order can be lost
@@ -98,7 +98,9 @@ def test_the_first_wrong_equation_is_named(name: str) -> None:
         changed = SPOILT.sub(r"\1 = 1.5 * \2", lines[place])
         fault = first_wrong(extended, "\n".join((*lines[:place], changed, *lines[place + 1 :])))
         assert fault is not None, changed
-        assert (fault.number, fault.lines) == (int(SPOILT.search(lines[place])[3]), (place + 1,))
+        numbers = re.findall(r"\((\d+)\)", SPOILT.search(lines[place])[3])
+        assert str(fault.number) in numbers
+        assert fault.lines == (place + 1,)
         seen.add(fault.quantity)
     assert len(seen) > 3
     assert first_wrong(extended, "\n".join(lines)) is None
@@ -106,14 +108,16 @@ def test_the_first_wrong_equation_is_named(name: str) -> None:
 
 def test_the_command_says_which_line_is_wrong(tmp_path: Path) -> None:
     source = (FOLDER / "gru.py").read_text(encoding="utf-8")
-    old = "d_n_memory_t = d_memory_t * (1 - z_memory_t)"
+    old = "= (1 - z_memory) * (1 - n_memory ** 2)"
     assert source.count(old) == 1
     path = tmp_path / "gru.py"
-    path.write_text(source.replace(old, old.replace("-", "+")), encoding="utf-8")
+    path.write_text(source.replace(old, old.replace("1 -", "1 +", 1)), encoding="utf-8")
     done = CliRunner().invoke(main, ["check", str(FOLDER / "gru.toml"), "--module", str(path)])
     assert done.exit_code == 1
     line = 1 + source[: source.index(old)].count("\n")
-    words = f"gru.py, line {line}: equation (14), d_n_memory, is the first that is wrong; it spoils"
+    words = (
+        f"gru.py, line {line}: equation (15), d_n_n_memory, is the first that is wrong; it spoils"
+    )
     assert words in done.stderr
 
 

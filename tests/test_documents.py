@@ -151,7 +151,7 @@ def test_every_equation_is_found_in_the_module(name: str) -> None:
     assert len(without) <= len(found.system.equations) / 10, without
     for quantity, numbers in found.places.items():
         number = found.system.definitions[quantity].number
-        assert all(re.search(rf"# \({number}\)", lines[n - 1]) for n in numbers)
+        assert all(re.search(rf"# (\(\d+\) )*\({number}\)", lines[n - 1]) for n in numbers)
 
 
 # Pages.

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bptt.codegen.arrays import ArrayPrinter, signature
 from bptt.codegen.check import check
 from bptt.codegen.emit import module_source
 from bptt.codegen.extras import possible_extras
@@ -25,15 +24,17 @@ from bptt.codegen.nodes import (
     Affine,
     Call,
     Condition,
+    Contract,
     Node,
     Number,
     Power,
     Product,
     Range,
     Sum,
-    Total,
     Where,
 )
+from bptt.codegen.numpy.arrays import ArrayPrinter
+from bptt.codegen.numpy.source import signature
 from bptt.derive import (
     Connection,
     Input,
@@ -279,7 +280,7 @@ FIRST_HALF = Where((Condition((("s", -2), ("t", 1)), ZERO),), Number(Fraction(1)
         Product((PAST, FIRST_HALF)),
         Product((Number(Fraction(3)), PAST)),
         Product((Number(Fraction(3)),), (Sum((PAST, Number(Fraction(2))), (1, -1)),)),
-        Total(PAST, ("s",)),
+        Contract((PAST,), ("s",)),
         Where(PAST.conditions, Number(Fraction(3))),
         Power(Number(Fraction(2)), Fraction(1, 2)),
         Call("sin", (Number(Fraction(1)),)),

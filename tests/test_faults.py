@@ -320,7 +320,7 @@ def test_the_status_says_whose_fault_it_is(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fails(*given: Any) -> Any:
+    def fails(*given: Any, **options: Any) -> Any:
         raise raised
 
     monkeypatch.setattr(commands, "generated", fails)

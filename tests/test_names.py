@@ -37,7 +37,7 @@ MADE = (
 def words() -> tuple[str, ...]:
     """Names that generated code, templates, SymPy or Python use, as far as they are legal."""
     found = {*MADE, *dir(builtins), *keyword.softkwlist, *dir(sympy)}
-    for path in (*(ROOT / "generated").glob("*.py"), ROOT / "codegen" / "runtime.py"):
+    for path in (*(ROOT / "generated").glob("*.py"), ROOT / "codegen" / "numpy" / "runtime.py"):
         with path.open("rb") as file:
             found |= {t.string for t in tokenize.tokenize(file.readline) if t.type == tokenize.NAME}
     return tuple(sorted(filter(is_legal, found)))

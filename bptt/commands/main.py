@@ -12,8 +12,9 @@ import click
 from rich.table import Table
 
 from bptt.codegen.check import ModuleFailureError, Result, check
-from bptt.codegen.emit import generated, source_of
+from bptt.codegen.emit import generated, programs, source_of
 from bptt.codegen.extras import EXTRAS, Extended, extend, fully_extended
+from bptt.codegen.listing import program_text
 from bptt.codegen.locate import first_wrong
 from bptt.codegen.places import further_sections, places
 from bptt.codegen.stamp import is_as_generated
@@ -85,6 +86,11 @@ def written(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+PLAIN = click.option(
+    "--plain",
+    is_flag=True,
+    help="Compute each contraction as its equation stands, by one einsum: slower, and read easily.",
+)
 OUTPUT = click.option(
     "-o", "--output", type=click.Path(), help="File to write; else standard output."
 )
@@ -150,11 +156,12 @@ def main() -> None:
 @FILE
 @click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
 @click.option("--force", is_flag=True, help="Overwrite files that were changed by hand.")
+@PLAIN
 @WITH
 @OPEN
 @reports_errors
 def generate_command(
-    file: str, output: str, extras: str, measured: tuple[str, ...], *, force: bool
+    file: str, output: str, extras: str, measured: tuple[str, ...], *, force: bool, plain: bool
 ) -> None:
     """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
 
@@ -168,7 +175,7 @@ def generate_command(
       python out/test_narx.py
     """
     with working("deriving and generating"):
-        files = generated(_derived(file, extras, measured)).files()
+        files = generated(_derived(file, extras, measured), plain=plain).files()
     if not force:
         _check_unchanged(Path(output), files)
     for path in write_all(Path(output), files):
@@ -238,9 +245,22 @@ def check_command(file: str, module: str | None, extras: str, measured: tuple[st
 @FILE
 @written
 @click.option("--trace", is_flag=True, help="Say for each derived term where it comes from.")
+@click.option(
+    "--program",
+    "is_program",
+    is_flag=True,
+    help="Print the program between the equations and the code: loops, guards and assignments.",
+)
+@PLAIN
 @reports_errors
 def show_command(
-    file: str, trace: bool, extras: str, measured: tuple[str, ...], **options: Any
+    file: str,
+    trace: bool,
+    is_program: bool,
+    plain: bool,
+    extras: str,
+    measured: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Print the network in FILE: its shapes, its forward and its adjoint equations.
 
@@ -249,10 +269,22 @@ def show_command(
       bptt show narx.toml | less
       bptt show narx.toml --notation matrix
       bptt show narx.toml --explain hidden
+      bptt show narx.toml --program
     """
+    if plain and not is_program:
+        raise UserError(
+            "equations are shown as they stand",
+            place="--plain",
+            remedy="add --program, or leave it out",
+        )
     with working("deriving"):
         guessed = guessed_shapes(load(file))
-        found = _document(_derived(file, extras, measured), **options)
+        derived = _derived(file, extras, measured)
+        found = _document(derived, **options)
+    if is_program:
+        for program, _ in programs(derived, plain=plain):
+            click.echo(program_text(program), nl=False)
+        return
     screen = console()
     width = max(screen.width, 60)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from bptt.codegen.check import Result
-from bptt.codegen.places import NUMBERED
+from bptt.codegen.places import NUMBER, NUMBERED
 from bptt.derive.calculus.system import System
 from bptt.derive.drawing import network_graph, svg
 from bptt.derive.errors import UserError
@@ -155,12 +155,13 @@ def _verdict(results: tuple[Result, ...]) -> str:
 
 
 def _code(line: str, numbers: Mapping[int, int]) -> Markup:
-    """A line of code, the number of its equation a link to it, whatever number it has here."""
+    """A line of code; the numbers of its equations link to them, as they are numbered here."""
 
     def link(match: re.Match[str]) -> str:
-        number = numbers.get(int(match[2]))
-        if number is None:
-            return match[0]
-        return f'{match[1]}(<a href="#eq-{number}">{match[2]}</a>)'
+        number = numbers.get(int(match[1]))
+        return match[0] if number is None else f'(<a href="#eq-{number}">{match[1]}</a>)'
 
-    return Markup(NUMBERED.sub(link, str(escape(line)), count=1))
+    def links(match: re.Match[str]) -> str:
+        return match[1] + NUMBER.sub(link, match[2])
+
+    return Markup(NUMBERED.sub(links, str(escape(line)), count=1))

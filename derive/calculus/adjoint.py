@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import sympy as sp
 
-from bptt.derive.calculus.bounds import Index, always_holds, prune, substitute
+from bptt.derive.calculus.bounds import AxisKind, Index, always_holds, prune, substitute
 from bptt.derive.calculus.canonical import canonical
 from bptt.derive.calculus.contraction import (
     Solution,
@@ -129,6 +129,9 @@ class Adjoint:
         self._made: dict[Derivative, Quantity] = {}
         judged = system.quantities[of]
         self._shared = ("batch", "time") if way == "static" else ("batch",)
+        # What a derivative is not summed over, though the quantity that it is by lacks it.
+        steps = (axis for axis in judged.axes if axis.kind == "time" and way == "static")
+        self._apart = (*steps, *((BATCH,) if per_sequence else ()))
         kept = [i for i in judged.canonical_indices() if i.kind not in self._shared]
         # The element of `of` that is differentiated; `canonical` gives it customary letters.
         self._element = tuple(replace(i, symbol=index_symbol(f"_{i.symbol.name}_of")) for i in kept)
@@ -174,10 +177,13 @@ class Adjoint:
         return found
 
     def _axes(self, quantity: Quantity) -> tuple[Axis, ...]:
-        """The axes of what an adjoint is about: its own, and sequences where they are kept."""
-        if self._per_sequence and not any(axis.kind == "batch" for axis in quantity.axes):
-            return woven(quantity.axes, (BATCH,))
-        return quantity.axes
+        """The axes of what an adjoint is about: its own, and what it is not summed over."""
+        return woven(quantity.axes, self._lacking(quantity))
+
+    def _lacking(self, quantity: Quantity) -> tuple[Axis, ...]:
+        """The axes that a derivative is not summed over and its quantity lacks."""
+        kinds = {axis.kind for axis in quantity.axes}
+        return tuple(axis for axis in self._apart if axis.kind not in kinds)
 
     # One mention, and all of them.
 
@@ -205,27 +211,27 @@ class Adjoint:
         target = self._system.quantity_of(read)
         axes, subscripts = self._axes(target), self._system.subscripts(read)
         box = equation.box(term)
-        sequence = next((i for i in box if i.kind == "batch"), None)
-        if len(axes) > len(subscripts):
-            if sequence is None:
-                sequence = BATCH.index(index_symbol("_sequence"))
-                box = (*box, sequence)
-            position = next(p for p, axis in enumerate(axes) if axis.kind == "batch")
-            subscripts = (*subscripts[:position], sequence.symbol, *subscripts[position:])
+        found: dict[AxisKind, Index] = {i.kind: i for i in reversed(box) if i.kind != "feature"}
+        for axis in self._lacking(target):
+            if axis.kind not in found:
+                found[axis.kind] = axis.index(index_symbol(f"_{axis.kind}"))
+                box = (*box, found[axis.kind])
+            position = next(p for p, a in enumerate(axes) if a.kind == axis.kind)
+            at = found[axis.kind].symbol
+            subscripts = (*subscripts[:position], at, *subscripts[position:])
         wanted = replace(target, axes=axes).canonical_indices()
-        summand = self._adjoint_at(equation, sequence) * partial
+        summand = self._adjoint_at(equation, found) * partial
         result, solution = contract(summand, box, term, subscripts, wanted)
         result = replace(result, mentions=(Mention(equation.number, read),))
         yield Contribution(equation, term, read, explicit, partial, solution, result)
 
-    def _adjoint_at(self, equation: Equation, sequence: Index | None) -> sp.Expr:
+    def _adjoint_at(self, equation: Equation, found: Mapping[AxisKind, Index]) -> sp.Expr:
         name = equation.quantity.name
         if name == self._of and not self._element:
             return sp.Integer(1)
-        indices = equation.indices
-        if len(self._axes(equation.quantity)) > len(indices) and sequence is not None:
-            indices = woven(indices, (sequence,))
-        indices = woven(indices, self._element)
+        lacking = (axis.kind for axis in self._lacking(equation.quantity))
+        added = tuple(found[kind] for kind in lacking if kind in found)
+        indices = woven(woven(equation.indices, added), self._element)
         return self.quantity(name)[[i.symbol for i in indices]]
 
     # Their collection.

@@ -147,6 +147,27 @@ def contract(
     return contracted, found
 
 
+def without_deltas(term: Term) -> Term:
+    """The term with its deltas in summed indices summed out: each puts its place for an index."""
+    for equal in term.equals:
+        known = coefficients(equal)
+        index = next((i for i in term.sums if abs(known.get(i.symbol, 0)) == 1), None)
+        if index is None:
+            continue
+        at = {index.symbol: expanded(index.symbol - known[index.symbol] * equal)}
+        value = at[index.symbol]
+        limits = (value - index.low, index.high - value)
+        found = replace(
+            term,
+            factor=term.factor.xreplace(at),
+            sums=tuple(i for i in term.sums if i != index),
+            bounds=(*substitute(term.bounds, at), *limits),
+            equals=tuple(e for e in substitute(term.equals, at) if e != 0),
+        )
+        return without_deltas(found)
+    return term
+
+
 def collected(terms: Iterable[Term], quantities: Mapping[str, Quantity]) -> tuple[Term, ...]:
     """Terms with the same sums and conditions, and the same adjoint or scale, brought together.
 

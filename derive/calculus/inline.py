@@ -12,6 +12,7 @@ import sympy as sp
 
 from bptt.derive.calculus.bounds import prune, substitute
 from bptt.derive.calculus.canonical import canonical
+from bptt.derive.calculus.contraction import without_deltas
 from bptt.derive.calculus.quantity import Derivative, index_symbol
 from bptt.derive.calculus.system import Equation, System, Term, name_of
 from bptt.derive.errors import InternalError
@@ -83,10 +84,13 @@ def _substituted(
     mapping = {**at, **fresh}
     sums = term.sums + tuple(replace(i, symbol=fresh[i.symbol]) for i in inner.sums)
     bounds = (*term.bounds, *substitute(inner.bounds, mapping))
-    return Term(
-        rest * inner.factor.xreplace(mapping),
-        sums,
-        prune(bounds, (*equation.indices, *sums)),
-        (*term.equals, *substitute(inner.equals, mapping)),
-        mentions=term.mentions,
+    found = without_deltas(
+        Term(
+            rest * inner.factor.xreplace(mapping),
+            sums,
+            bounds,
+            (*term.equals, *substitute(inner.equals, mapping)),
+            mentions=term.mentions,
+        )
     )
+    return replace(found, bounds=prune(found.bounds, (*equation.indices, *found.sums)))

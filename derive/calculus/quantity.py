@@ -105,7 +105,8 @@ class Derivative:
     An `explicit` one holds other signals fixed, a `static` one what is read at other steps, and a
     `held` one other outputs of the same step. `outside` says that it is by the values before the
     first step, or after the last. One that runs `forward` is a sensitivity, with the axes of what
-    is differentiated in front. Of `per_sequence` the sequences of a batch are kept apart.
+    is differentiated in front. Of `per_sequence` the sequences of a batch are kept apart. A static
+    one may be by what another step has of a quantity, so many steps `back`.
     """
 
     of: str
@@ -114,6 +115,7 @@ class Derivative:
     outside: Outside = ""
     forward: bool = False
     per_sequence: bool = False
+    back: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,9 @@ class Local:
 def name_of_origin(origin: Origin) -> str:
     """The name that a quantity gets for what it is, where no other has it."""
     match origin:
-        case Derivative(of, by, "static"):
-            return f"S_{of}__{by}"
+        case Derivative(of, by, "static", back=back):
+            at = f"_{'plus_' * (back < 0)}{abs(back)}" if back else ""
+            return f"S_{of}__{by}{at}"
         case Derivative(_, by, "held"):
             return f"held_{by}"
         case Derivative(_, by, "explicit"):

@@ -9,7 +9,7 @@ loss are its gradient.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import sympy as sp
@@ -35,13 +35,16 @@ MOST = 1_000
 Partials = dict[tuple[str, int, sp.Indexed], sp.Expr]
 
 
-def sensitivities(system: System, of: Iterable[str], by: Iterable[str]) -> System:
+def sensitivities(
+    system: System, of: Iterable[str], by: Iterable[str], apart: Collection[str] = ()
+) -> System:
     """The system with the derivatives of the quantities `of` by the given quantities `by`.
 
     `v_by_W` has the axes of v, then those of W. There is one for every signal and every parameter
-    that it depends on: raises UserError where these are more than MOST equations.
+    that it depends on, but for those that stand `apart`, which nothing else needs: raises UserError
+    where these are more than MOST equations.
     """
-    wanted, by = upstream(system, of), tuple(by)
+    wanted, by = upstream(system, of) - {*apart}, tuple(by)
     depends = dependences(system, by)
     defined = [e for e in system.equations if e.quantity.name in wanted]
     count = sum(depends[e.quantity.name].bit_count() for e in defined)

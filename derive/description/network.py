@@ -191,6 +191,12 @@ def check_module_name(name: str) -> None:
         )
 
 
+def is_free_name(name: str) -> bool:
+    """Whether a quantity can have a name, which neither Python nor generated code uses."""
+    is_keyword = keyword.iskeyword(name) or keyword.issoftkeyword(name)
+    return bool(_NAME.match(name)) and not is_keyword and name not in RESERVED
+
+
 def check_name(name: str, what: str, place: str) -> None:
     """Refuse what cannot be a name in equations and in generated code."""
     remedy = "use a letter, then letters, digits and _"
@@ -202,7 +208,7 @@ def check_name(name: str, what: str, place: str) -> None:
         )
     if not _NAME.match(name):
         raise UserError(f"{shown(name)} cannot name {what}", place=_short(place), remedy=remedy)
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in RESERVED:
+    if not is_free_name(name):
         raise UserError(
             f"{name!r} cannot name {what}: it has a meaning of its own",
             place=place,

@@ -5,8 +5,21 @@
 
 from __future__ import annotations
 
-from bptt.codegen.arrays import PRODUCT, ArrayPrinter, Labels
-from bptt.codegen.nodes import Call, Node, Power, Product, Read, Sum, children, reads
+from bptt.codegen.nodes import (
+    Call,
+    Contract,
+    Node,
+    Power,
+    Product,
+    Read,
+    Reduce,
+    Sum,
+    children,
+    reads,
+    walk,
+)
+from bptt.codegen.numpy.arrays import ArrayPrinter
+from bptt.codegen.numpy.source import PRODUCT, Labels
 from bptt.derive.calculus.primitives import PRIMITIVES
 
 
@@ -18,15 +31,13 @@ def has_out(call: Call) -> bool:
 def into_row(
     node: Node, printer: ArrayPrinter, out: Labels, row: str, local: str
 ) -> list[str] | None:
-    """Statements that compute a node into `row` and name it `local`.
+    """An expression that computes a node into `row`, and statements that then change `local`.
 
     None where it gains nothing: where the outermost operation has no form with `out`.
     """
-    lines = _evaluate(node, printer, out, row, local)
-    if lines is None:
+    if any(isinstance(n, Contract | Reduce) for n in walk(node)):
         return None
-    first, *rest = lines
-    return [f"{local} = {first}", *rest]
+    return _evaluate(node, printer, out, row, local)
 
 
 def _evaluate(

@@ -1,0 +1,19 @@
+"""Passes: from a program to one that computes the same, faster."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from bptt.codegen.passes.fuse import fused
+from bptt.codegen.passes.reuse import reused
+from bptt.codegen.passes.slopes import sloped
+from bptt.codegen.passes.stack import stacked
+from bptt.codegen.program import Pass, Program
+
+# In this order.
+PASSES: tuple[Pass, ...] = (fused, sloped, reused, stacked)
+
+
+def optimised(program: Program) -> Program:
+    """The program after all passes."""
+    return reduce(lambda found, change: change(found), PASSES, program)
