@@ -47,6 +47,13 @@ def two_axes(text: str, loss: str = 'y = "mse"') -> str:
 # The text of a file, and words that the sentence must hold.
 CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "index of nothing": (equation("y[t] = W @ x[s]"), ("'s'", "neither")),
+    "index of steps or of units": (
+        equation("y[t] = tanh(u[0])", "[inputs.u]\nsize = 2\ntime = []\n"),
+        ("'t'", "steps or of units"),
+    ),
+    "index of steps or of units beside steps": (
+        equation("y[t,s] = tanh(x[t,0])"), ("'s'", "steps or of units"),
+    ),
     "two lengths, one index": (two_axes("y[t] = W @ x[t] + V @ z[t]"), ("along T", "along S")),
     "within a second axis": (
         two_axes("e[t,s] = u @ x[t] + v @ z[s]\ny[t] = e[t,3] * (W @ x[t])"), ("second axis",),

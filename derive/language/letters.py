@@ -175,12 +175,17 @@ class _Kinds:
         return any(r.name == name for r in self._mentions[n][1:])
 
     def _names_units(self, reference: syntax.Reference) -> bool | None:
-        """Whether a mention has subscripts for its units; None where it has none, or may not."""
+        """Whether a mention has subscripts for its units; None where it has none, or may not.
+
+        Numbers alone say nothing: `x[0]` is one unit in both notations.
+        """
         count = self._counts.get(reference.name, None if reference.name in self._of else 0)
-        rank = self._ranks.get(reference.name)
+        rank, subscripts = self._ranks.get(reference.name), reference.subscripts or ()
         if count is None or not rank:
             return None
-        return len(reference.subscripts or ()) == count + rank
+        if len(subscripts) != count + rank:
+            return False
+        return bool(_letters(subscripts[count:])) or None
 
     def _first(self, n: int) -> bool:
         """A signal has steps first, unless it is read without any."""
