@@ -60,6 +60,9 @@ TINY = 1e-30
 CLOSE = 1e-8
 MOST = 1e4
 NEAR_KINK = 0.02
+# What rounding leaves of sums that cancel is as large as what they are sums of. float32 tells how
+# much: CLOSE of its own is five times that of float64, and this many times as much may differ.
+ROUNDING = 10
 
 
 class Failure(Exception):  # noqa: N818
@@ -1526,6 +1529,9 @@ class _Judge:
         self.values = {q.id: evaluator.value(q.id) for q in self.net.of("signal")}
         self.loss = evaluator.loss()
         self.gradients: Arrays = {}
+        self.single: Arrays = {}
+        self.rounding: Arrays = {}
+        self.floor = 0.0
 
     @property
     def is_moderate(self) -> bool:
@@ -1552,8 +1558,8 @@ class _Judge:
             for name, array in signals.items():
                 self.close(f"signal of {name}", array, self.values[names[name]].real)
             self.close("loss", module.loss(*case.arguments), self.loss.real)
-            self._gradients()
             self._single()
+            self._gradients()
             for extra in self.net.extras:
                 if hasattr(module, FUNCTIONS[extra]):
                     getattr(self, f"_{extra}")()
@@ -1583,7 +1589,9 @@ class _Judge:
         )
         self.close("loss beside gradients", loss, self.loss.real)
         self.gradients = gradients
+        self.rounding = {n: ROUNDING * np.abs(self.single[n] - g) for n, g in gradients.items()}
         self.largest = max((float(np.abs(g).max(initial=0)) for g in gradients.values()), default=0)
+        self.floor = max(1e-4 * self.largest, 1e-5 * abs(self.loss), 1e-5)
         for name in case.keys:
             kind = name.partition("_")[0] if name.startswith("initial_") else "array"
             if name in case.parameters:
@@ -1597,9 +1605,9 @@ class _Judge:
             else:
                 products = gradients[name] * direction[name]
                 self.close(f"gradient shape of {name}", products.shape, direction[name].shape)
-                found, size = products.sum(), float(np.abs(products).sum())
-            floor = max(size, 1e-4 * self.largest, 1e-5 * abs(self.loss), 1e-5)
-            self.close(f"gradient by {kind} of {name}", found, exact, floor)
+                rounding = self.rounding[name] * np.abs(direction[name])
+                found, size = products.sum(), float(np.maximum(np.abs(products), rounding).sum())
+            self.close(f"gradient by {kind} of {name}", found, exact, max(size, self.floor))
 
     def _single(self) -> None:
         """float32 in, float32 out."""
@@ -1618,6 +1626,7 @@ class _Judge:
                     raise Failure(f"float32, {about}", f"{name} is {array.dtype}")
                 if not np.all(np.isfinite(array)):
                     raise Failure(f"float32, {about} not finite", name)
+        self.single = gradients
 
     # Extras.
 
@@ -1729,8 +1738,8 @@ class _Judge:
 
     def _same(self, about: str, loss: Any, gradients: Arrays) -> None:
         self.close(f"{about} loss", loss, self.loss.real)
-        floor = max(1e-4 * self.largest, 1e-5 * abs(self.loss), 1e-5)
         for name in self.case.parameters:
+            floor = max(self.floor, float(self.rounding[name].max(initial=0)))
             self.close(f"{about} of {name}", gradients[name], self.gradients[name], floor)
 
     def _rtrl(self) -> None:
