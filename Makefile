@@ -64,9 +64,10 @@ $(VENV)/lint: $(VENV)/test
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[lint]"
 	touch $@
 
-# Times the LSTM beside PyTorch and JAX, as far as they are installed in the environment.
+# Times gradients beside NumPy by hand, and beside PyTorch and JAX as far as
+# they are installed in the environment.
 bench: $(VENV)/test
-	$(RUN) -m bench.lstm
+	$(RUN) -m bench.speed
 
 # Every slip at every place of every right claim: is it seen, and is it mended?
 mutants: $(VENV)/test
