@@ -64,10 +64,11 @@ $(VENV)/lint: $(VENV)/test
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable ".[lint]"
 	touch $@
 
-# Times gradients beside NumPy by hand, and beside PyTorch and JAX as far as
+# Times gradients and Jacobians beside NumPy by hand, and beside PyTorch, JAX and pyrenn as far as
 # they are installed in the environment.
 bench: $(VENV)/test
 	$(RUN) -m bench.speed
+	OPENBLAS_NUM_THREADS=1 $(RUN) -m bench.jacobians
 
 # Every slip at every place of every right claim: is it seen, and is it mended?
 mutants: $(VENV)/test
