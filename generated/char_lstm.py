@@ -452,11 +452,6 @@ def _backward(arrays, T, B, dtype):
     U_lower = np.concatenate((U_o_lower, U_f_lower, U_i_lower, U_g_lower))
     d_n_next = 1 / (B * T) * (next - target_next)  # (25)
     d_upper = (_rows(d_n_next) @ W_next_upper).reshape(-1, B, 64)  # (26) ij,tbj->tbi
-    d_c_upper_per_d_upper = o_upper * (1 - tanh_c_upper ** 2)  # (27)
-    d_n_f_upper_per_d_c_upper = c_upper[:T] * f_upper * (1 - f_upper)  # (32) (33)
-    d_n_g_upper_per_d_c_upper = i_upper * (1 - g_upper ** 2)  # (30) (31)
-    d_n_i_upper_per_d_c_upper = g_upper * i_upper * (1 - i_upper)  # (34) (35)
-    d_n_o_upper_per_d_upper = tanh_c_upper * o_upper * (1 - o_upper)  # (28) (29)
     d_c_upper = np.empty((T, B, 64), dtype)
     d_n = np.empty((T, B, 512), dtype)
     d_n_f_upper = d_n[:, :, 64:128]
@@ -468,50 +463,69 @@ def _backward(arrays, T, B, dtype):
     d_n_i_lower = d_n[:, :, 384:448]
     d_n_o_lower = d_n[:, :, 256:320]
     for t in range(T - 1, -1, -1):
+        o_upper_t = o_upper[t]
+        tanh_c_upper_t = tanh_c_upper[t]
+        i_upper_t = i_upper[t]
+        g_upper_t = g_upper[t]
+        f_upper_t = f_upper[t]
         d_upper_t = d_upper[t]
         if t < T - 1:
             d_upper_t += d_n[t + 1, :, :256] @ U_upper  # (26) ij,bj->bi
-        d_c_upper_t = np.multiply(d_upper_t, d_c_upper_per_d_upper[t], out=d_c_upper[t])  # (27)
+        d_c_upper_t = np.square(tanh_c_upper_t, out=d_c_upper[t])  # (27)
+        np.subtract(1, d_c_upper_t, out=d_c_upper_t)  # (27)
+        d_c_upper_t *= d_upper_t  # (27)
+        d_c_upper_t *= o_upper_t  # (27)
         if t < T - 1:
             d_c_upper_t += d_c_upper[t + 1] * f_upper[t + 1]  # (27)
-        d_n_f_upper_t = np.multiply(  # (32) (33)
-            d_c_upper_t, d_n_f_upper_per_d_c_upper[t], out=d_n_f_upper[t]
-        )
-        d_n_g_upper_t = np.multiply(  # (30) (31)
-            d_c_upper_t, d_n_g_upper_per_d_c_upper[t], out=d_n_g_upper[t]
-        )
-        d_n_i_upper_t = np.multiply(  # (34) (35)
-            d_c_upper_t, d_n_i_upper_per_d_c_upper[t], out=d_n_i_upper[t]
-        )
-        d_n_o_upper_t = np.multiply(  # (28) (29)
-            d_upper_t, d_n_o_upper_per_d_upper[t], out=d_n_o_upper[t]
-        )
+        d_f_upper_t = d_c_upper_t * c_upper[t]  # (32)
+        d_g_upper_t = d_c_upper_t * i_upper_t  # (30)
+        d_i_upper_t = d_c_upper_t * g_upper_t  # (34)
+        d_n_f_upper_t = np.subtract(1, f_upper_t, out=d_n_f_upper[t])  # (33)
+        d_n_f_upper_t *= d_f_upper_t  # (33)
+        d_n_f_upper_t *= f_upper_t  # (33)
+        d_n_g_upper_t = np.square(g_upper_t, out=d_n_g_upper[t])  # (31)
+        np.subtract(1, d_n_g_upper_t, out=d_n_g_upper_t)  # (31)
+        d_n_g_upper_t *= d_g_upper_t  # (31)
+        d_n_i_upper_t = np.subtract(1, i_upper_t, out=d_n_i_upper[t])  # (35)
+        d_n_i_upper_t *= d_i_upper_t  # (35)
+        d_n_i_upper_t *= i_upper_t  # (35)
+        d_o_upper_t = d_upper_t * tanh_c_upper_t  # (28)
+        d_n_o_upper_t = np.subtract(1, o_upper_t, out=d_n_o_upper[t])  # (29)
+        d_n_o_upper_t *= d_o_upper_t  # (29)
+        d_n_o_upper_t *= o_upper_t  # (29)
     d_lower = (_rows(d_n[:, :, :256]) @ W_upper_lower).reshape(-1, B, 64)  # (36) ij,tbj->tbi
-    d_c_lower_per_d_lower = o_lower * (1 - tanh_c_lower ** 2)  # (37)
-    d_n_f_lower_per_d_c_lower = c_lower[:T] * f_lower * (1 - f_lower)  # (42) (43)
-    d_n_g_lower_per_d_c_lower = i_lower * (1 - g_lower ** 2)  # (40) (41)
-    d_n_i_lower_per_d_c_lower = g_lower * i_lower * (1 - i_lower)  # (44) (45)
-    d_n_o_lower_per_d_lower = tanh_c_lower * o_lower * (1 - o_lower)  # (38) (39)
     d_c_lower = np.empty((T, B, 64), dtype)
     for t in range(T - 1, -1, -1):
+        o_lower_t = o_lower[t]
+        tanh_c_lower_t = tanh_c_lower[t]
+        i_lower_t = i_lower[t]
+        g_lower_t = g_lower[t]
+        f_lower_t = f_lower[t]
         d_lower_t = d_lower[t]
         if t < T - 1:
             d_lower_t += d_n[t + 1, :, 256:] @ U_lower  # (36) ij,bj->bi
-        d_c_lower_t = np.multiply(d_lower_t, d_c_lower_per_d_lower[t], out=d_c_lower[t])  # (37)
+        d_c_lower_t = np.square(tanh_c_lower_t, out=d_c_lower[t])  # (37)
+        np.subtract(1, d_c_lower_t, out=d_c_lower_t)  # (37)
+        d_c_lower_t *= d_lower_t  # (37)
+        d_c_lower_t *= o_lower_t  # (37)
         if t < T - 1:
             d_c_lower_t += d_c_lower[t + 1] * f_lower[t + 1]  # (37)
-        d_n_f_lower_t = np.multiply(  # (42) (43)
-            d_c_lower_t, d_n_f_lower_per_d_c_lower[t], out=d_n_f_lower[t]
-        )
-        d_n_g_lower_t = np.multiply(  # (40) (41)
-            d_c_lower_t, d_n_g_lower_per_d_c_lower[t], out=d_n_g_lower[t]
-        )
-        d_n_i_lower_t = np.multiply(  # (44) (45)
-            d_c_lower_t, d_n_i_lower_per_d_c_lower[t], out=d_n_i_lower[t]
-        )
-        d_n_o_lower_t = np.multiply(  # (38) (39)
-            d_lower_t, d_n_o_lower_per_d_lower[t], out=d_n_o_lower[t]
-        )
+        d_f_lower_t = d_c_lower_t * c_lower[t]  # (42)
+        d_g_lower_t = d_c_lower_t * i_lower_t  # (40)
+        d_i_lower_t = d_c_lower_t * g_lower_t  # (44)
+        d_n_f_lower_t = np.subtract(1, f_lower_t, out=d_n_f_lower[t])  # (43)
+        d_n_f_lower_t *= d_f_lower_t  # (43)
+        d_n_f_lower_t *= f_lower_t  # (43)
+        d_n_g_lower_t = np.square(g_lower_t, out=d_n_g_lower[t])  # (41)
+        np.subtract(1, d_n_g_lower_t, out=d_n_g_lower_t)  # (41)
+        d_n_g_lower_t *= d_g_lower_t  # (41)
+        d_n_i_lower_t = np.subtract(1, i_lower_t, out=d_n_i_lower[t])  # (45)
+        d_n_i_lower_t *= d_i_lower_t  # (45)
+        d_n_i_lower_t *= i_lower_t  # (45)
+        d_o_lower_t = d_lower_t * tanh_c_lower_t  # (38)
+        d_n_o_lower_t = np.subtract(1, o_lower_t, out=d_n_o_lower[t])  # (39)
+        d_n_o_lower_t *= d_o_lower_t  # (39)
+        d_n_o_lower_t *= o_lower_t  # (39)
     d_W_lower_character = (  # (47) (50) (53) (56) tbi,tbj->ij
         _rows(d_n[:, :, 256:]).T @ _rows(character)
     )
@@ -866,4 +880,4 @@ def _weighs(name, weight):
     weight = np.real(weight)
     if not np.all(weight >= 0) or not np.any(weight):
         raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-# Generated. SHA-256 of all above: 8fcbbf998b9d1e988c43486b394071804f1b94647700965e9d98da2451dca839
+# Generated. SHA-256 of all above: ad0701681786dbba42d9a5d1acca5f4696bec11d843f7ce14b438b49fa44f1f5

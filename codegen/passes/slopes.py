@@ -3,7 +3,8 @@
     d_f[t] = d_c[t] c[t-1];  d_n_f[t] = d_f[t] f[t] (1 - f[t])     in a loop that computes d_c
 
 is  d_n_f[t] = d_c[t] s[t]  with  s[t] = c[t-1] f[t] (1 - f[t])  before it. The backward loop of a
-network is linear in what it computes: its local derivatives are such factors.
+network is linear in what it computes: its local derivatives are such factors. Those of many units
+stay in the loop: a step of them is work enough for one call, and does not leave the cache.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from math import prod
 
 from bptt.codegen.nodes import (
     ZERO,
@@ -38,6 +40,9 @@ from bptt.codegen.program import (
     assignments,
 )
 from bptt.derive.calculus.quantity import unused
+
+# So many units are many.
+MANY = 64
 
 
 def sloped(program: Program) -> Program:
@@ -135,6 +140,9 @@ def _factors(statement: Statement, changing: Iterable[str]) -> tuple[list[Node],
     value, changing = statement.value, frozenset(changing)
     labels = [s.index for s in statement.target.subscripts]
     is_whole = all(r.is_full for r in statement.ranges) and len(set(labels)) == len(labels)
+    units = (r.length for r in statement.ranges if r.kind == "feature")
+    if prod(length.constant for length in units if length is not None) >= MANY:
+        return None
     if not is_whole or any(isinstance(n, Contract | Reduce | Place | Where) for n in walk(value)):
         return None
     changed = [n for n in value.above if not changing.isdisjoint(r.name for r in reads(n))]
