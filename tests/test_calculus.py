@@ -19,6 +19,7 @@ from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.open_loop import opened
 from bptt.derive.calculus.pairing import paired
 from bptt.derive.calculus.quantity import Derivative, Made, Quantity, Tangent
+from bptt.derive.calculus.recursion import recursive_sensitivities
 from bptt.derive.calculus.sensitivity import sensitivities
 from bptt.derive.calculus.tangent import tangent
 from tests.numeric import relative
@@ -321,6 +322,26 @@ y = "mse"
 q = "mse"
 """
 )
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_the_recursion_in_the_states_gives_the_sensitivities(seed: int) -> None:
+    """What lies between the states is put into it, and the parameters' derivatives are the same."""
+    system = drawn(seed)
+    by = parameters(system)
+    whole, recursive = (
+        sensitivities(system, ["loss"], by),
+        recursive_sensitivities(system, ["loss"], by),
+    )
+    numbers = [e.number for e in recursive.equations]
+    assert len(set(numbers)) == len(numbers)
+    arrays = given(whole, 1)
+    right, found = values(whole, arrays), values(recursive, arrays)
+    for name in by:
+        origin = Derivative("loss", name, forward=True)
+        if origin in whole.by_origin:
+            known, made = whole.by_origin[origin].name, recursive.by_origin[origin].name
+            assert close(found[made], right[known]), name
 
 
 @pytest.mark.parametrize("seed", range(-1, 12))

@@ -55,7 +55,7 @@ def contraction(printer: Printer, nodes: Sequence[Node], over: Labels, out: Labe
 def _summed(
     printer: Printer, operands: Sequence[Operand], over: Labels, free: Labels, sign: str
 ) -> Source:
-    if printer.is_plain and len(operands) > 1:
+    if printer.is_plain:
         return _einsum(printer, operands, sign)
     if len(operands) == 1:
         return _total(printer, operands[0], over, free)
