@@ -331,6 +331,7 @@ def _forward(arrays, T, B, dtype):
     W_upper_lower = np.concatenate(
         (W_o_upper_lower, W_f_upper_lower, W_i_upper_lower, W_g_upper_lower)
     )
+    b_upper = np.concatenate((b_o_upper, b_f_upper, b_i_upper, b_g_upper))
     U_lower = np.concatenate((U_o_lower, U_f_lower, U_i_lower, U_g_lower))
     W_lower_character = np.concatenate(
         (W_o_lower_character, W_f_lower_character, W_i_lower_character, W_g_lower_character)
@@ -358,18 +359,12 @@ def _forward(arrays, T, B, dtype):
     n_upper = (  # (11) (13) (15) (17) ij,tbj->tbi
         (_rows(lower[1:]) @ W_upper_lower.T).reshape(-1, B, 256)
     )
-    n_f_upper = n_upper[:, :, 64:128]
-    n_g_upper = n_upper[:, :, 192:256]
-    n_i_upper = n_upper[:, :, 128:192]
-    n_o_upper = n_upper[:, :, :64]
-    g_upper = n_g_upper  # takes its place, step by step
-    f_upper = n_f_upper  # takes its place, step by step
-    i_upper = n_i_upper  # takes its place, step by step
-    o_upper = n_o_upper  # takes its place, step by step
-    n_f_upper += b_f_upper  # (13)
-    n_g_upper += b_g_upper  # (15)
-    n_i_upper += b_i_upper  # (11)
-    n_o_upper += b_o_upper  # (17)
+    g_upper = n_upper[:, :, 192:256]
+    n_g_upper = g_upper  # takes its place, step by step
+    f_upper = n_upper[:, :, 64:128]
+    i_upper = n_upper[:, :, 128:192]
+    o_upper = n_upper[:, :, :64]
+    n_upper += b_upper  # (11) (13) (15) (17)
     tanh_c_upper = np.empty((T, B, 64), dtype)
     for t in range(T):
         n_upper_t = n_upper[t]
@@ -880,4 +875,4 @@ def _weighs(name, weight):
     weight = np.real(weight)
     if not np.all(weight >= 0) or not np.any(weight):
         raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-# Generated. SHA-256 of all above: ad0701681786dbba42d9a5d1acca5f4696bec11d843f7ce14b438b49fa44f1f5
+# Generated. SHA-256 of all above: d720055cbbc5f03ee0ddd11e2b9c8ecb6fd5eb0154bb9eb170bd399ee34aa902

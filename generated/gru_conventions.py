@@ -353,7 +353,9 @@ def _forward(arrays, T, B, dtype):
     b_n_other = arrays["b_n_other"]
 
     U_other = np.concatenate((U_z_other, U_r_other))
+    b_other = np.concatenate((b_z_other, b_r_other, b_n_other))
     U_before = np.concatenate((U_z_before, U_r_before))
+    b_before = np.concatenate((b_z_before, b_r_before, b_n_before))
     U_after = np.concatenate((U_z_after, U_r_after, U_n_after))
     stacked_b_z_after = np.concatenate((b_z_after, b_r_after, c_n_after, b_n_after))
     stacked_n_z_after = np.zeros((T, B, 12), dtype)
@@ -380,27 +382,24 @@ def _forward(arrays, T, B, dtype):
         after_t = np.subtract(1, z_after_t, out=after[t + 1])  # (8)
         after_t *= n_after_t  # (8)
         after_t += after_t_minus_1 * z_after_t  # (8)
-    stacked_n_z_before = np.empty((T, B, 6), dtype)
+    stacked_n_z_before = np.empty((T, B, 9), dtype)
     n_r_before = stacked_n_z_before[:, :, 3:6]
+    n_n_before = stacked_n_z_before[:, :, 6:9]
     n_z_before = stacked_n_z_before[:, :, :3]
     r_before = n_r_before  # takes its place, step by step
+    n_before = n_n_before  # takes its place, step by step
     z_before = n_z_before  # takes its place, step by step
     n_r_before[...] = (_rows(after[1:]) @ W_r_before_after.T).reshape(-1, B, 3)  # (9) ij,tbj->tbi
-    n_r_before += b_r_before  # (9)
-    n_n_before = (_rows(after[1:]) @ W_n_before_after.T).reshape(-1, B, 3)  # (14) ij,tbj->tbi
-    n_before = n_n_before  # takes its place, step by step
-    n_n_before += b_n_before  # (14)
+    n_n_before[...] = (_rows(after[1:]) @ W_n_before_after.T).reshape(-1, B, 3)  # (14) ij,tbj->tbi
     n_z_before[...] = (_rows(after[1:]) @ W_z_before_after.T).reshape(-1, B, 3)  # (11) ij,tbj->tbi
-    n_z_before += b_z_before  # (11)
+    stacked_n_z_before += b_before  # (9) (11) (14)
     r_h_before = np.empty((T, B, 3), dtype)
     for t in range(T):
         before_t_minus_1 = before[t]
         z_before_t = z_before[t]
         stacked_n_z_before_t = stacked_n_z_before[t]
-        stacked_n_z_before_t += before_t_minus_1 @ U_before.T  # (9) (11) ij,bj->bi
-        stacked_n_z_before_t = _sigmoid(  # (10) (12)
-            stacked_n_z_before_t, out=stacked_n_z_before[t]
-        )
+        stacked_n_z_before_t[:, :6] += before_t_minus_1 @ U_before.T  # (9) (11) ij,bj->bi
+        _sigmoid(stacked_n_z_before_t[:, :6], out=stacked_n_z_before_t[:, :6])  # (10) (12)
         r_h_before_t = np.multiply(before_t_minus_1, r_before[t], out=r_h_before[t])  # (13)
         n_n_before_t = n_n_before[t]
         n_n_before_t += r_h_before_t @ U_n_before.T  # (14) ij,bj->bi
@@ -408,28 +407,27 @@ def _forward(arrays, T, B, dtype):
         before_t = np.subtract(1, z_before_t, out=before[t + 1])  # (16)
         before_t *= n_before_t  # (16)
         before_t += before_t_minus_1 * z_before_t  # (16)
-    stacked_n_z_other = np.empty((T, B, 4), dtype)
+    stacked_n_z_other = np.empty((T, B, 6), dtype)
     n_r_other = stacked_n_z_other[:, :, 2:4]
+    n_n_other = stacked_n_z_other[:, :, 4:6]
     n_z_other = stacked_n_z_other[:, :, :2]
     r_other = n_r_other  # takes its place, step by step
+    n_other = n_n_other  # takes its place, step by step
     z_other = n_z_other  # takes its place, step by step
     n_r_other[...] = (_rows(before[1:]) @ W_r_other_before.T).reshape(-1, B, 2)  # (17) ij,tbj->tbi
     n_r_other += (_rows(x[:T]) @ W_r_other_x_2.T).reshape(-1, B, 2)  # (17) ij,tbj->tbi
-    n_r_other += b_r_other  # (17)
-    n_n_other = (_rows(before[1:]) @ W_n_other_before.T).reshape(-1, B, 2)  # (22) ij,tbj->tbi
-    n_other = n_n_other  # takes its place, step by step
+    n_n_other[...] = (_rows(before[1:]) @ W_n_other_before.T).reshape(-1, B, 2)  # (22) ij,tbj->tbi
     n_n_other += (_rows(x[:T]) @ W_n_other_x_2.T).reshape(-1, B, 2)  # (22) ij,tbj->tbi
-    n_n_other += b_n_other  # (22)
     n_z_other[...] = (_rows(before[1:]) @ W_z_other_before.T).reshape(-1, B, 2)  # (19) ij,tbj->tbi
     n_z_other += (_rows(x[:T]) @ W_z_other_x_2.T).reshape(-1, B, 2)  # (19) ij,tbj->tbi
-    n_z_other += b_z_other  # (19)
+    stacked_n_z_other += b_other  # (17) (19) (22)
     r_h_other = np.empty((T, B, 2), dtype)
     for t in range(T):
         other_t_minus_1 = other[t]
         z_other_t = z_other[t]
         stacked_n_z_other_t = stacked_n_z_other[t]
-        stacked_n_z_other_t += other_t_minus_1 @ U_other.T  # (17) (19) ij,bj->bi
-        stacked_n_z_other_t = _sigmoid(stacked_n_z_other_t, out=stacked_n_z_other[t])  # (18) (20)
+        stacked_n_z_other_t[:, :4] += other_t_minus_1 @ U_other.T  # (17) (19) ij,bj->bi
+        _sigmoid(stacked_n_z_other_t[:, :4], out=stacked_n_z_other_t[:, :4])  # (18) (20)
         r_h_other_t = np.multiply(other_t_minus_1, r_other[t], out=r_h_other[t])  # (21)
         n_n_other_t = n_n_other[t]
         n_n_other_t += r_h_other_t @ U_n_other.T  # (22) ij,bj->bi
@@ -984,4 +982,4 @@ def _weighs(name, weight):
     weight = np.real(weight)
     if not np.all(weight >= 0) or not np.any(weight):
         raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-# Generated. SHA-256 of all above: ade132b1d2be00bde0a3bd6d33bd32c62af13a1f37d138d99e5e06d12fcdba81
+# Generated. SHA-256 of all above: 4159cd957f39d24113838ddc86677f4f87067a7abab79f98f6e11289402c1387

@@ -523,6 +523,7 @@ def _forward(arrays, T, B, dtype):
             W_g_coupled_x,
         ),
     )
+    b_projected = np.concatenate((b_o_projected, b_f_projected, b_i_projected, b_g_projected))
     U_coupled = np.concatenate((U_o_coupled, U_f_coupled, U_g_coupled))
     b_coupled = np.concatenate((b_o_coupled, b_f_coupled, b_g_coupled))
     n_coupled = (_rows(x[1:]) @ W_x[20:].T).reshape(-1, B, 12)  # (1) (3) (5) ij,tbj->tbi
@@ -545,19 +546,13 @@ def _forward(arrays, T, B, dtype):
     n_projected = (  # (9) (11) (13) (15) ij,tbj->tbi
         (_rows(coupled[1:]) @ W_projected_coupled.T).reshape(-1, B, 20)
     )
-    n_f_projected = n_projected[:, :, 5:10]
-    n_g_projected = n_projected[:, :, 15:20]
-    n_i_projected = n_projected[:, :, 10:15]
-    n_o_projected = n_projected[:, :, :5]
-    g_projected = n_g_projected  # takes its place, step by step
-    f_projected = n_f_projected  # takes its place, step by step
-    i_projected = n_i_projected  # takes its place, step by step
-    o_projected = n_o_projected  # takes its place, step by step
-    n_f_projected += b_f_projected  # (11)
-    n_g_projected += b_g_projected  # (13)
-    n_i_projected += b_i_projected  # (9)
+    g_projected = n_projected[:, :, 15:20]
+    n_g_projected = g_projected  # takes its place, step by step
+    f_projected = n_projected[:, :, 5:10]
+    i_projected = n_projected[:, :, 10:15]
+    o_projected = n_projected[:, :, :5]
     n_projected += (_rows(x[1:]) @ W_x[:20].T).reshape(-1, B, 20)  # (9) (11) (13) (15) ij,tbj->tbi
-    n_o_projected += b_o_projected  # (15)
+    n_projected += b_projected  # (9) (11) (13) (15)
     tanh_c_projected = np.empty((T, B, 5), dtype)
     o_tanh_c_projected = np.empty((T, B, 5), dtype)
     for t in range(T):
@@ -1503,4 +1498,4 @@ def _weighs(name, weight):
     weight = np.real(weight)
     if not np.all(weight >= 0) or not np.any(weight):
         raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-# Generated. SHA-256 of all above: afc132c06b87d32adf9ac85ab73d83be4a1137390a480ceb05ca0d25cab0fcdb
+# Generated. SHA-256 of all above: 9eef2b16a8038eb0e27a56bf89b1ed64a2e28b732a3de630f61b62ce1eb1f99e

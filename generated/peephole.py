@@ -391,6 +391,7 @@ def _forward(arrays, T, B, dtype):
     )
     W_full_x_1 = np.concatenate((W_f_full_x_1, W_i_full_x_1, W_o_full_x_1, W_g_full_x_1))
     W_full_x_3 = np.concatenate((W_f_full_x_3, W_i_full_x_3, W_o_full_x_3, W_g_full_x_3))
+    b_full = np.concatenate((b_f_full, b_i_full, b_o_full, b_g_full))
     U_diagonal = np.concatenate((U_f_diagonal, U_i_diagonal, U_o_diagonal, U_g_diagonal))
     W_diagonal_x = np.concatenate((W_f_diagonal_x, W_i_diagonal_x, W_o_diagonal_x, W_g_diagonal_x))
     b_diagonal = np.concatenate((b_f_diagonal, b_i_diagonal, b_o_diagonal, b_g_diagonal))
@@ -427,22 +428,17 @@ def _forward(arrays, T, B, dtype):
     n_full = (  # (11) (13) (15) (18) ij,tbj->tbi
         (_rows(diagonal[1:]) @ W_full_diagonal.T).reshape(-1, B, 12)
     )
-    n_f_full = n_full[:, :, :3]
-    n_g_full = n_full[:, :, 9:12]
-    n_i_full = n_full[:, :, 3:6]
+    g_full = n_full[:, :, 9:12]
+    n_g_full = g_full  # takes its place, step by step
+    f_full = n_full[:, :, :3]
+    i_full = n_full[:, :, 3:6]
     n_o_full = n_full[:, :, 6:9]
-    g_full = n_g_full  # takes its place, step by step
-    f_full = n_f_full  # takes its place, step by step
-    i_full = n_i_full  # takes its place, step by step
     o_full = n_o_full  # takes its place, step by step
-    n_f_full += b_f_full  # (13)
-    n_g_full += b_g_full  # (15)
-    n_i_full += b_i_full  # (11)
     n_full += (  # (11) (13) (15) (18) ij,tbj->tbi
         (_rows(x[2:T + 2]) @ W_full_x_1.T).reshape(-1, B, 12)
     )
     n_full += (_rows(x[:T]) @ W_full_x_3.T).reshape(-1, B, 12)  # (11) (13) (15) (18) ij,tbj->tbi
-    n_o_full += b_o_full  # (18)
+    n_full += b_full  # (11) (13) (15) (18)
     tanh_c_full = np.empty((T, B, 3), dtype)
     for t in range(T):
         c_full_t_minus_1 = c_full[t]
@@ -1021,4 +1017,4 @@ def _weighs(name, weight):
     weight = np.real(weight)
     if not np.all(weight >= 0) or not np.any(weight):
         raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-# Generated. SHA-256 of all above: 101dbdb2167203cc6f53b6510fcf51779721cf1c6944352ba5eb188a67a3a8a0
+# Generated. SHA-256 of all above: 4598639a31c4b4b0b6ca5df9bcc2cd5786e522bf136e8010743737200daa045a

@@ -86,22 +86,21 @@ def _fitting(groups: Sequence[Group], writers: Writers) -> list[Group]:
         order = orders.get(group.address)
         if order is None:
             order = orders[group.address] = Order(known[group.address], program.buffers)
-        kept = _joined(group, order)
-        if len(kept) > 1:
-            found.append(replace(group, sites=kept))
+        found += [replace(group, sites=run) for run in _runs(group, order) if len(run) > 1]
     return found
 
 
-def _joined(group: Group, order: Order) -> tuple[Site, ...]:
-    """The statements of a group that can be one: all, or as many as their order allows."""
+def _runs(group: Group, order: Order) -> list[tuple[Site, ...]]:
+    """The statements of a group in runs that can be one each: all of them in one, if they can."""
     if order.joined([site.place for site in group.sites]):
-        return group.sites
-    (first, *others) = group.sites
-    kept = [first]
-    for site in others:
-        if order.joined([first.place, site.place]):
-            kept.append(site)
-    return tuple(kept)
+        return [group.sites]
+    runs: list[tuple[Site, ...]] = []
+    for site in group.sites:
+        if runs and order.joined([runs[-1][0].place, site.place]):
+            runs[-1] = (*runs[-1], site)
+        else:
+            runs.append((site,))
+    return runs
 
 
 class _Rewriting:
