@@ -31,7 +31,17 @@ from bptt.codegen.nodes import (
     Where,
     children,
 )
-from bptt.codegen.program import Assign, Buffer, Function, Guard, Loop, Program, Statement
+from bptt.codegen.program import (
+    Assign,
+    Buffer,
+    Function,
+    Guard,
+    Loop,
+    Program,
+    Statement,
+    assignments,
+    root,
+)
 from bptt.derive.calculus.primitives import PRIMITIVES
 
 Array = Any
@@ -60,9 +70,10 @@ class _Run:
         self._dtype = dtype
 
     def function(self, function: Function) -> None:
-        given = set(function.takes)
+        written = (a.target.name for a in assignments(function.body))
+        made = {root(name, self._buffers).buffer for name in written} - set(function.takes)
         for name, buffer in self._buffers.items():
-            if name not in given and buffer.alias is None and name not in self.arrays:
+            if buffer.alias is None and (name in made or name not in self.arrays):
                 fill = 0 if buffer.padded else np.nan
                 self.arrays[name] = np.full(self._shape(buffer), fill, self._dtype)
         for name in self._buffers:

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from bptt.codegen.emit import programs, source_of
-from bptt.codegen.extras import Extended, extend
+from bptt.codegen.extras import Extended, extend, possible_extras
 from bptt.codegen.interpret import interpret
 from bptt.codegen.listing import program_text, statement_lines
 from bptt.codegen.nodes import Read, rewritten
@@ -83,9 +83,9 @@ def differing(program: Program, one: Mapping[str, Any], other: Mapping[str, Any]
     ]
 
 
-def judge(network: Network, steps: int, batch: int) -> None:
+def judge(network: Network, steps: int, batch: int, extras: tuple[str, ...] = ()) -> None:
     """Every pass on its own, and both printed modules, against the program as it was lowered."""
-    runs = Runs(extend(adjoint(build(network)), ()), steps, batch)
+    runs = Runs(extend(adjoint(build(network)), extras), steps, batch)
     program = runs.plain
     right = runs.interpreted(program)
     assert not differing(program, right, runs.computed(program, plain=True))
@@ -105,6 +105,14 @@ def test_every_pass_computes_the_same(name: str, steps: int) -> None:
 @pytest.mark.parametrize("seed", range(30))
 def test_of_random_networks_too(seed: int, kind: Any) -> None:
     judge(kind(seed), 1 + seed % 5, 1 + seed % 3)
+
+
+@pytest.mark.parametrize("kind", [draw, draw_equations], ids=["layers", "equations"])
+@pytest.mark.parametrize("seed", range(10))
+def test_with_the_derivatives_of_every_element(seed: int, kind: Any) -> None:
+    possible = possible_extras(adjoint(build(kind(seed))))
+    extras = tuple(name for name in ("jacobian", "residuals") if name in possible)
+    judge(kind(seed), 3, 2, extras)
 
 
 def lines_of(name: str) -> list[str]:
@@ -158,6 +166,33 @@ g = "mse"
     joined = [a for f in program.functions for a in assignments(f.body) if not a.numbers]
     found = {frozenset(r.name for r in a.reads) for a in joined}
     assert found >= {frozenset("AC"), frozenset("PQ"), frozenset("RS")}
+
+
+def test_elements_that_do_not_stand_in_a_row_are_not_stacked() -> None:
+    """Of part[i,l,j,k] the last three indices of a target [t,b,i,j,k] are not the last ones."""
+    network = loads(
+        """
+name = "apart"
+equations = '''
+y[t] = tanh((v / (1 + exp(-y_hat))) @ concat(g[0:1] * q[t-1], (w @ y[t-2]).T) + g * q[t-1])
+q[t] = -y[t,1] + c * q[t-2] + x[t]
+'''
+[inputs]
+x = { size = [] }
+[signals]
+y = [3]
+q = []
+[parameters]
+y_hat = [3, 2]
+v = [3, 2]
+w = [1, 3]
+g = [3]
+c = []
+[loss]
+y = "sse"
+"""
+    )
+    judge(network, 5, 2, ("residuals", "jacobian"))
 
 
 # A check that notices nothing is no check: each slip changes some result.

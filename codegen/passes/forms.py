@@ -145,7 +145,7 @@ def _form(
         fits = fits and tuple(subscripts[p].index for p in at) == along
         fits = fits and all(subscripts[p].offset == ZERO for p in at)
         fits = fits and all(lengths[p] == spans[n].length for p, n in zip(at, along, strict=False))
-        fits = fits and (not is_last or at[-1] == len(subscripts) - 1)
+        fits = fits and (not is_last or at == [*range(at[0], len(subscripts))])
         own.append(name)
         if is_last:
             return Read("#", renamed(subscripts[: at[0]]))

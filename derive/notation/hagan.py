@@ -51,7 +51,7 @@ class LayeredTypesetter(VectorTypesetter):
     def mention(self, name: str, at: Sequence[Box], node: Reference) -> Box:
         quantity = self.quantity(name)
         match quantity.origin:
-            case Derivative(of, by, "static"):
+            case Derivative(of, by, "static", per_sequence=False):
                 of_net = of in self.nets and of != self.quantity(of).layer
                 end = self.symbol(of) if of_net else self.quantity(of).layer
                 return self._timed(Symbol("S", (end, self.quantity(by).layer)), quantity, at)
@@ -120,7 +120,7 @@ def legend(system: System) -> str:
         words.append("d is the total derivative of the performance by a net input")
     if any(own.delay.startswith("-") for _, own in symbols):
         words.append("a negative delay reads a later step")
-    if not any(o.way == "static" for o in origins):
+    if not any(o.way == "static" and not o.per_sequence for o in origins):
         return "; ".join((*words, "derivatives are total where no e marks them as explicit"))
     if any(n == system.quantities[n].layer for n in typesetter.nets):
         words.append("the output of a layer without activation is its net input")
@@ -147,7 +147,8 @@ def is_net_input(quantity: Quantity) -> bool:
 
 def _nets(system: System) -> set[str]:
     """The net inputs of layers that have one alone; in the book's form linear outputs are some."""
-    if any(isinstance(o, Derivative) and o.way == "static" for o in system.by_origin):
+    static = (o for o in system.by_origin if isinstance(o, Derivative) and o.way == "static")
+    if any(not o.per_sequence for o in static):
         return set(net_inputs(system))
     found = [q for q in system.quantities.values() if is_net_input(q)]
     layers = Counter(q.layer for q in found)

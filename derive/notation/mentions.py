@@ -51,10 +51,13 @@ class Mentions:
     def mention(self, name: str, at: Sequence[boxes.Box], node: Reference) -> boxes.Box:
         """A quantity at its subscripts, by what it was made as."""
         match self.quantity(name).origin:
-            case Derivative(of, by, "static"):
+            case Derivative(of, by, "static", back=back):
                 units = len(self.system.quantities[of].features) if at[2:] else 0
                 steps = list(at[: len(at) - 2 * units])
                 top = self._at(of, [*steps, *at[len(steps) : len(steps) + units]])
+                if back and node.subscripts and steps:
+                    first = node.subscripts[0]
+                    steps[0] = self.subscript(replace(first, offset=first.offset - back))
                 bottom = self._at(by, [*steps, *at[len(steps) + units :]])
                 return boxes.Fraction(*ratio(top, bottom, explicit=True))
             case Derivative(of, by, "held"):
