@@ -375,8 +375,3 @@ def row_offset(read: Read, axis: int, step: str) -> int | None:
     """How far from a loop's step a read is along an axis; None where it is not tied to it."""
     subscript = read.subscripts[axis] if read.subscripts else None
     return None if subscript is None or subscript.index != step else subscript.offset.constant
-
-
-def spans(assign: Assign) -> Mapping[str, Range]:
-    """Where the indices of a statement run, by their names."""
-    return {r.name: r for r in assign.ranges}

@@ -331,9 +331,8 @@ class _LoopText:
         name = assign.target.name
         buffer, printer = self._buffers[name], self._printer(assign)
         local = self._function.local_name(name, 0)
-        _, labels = printer.subscripted(assign.target, whole=True)
+        place, labels = printer.subscripted(assign.target, whole=True)
         if self._is_widened(name):
-            place, _ = printer.subscripted(assign.target, whole=True)
             return assigned(f"{place} =", assign, printer, labels)
         if buffer.window is not None:
             self._bound[self._key(assign)] = local

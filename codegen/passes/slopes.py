@@ -173,7 +173,7 @@ def _split(loop: Loop, buffers: dict[str, Buffer]) -> tuple[list[Assign], Loop]:
             body.append(statement)
             continue
         factor = _factor(statement, changed[0], slope, step, buffers)
-        buffers[factor.target.name] = _buffer(factor, buffers)
+        buffers[factor.target.name] = _buffer(factor)
         before.append(factor)
         body.append(replace(statement, value=Product((*changed, factor.target))))
     return before, replace(loop, body=tuple(body))
@@ -193,7 +193,7 @@ def _factor(
     return Assign(statement.numbers, target, "=", value, tuple(spans[n] for n in order if n))
 
 
-def _buffer(factor: Assign, buffers: dict[str, Buffer]) -> Buffer:
+def _buffer(factor: Assign) -> Buffer:
     """The buffer of a factor: for the whole of its indices, which are those of a statement."""
     kinds = tuple(r.kind for r in factor.ranges)
     lengths = tuple(None if r.kind == "batch" else r.length for r in factor.ranges)
