@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -69,7 +70,7 @@ class Freezer:
         self._system = system
         self._places: dict[sp.Expr, Affine] = {}
         self._subscripts: dict[sp.Expr, Subscript] = {}
-        self._ranges: dict[tuple[object, ...], Range] = {}
+        self._range = functools.cache(self._limited)
         self._supports: dict[str, frozenset[sp.Expr]] = {}
 
     def equation(self, equation: Equation, step: sp.Symbol | None = None) -> FrozenEquation:
@@ -146,19 +147,6 @@ class Freezer:
         rest = bound - sum(count * symbol for symbol, count in counts.items())
         named = tuple(sorted((s.name, count) for s, count in counts.items()))
         return Condition(named, self._affine(rest))
-
-    def _range(
-        self,
-        index: Index,
-        bounds: tuple[sp.Expr, ...],
-        equals: tuple[sp.Expr, ...],
-        step: sp.Symbol | None,
-    ) -> Range:
-        key = (index, bounds, equals, step)
-        found = self._ranges.get(key)
-        if found is None:
-            found = self._ranges[key] = self._limited(*key)
-        return found
 
     def _limited(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class UserError(Exception):
@@ -44,6 +44,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' (did you mean ...?)', or '' when no known word is close."""
     close = difflib.get_close_matches(word[:80], list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_choice(
+    value: object, known: Collection[str], place: str, what: str = "", fault: str = "is not known"
+) -> None:
+    """Refuse what is none of some words: '{what} {value} {fault}', and what would do."""
+    if value not in known:
+        quoted = [repr(word) for word in known]
+        few = f"use {', '.join(quoted[:-1])} or {quoted[-1]}"
+        raise UserError(
+            f"{what}{' ' * bool(what)}{shown(value)} {fault}{did_you_mean(str(value), known)}",
+            place=place[:120],
+            remedy=few if len(quoted) <= 3 else f"known are {', '.join(known)}",
+        )
 
 
 def shown(value: object, limit: int = 60) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.errors import UserError, check_choice, shown
 from bptt.training.methods.descent import Descent
 from bptt.training.methods.hessian_free import HessianFree
 from bptt.training.methods.levenberg import (
@@ -65,14 +65,12 @@ class Options:
     chunk: int = 0
 
     def __post_init__(self) -> None:
-        if self.method != "auto" and self.method not in METHODS:
-            raise _unknown(self.method, "method", ("auto", *METHODS))
         for name, choices in (
+            ("method", ("auto", *METHODS)),
             ("dtype", ("float32", "float64")),
             ("normalise", ("minmax", "standard", "none")),
         ):
-            if getattr(self, name) not in choices:
-                raise _unknown(getattr(self, name), name, choices)
+            check_choice(getattr(self, name), choices, _option(name))
         for name, value in asdict(self).items():
             kind = str if name in WORDS else tuple if name in ("open", "split") else (int, float)
             if not isinstance(value, kind):
@@ -272,11 +270,3 @@ def _option(name: str) -> str:
 def _wanted(name: str) -> str:
     kinds = {"open": 'give a tuple of names, ("y",)', "split": "give a tuple, (70, 15, 15)"}
     return kinds.get(name, "give a word" if name in WORDS else "give a number")
-
-
-def _unknown(found: str, name: str, choices: Any) -> UserError:
-    return UserError(
-        f"{shown(found)} is not known{did_you_mean(found, choices)}",
-        place=_option(name),
-        remedy=f"use {', '.join(choices)}",
-    )

@@ -26,7 +26,7 @@ from bptt.derive.description.topology import (
     table_of,
     tables_of,
 )
-from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.errors import UserError, check_choice, did_you_mean, shown
 from bptt.derive.language.parser import parse_conditions
 from bptt.derive.language.syntax import MAX_HEIGHT, Comparison, Node, Reference, height
 
@@ -370,11 +370,5 @@ def _meaning(text: str) -> Reference:
 
 
 def _one_of(value: Any, known: Iterable[str], place: str) -> str:
-    known = tuple(known)
-    if not isinstance(value, str) or value not in known:
-        raise UserError(
-            f"{shown(value)} is not known{did_you_mean(str(value), known)}",
-            place=place,
-            remedy=f"use one of {', '.join(known)}",
-        )
+    check_choice(value, tuple(known), place)
     return str(value)

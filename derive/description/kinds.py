@@ -16,7 +16,7 @@ from bptt.derive.description.network import (
     Network,
     check_name,
 )
-from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.errors import UserError, check_choice, shown
 
 OVER = ("mean", "sum")
 
@@ -35,19 +35,10 @@ def check_kinds(kinds: Mapping[str, LossKind]) -> None:
         check_name(name, "a loss", place)
         if name in shipped_losses():
             raise UserError("the loss ships with bptt", place=place, remedy="use another name")
-        if kind.over not in OVER:
-            raise UserError(
-                f"{shown(kind.over)} does not say how steps are brought together",
-                place=f"{place}.over",
-                remedy="use 'mean' or 'sum'",
-            )
-        if kind.activation and kind.activation not in ACTIVATIONS:
-            raise UserError(
-                f"the activation {shown(kind.activation)} is not known"
-                f"{did_you_mean(kind.activation, ACTIVATIONS)}",
-                place=f"{place}.activation",
-                remedy=f"known are {', '.join(ACTIVATIONS)}",
-            )
+        fault = "does not say how steps are brought together"
+        check_choice(kind.over, OVER, f"{place}.over", fault=fault)
+        if kind.activation:
+            check_choice(kind.activation, ACTIVATIONS, f"{place}.activation", "the activation")
         for number in kind.numbers:
             check_name(number, "a number", f"{place}.numbers")
 
@@ -64,21 +55,11 @@ def check_losses(network: Network) -> None:
     seen: dict[str, LossSpec] = {}
     for loss in network.losses:
         place = f"loss.{loss.output}"
-        if loss.kind not in kinds:
-            raise UserError(
-                f"the loss {shown(loss.kind)} is not known{did_you_mean(loss.kind, kinds)}",
-                place=place,
-                remedy=f"known are {', '.join(kinds)}",
-            )
+        check_choice(loss.kind, kinds, place, "the loss")
         other = seen.setdefault(loss.output, loss)
         if other is not loss:
             _check_pair(other, loss, place)
-        if loss.steps not in STEPS:
-            raise UserError(
-                f"{shown(loss.steps)} does not say which steps count",
-                place=f"{place}.steps",
-                remedy="use 'all', 'last' or 'weighted'",
-            )
+        check_choice(loss.steps, STEPS, f"{place}.steps", fault="does not say which steps count")
         if loss.mask is not None and loss.steps != "all":
             raise UserError("both a mask and steps", place=place, remedy="keep one of the two")
         _check_numbers(loss, kinds[loss.kind], place)

@@ -24,7 +24,7 @@ from bptt.derive.description.network import (
     check_name,
     check_size,
 )
-from bptt.derive.errors import UserError, did_you_mean, shown
+from bptt.derive.errors import UserError, check_choice, did_you_mean, shown
 
 
 def check_network(network: Network, *, judged: bool = True) -> None:
@@ -100,19 +100,9 @@ def _check_layer(network: Network, layer: Layer, sources: Mapping[str, None]) ->
     place = f"layers.{layer.name}"
     check_name(layer.name, "a layer", place)
     check_size(layer.size, f"{place}.size")
-    if layer.activation not in ACTIVATIONS:
-        raise UserError(
-            f"the activation {shown(layer.activation)} is not known"
-            f"{did_you_mean(layer.activation, ACTIVATIONS)}",
-            place=f"{place}.activation",
-            remedy=f"known are {', '.join(ACTIVATIONS)}",
-        )
-    if layer.direction not in ("forward", "backward"):
-        raise UserError(
-            f"{shown(layer.direction)} is not a direction",
-            place=f"{place}.direction",
-            remedy="use 'forward' or 'backward'",
-        )
+    check_choice(layer.activation, ACTIVATIONS, f"{place}.activation", "the activation")
+    directions = ("forward", "backward")
+    check_choice(layer.direction, directions, f"{place}.direction", fault="is not a direction")
     if layer.cell is not None:
         cells = {**shipped_cells(), **network.cells}
         if layer.cell not in cells:
@@ -139,12 +129,8 @@ def _check_layer(network: Network, layer: Layer, sources: Mapping[str, None]) ->
                 remedy="name an input or a layer",
             )
         check_delay(connection.delay, at)
-        if connection.at not in (None, "first", "last"):
-            raise UserError(
-                f"{shown(connection.at)} is not a step",
-                place=f"{at}.at"[:120],
-                remedy="use 'first' or 'last'",
-            )
+        if connection.at is not None:
+            check_choice(connection.at, ("first", "last"), f"{at}.at", fault="is not a step")
         # The same delay stands again only with another weight.
         key = (connection.source, connection.delay, connection.at, connection.weight)
         if key in seen:
@@ -174,12 +160,8 @@ def _check_options(network: Network, layer: Layer, place: str) -> None:
                 place=f"{place}.inner",
                 remedy="leave it out, or use a cell such as lstm_projected",
             )
-    if layer.masked not in ("hold", "zero"):
-        raise UserError(
-            f"{shown(layer.masked)} does not say what a masked step gives",
-            place=f"{place}.masked",
-            remedy="use 'hold' or 'zero'",
-        )
+    fault = "does not say what a masked step gives"
+    check_choice(layer.masked, ("hold", "zero"), f"{place}.masked", fault=fault)
     if layer.mask is not None:
         _check_mask(network, layer.mask, f"{place}.mask")
     elif layer.masked != "hold":
