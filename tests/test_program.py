@@ -195,6 +195,32 @@ y = "sse"
     judge(network, 5, 2, ("residuals", "jacobian"))
 
 
+@pytest.mark.parametrize("shape", ["[2, 3]", "[2, 1]", "[3]"])
+def test_parameters_with_other_axes_are_not_joined(shape: str) -> None:
+    """A[i,j,k,l] and C[i,j,m,n] could be one product with d_h[t,b,i,j], were they one array."""
+    letters = "m,n" if "," in shape else "m"
+    network = loads(
+        f"""
+name = "joined"
+equations = '''
+h[t,i,j] = tanh(A[i,j,k,l] * h[t-2,k,l] + C[i,j,{letters}] * x[t-2,{letters}])
+y[t] = h[t] @ v
+'''
+[inputs]
+x = {{ size = {shape}, time = ["T"] }}
+[signals]
+h = [2, 2]
+[parameters]
+A = [2, 2, 2, 2]
+C = [2, 2, {shape[1:]}
+v = [2]
+[loss]
+y = "mse"
+"""
+    )
+    judge(network, 3, 2)
+
+
 # A check that notices nothing is no check: each slip changes some result.
 
 

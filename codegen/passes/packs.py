@@ -105,7 +105,10 @@ def can_lie(names: Sequence[str], axes: Mapping[str, Axes], known: Writers) -> b
         function = program.functions[writers[0]]
         fixed = {*function.takes, *function.allocates}
         made = fixed.isdisjoint(names) and program.buffers[names[0]].window is None
-    given = not writers and all(set(program.buffers[n].kinds) == {"feature"} for n in names)
+    # What is given is joined along one axis of each.
+    given = not writers and all(
+        set(program.buffers[n].kinds) == {"feature"} and axes[n][1] == 1 for n in names
+    )
     return len(rest) == 1 and (given or made)
 
 
