@@ -53,12 +53,13 @@ def _boundaries(name: str, system: System) -> list[Boundary]:
     if quantity.role not in ("signal", "input"):
         return []
     found = []
+    given = {n for n in system.reach if not system.quantities[n].is_derived}
     rest = system.shape(quantity)[1:]
     sides: tuple[tuple[Outside, int], ...] = (("initial", reach.before), ("after", reach.after))
     for side, steps in sides:
         if steps:
             both = side == "after" and reach.before
-            key = unused(f"{name}_after", system.reach) if both else name
+            key = unused(f"{name}_after", given) if both else name
             gradient = system.derivative("loss", name, side)
             found.append(Boundary(key, name, side, steps, (steps, *rest), gradient))
     return found

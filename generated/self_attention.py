@@ -467,9 +467,9 @@ def _backward(arrays, T, B, dtype):
         + d_sum_valid_y * valid[:, :, None]
     )
     d_o2 = (_rows(d_y) @ O2).reshape(-1, B, 4)  # (42) ij,tbj->tbi
-    d_a4 = where_s_t * np.einsum('tbi,sbi->tsb', d_o2[:, :, 2:], v2[:, :, 2:])  # (43) tbi,sbi->tsb
+    d_a4 = np.einsum('tbi,sbi->tsb', d_o2[:, :, 2:], v2[:, :, 2:]) * where_s_t  # (43) tbi,sbi->tsb
     d_logsumexp_a4 = -(d_a4 * a4).sum(axis=1)  # (44) tsb->tb
-    d_a3 = where_s_t * np.einsum('tbi,sbi->tsb', d_o2[:, :, :2], v2[:, :, :2])  # (45) tbi,sbi->tsb
+    d_a3 = np.einsum('tbi,sbi->tsb', d_o2[:, :, :2], v2[:, :, :2]) * where_s_t  # (45) tbi,sbi->tsb
     d_logsumexp_a3 = -(d_a3 * a3).sum(axis=1)  # (46) tsb->tb
     d_e4 = d_a4 * a4 + d_logsumexp_a4[:, None, :] * a4  # (47)
     d_e3 = d_a3 * a3 + d_logsumexp_a3[:, None, :] * a3  # (48)
@@ -780,4 +780,4 @@ def _weighs(name, weight):
     weight = np.real(weight)
     if not np.all(weight >= 0) or not np.any(weight):
         raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-# Generated. SHA-256 of all above: 6c26ae17eac197364ed3a2cad66d86887e3911f152faa748f71e27be4b0d2d3e
+# Generated. SHA-256 of all above: 5e50d1c79c91b0cff457a6e4960eaa862a50bc9dc6c3910629d7f510ad07b54f

@@ -275,6 +275,17 @@ def test_computed_where_it_is_needed(case: str) -> None:
     check(toml(f"{NEEDED[case]}\nh[t] = tanh(x[t] + c[t])\ny[t] = W @ h[t]", "h = 2\ny = 2"))
 
 
+def test_what_is_on_no_loop_is_computed_everywhere() -> None:
+    """Though another part of the network has a loop that is computed where it is needed alone."""
+    text = toml(f"{NEEDED['own past']}\nh[t] = tanh(x[t] + c[t])\ny[t] = W @ h[t]\n"
+    "k[t,s] = x[s,0] + 0.5*k[t-1,t+1]", "h = 2\ny = 2\nk = []")  # fmt: skip
+    _, example, found = forward(text)
+    x, before = example.inputs["x"][:, :, 0], example.initial["k"][0]
+    for t in range(4):
+        before = x + 0.5 * (before[t + 1] if t + 1 < 4 else 0)
+        assert np.allclose(found["k"][t], before)
+
+
 def test_needed_where_it_is_not_known() -> None:
     """A reader without the condition needs all: then there is no order of computation."""
     text = toml("w[t,s] = h[t-1] @ h[s]\nc[t] = sum(w[t,s]*h[s], s < t)\nd[t] = sum(w[t,s], s)\n"

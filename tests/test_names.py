@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import keyword
 import os
 import random
@@ -19,6 +20,7 @@ from bptt.codegen.emit import generate
 from bptt.codegen.extras import possible_extras
 from bptt.derive import Connection, Layer, LossSpec, Network, UserError, adjoint, build
 from bptt.derive.description.network import check_name
+from bptt.derive.description.topology import loads
 from bptt.derive.notation.symbols import symbols
 
 ROOT = Path(__file__).parent.parent
@@ -107,3 +109,15 @@ def test_one_name_for_each_quantity_whatever_the_user_has_chosen() -> None:
     assert len(set(map(str, symbols(system).values()))) == len(symbols(system))
     files = generate(build(network(["x", "d_h", "h", "d_d_h", "dot_h", "y"])), ["hvp"]).files()
     ast.parse(files["named.py"])
+
+
+@pytest.mark.parametrize(
+    "names", [*itertools.permutations(["x", "after", "dot", "x_after"], 2)], ids=" ".join
+)
+def test_names_of_values_before_and_after(names: tuple[str, str]) -> None:
+    """An input is read on both sides of its steps: both have values that a direction can move."""
+    given, state = names
+    text = f"{state}[t] = tanh(p*{state}[t-1] + {given}[t-1] + {given}[t+1])"
+    text = f"equations = '{text}'\n[inputs]\n{given} = 2\n[signals]\n{state} = 2\n"
+    system = build(loads(f"{text}[parameters]\np = []\n[loss]\n{state} = 'mse'"))
+    assert not [r for r in check(system, extras=["jvp", "hvp"]) if not r.passed]

@@ -172,7 +172,10 @@ class ArrayPrinter:
         return Source(code, SUM, ", ".join(dict.fromkeys(filter(None, signatures))))
 
     def _product(self, above: Sequence[Node], below: Sequence[Node], out: Labels) -> Source:
-        """Numbers first, so that they are multiplied before an array is."""
+        """Numbers first, so that they are multiplied before an array is.
+
+        Truth values come last: a number of Python by them is an array of whole numbers.
+        """
         scalars = [n for n in above if not indices(n)]
         arrays = [n for n in above if indices(n)]
         scalars_below = [n for n in below if not indices(n)]
@@ -186,7 +189,7 @@ class ArrayPrinter:
         if scalars_below:
             divisor = self._divisor(scalars_below, out)
             code = f"{code or '1'} / {divisor}"
-        for node in (*arrays, *sums):
+        for node in sorted((*arrays, *sums), key=is_indicator):
             factor = self.factor(node, out, every)
             signatures.append(factor.signature)
             code = f"{code} * {factor.within(UNARY)}" if code else factor.within(PRODUCT)

@@ -8,7 +8,7 @@ one time loop, along one axis of each, forward where every offset is negative or
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -261,7 +261,7 @@ def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 
 def causal(system: System) -> System:
-    """The system; if no time loop computes it, with every signal where it is read alone.
+    """The system; if no time loop computes it, with the signals on loops where they are read alone.
 
     What is read under `s < t` alone is then zero elsewhere, and needs nothing that is later.
     Outputs are read everywhere. Raises UserError for loops that no order of time steps can
@@ -274,22 +274,23 @@ def causal(system: System) -> System:
 
 
 def ordered(system: System, order: Order) -> System:
-    """The system, with every signal where it is read alone if no such order computes it otherwise.
+    """The system, with signals where they are read alone if no such order computes it otherwise.
 
-    Raises LoopError where none does.
+    These are the signals that need each other, and no others. Raises LoopError where no order
+    computes them so either.
     """
-    failure = _failure(system, order)
-    if failure is None:
-        return system
-    found = system
+    first = failure = _failure(system, order)
     for _ in system.equations:
-        narrowed = _narrowed(found)
-        if narrowed is found:
+        if failure is None:
             break
-        found = narrowed
-    if found is system or _failure(found, order) is not None:
-        raise failure
-    return found
+        narrowed = _narrowed(system, failure.names)
+        if narrowed is system:
+            break
+        system = narrowed
+        failure = _failure(system, order)
+    if first is not None and failure is not None:
+        raise first
+    return system
 
 
 def is_computable(system: System) -> bool:
@@ -316,8 +317,11 @@ def _refusal(system: System, failure: LoopError) -> UserError:
     )
 
 
-def _narrowed(system: System) -> System:
-    """The system with the conditions that all readers of a signal share on its own terms."""
+def _narrowed(system: System, names: Container[str]) -> System:
+    """The system with the conditions that all readers of a signal share on its own terms.
+
+    So it is with the signals of these names.
+    """
     shared: dict[str, list[sp.Expr]] = {name: [] for name in system.outputs}
     for equation in system.equations:
         for term in equation.terms:
@@ -326,9 +330,9 @@ def _narrowed(system: System) -> System:
                 name = name_of(read)
                 shared[name] = _weakest(shared[name], bounds) if name in shared else bounds
     equations = tuple(
-        replace(
-            e, terms=tuple(_under(e, term, shared.get(e.quantity.name, ())) for term in e.terms)
-        )
+        replace(e, terms=tuple(_under(e, m, shared.get(e.quantity.name, ())) for m in e.terms))
+        if e.quantity.name in names
+        else e
         for e in system.equations
     )
     return system if equations == system.equations else replace(system, equations=equations)
