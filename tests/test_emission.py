@@ -198,7 +198,8 @@ FORMS = {
     "y[t] = x[t]*h[t]*sigmoid(0.3)*softplus(w)",
     "slice": "y[t] = tanh(concat(A @ x[t], a1 * x[t])[0:2])",
     "inner slice": "y[t] = concat(tanh(A @ x[t]), w*y[t-1])[1:3]",
-    "twice what is before": "e[t,s] = tanh(w*v[t]*v[s])\ny[t] = tanh(x[t] + sum(-2*e[t,s], s <= t))",
+    "twice what is before": "e[t,s] = tanh(w*v[t]*v[s])\n"
+    "y[t] = tanh(x[t] + sum(-2*e[t,s], s <= t))",
     "mask": "h[t] = m[t]*tanh(w*h[t-1] + v[t]) + (1 - m[t])*h[t-1]\ny[t] = x[t]*h[t]",
     "diagonal": "K[t] = diag(v[t]*a1) @ A\ny[t] = K[t] @ x[t]",
     "trace": "y[t,i] = x[t,i]*A[j,j]",
