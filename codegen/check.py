@@ -13,12 +13,16 @@ import types
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from bptt.codegen.boundaries import boundary_values
 from bptt.codegen.emit import module_source, source_of_test
+from bptt.codegen.extras import Extended
+from bptt.codegen.targets import files_of
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.system import System
 from bptt.derive.errors import InternalError, UserError
@@ -48,10 +52,17 @@ class ModuleFailureError(Exception):
     """The module under test cannot be run at all."""
 
 
-def check(system: System, source: str | None = None, extras: Iterable[str] = ()) -> list[Result]:
+def check(
+    system: System,
+    source: str | None = None,
+    extras: Iterable[str] = (),
+    *,
+    folder: Path | None = None,
+) -> list[Result]:
     """Compare a module with its judges. Without `source`, the module is generated.
 
-    `extras` are names of `bptt.codegen.extras.EXTRAS` that the module has and are compared too.
+    `extras` are names of `bptt.codegen.extras.EXTRAS` that the module has and are compared too. In
+    the `folder` stand the files that the module needs beside it.
 
     Raises ModuleFailureError when the module that is given does not load, stops with an exception
     or returns something else than arrays of the network's shapes; UserError where the network's
@@ -59,7 +70,7 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
     """
     derived, extras = adjoint(system), tuple(extras)
     if source is not None:
-        return _compared(derived, source, extras)
+        return _compared(derived, source, extras, folder)
     try:
         return _compared(derived, module_source(derived, extras), extras)
     except ModuleFailureError as error:
@@ -68,11 +79,23 @@ def check(system: System, source: str | None = None, extras: Iterable[str] = ())
         ) from error
 
 
-def _compared(system: System, source: str, extras: Sequence[str]) -> list[Result]:
+def check_target(extended: Extended, target: str = "numpy") -> list[Result]:
+    """Compare the module that is generated for a target with its judges, extras included."""
+    system = extended.base
+    files = files_of(extended, target)
+    with TemporaryDirectory() as folder:
+        for name, text in files.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        return _compared(system, files[f"{system.name}.py"], extended.names, Path(folder))
+
+
+def _compared(
+    system: System, source: str, extras: Sequence[str], folder: Path | None = None
+) -> list[Result]:
     """The comparison of a module with a system that holds its own adjoint."""
     primal = system.primal
     with under_test():
-        module = loaded(source, system.name)
+        module = loaded(source, system.name, folder)
     for name, quantities in (
         ("PARAMETERS", primal.of_role("parameter")),
         ("INPUTS", primal.of_role("input")),
@@ -188,10 +211,10 @@ def _interpreted(
     return values
 
 
-def loaded(source: str, name: str) -> types.ModuleType:
-    """A module that is made of a source."""
+def loaded(source: str, name: str, folder: Path | None = None) -> types.ModuleType:
+    """A module that is made of a source, as if it stood in a folder."""
     module = types.ModuleType(name)
-    module.__file__ = f"{name}.py"
+    module.__file__ = str((folder or Path()) / f"{name}.py")
     exec(compile(source, module.__file__, "exec"), module.__dict__)
     return module
 

@@ -7,7 +7,8 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from types import ModuleType
 from typing import Any
 
 from bptt.codegen import door
@@ -104,7 +105,46 @@ def programs(extended: Extended, *, plain: bool = False) -> list[tuple[Program, 
     return found if plain else [(optimised(program), system) for program, system in found]
 
 
-def source_of(extended: Extended, *, plain: bool = False) -> str:
+@dataclass(frozen=True)
+class Titles:
+    """What stands at the head of a file: what the network is, and how to read its equations."""
+
+    title: str
+    description: str
+    legend: tuple[str, ...]
+    index_note: tuple[str, ...]
+
+
+def titles(extended: Extended) -> Titles:
+    system = extended.base
+    return Titles(
+        f"{system.name}: a recurrent network with {system.parameter_count} parameters.",
+        _description(system),
+        tuple(_legend(extended)),
+        tuple(textwrap.wrap(f"{steps_text(system)}.", 96, break_on_hyphens=False)),
+    )
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a module has that lets compiled code compute, and falls back on NumPy's else.
+
+    `needs` says in a sentence what it needs; each function's statements stand behind a `first` one.
+    """
+
+    needs: str
+    imports: tuple[str, ...]
+    tables: tuple[str, ...]
+    functions: tuple[str, ...]
+    first: Callable[[str, str], tuple[str, ...]]
+
+
+NUMPY_ALONE = Binding(
+    "This module needs NumPy and nothing else.", (), (), (), lambda name, sizes: ()
+)
+
+
+def source_of(extended: Extended, *, plain: bool = False, binding: Binding = NUMPY_ALONE) -> str:
     """The source of the generated module for a system with the equations of its extras.
 
     With `plain` each contraction is one einsum, as its equation stands.
@@ -122,10 +162,7 @@ def source_of(extended: Extended, *, plain: bool = False) -> str:
         environment()
         .get_template("module.py.jinja")
         .render(
-            title=f"{system.name}: a recurrent network with {system.parameter_count} parameters.",
-            description=_description(system),
-            legend=_legend(extended),
-            index_note=textwrap.wrap(f"{steps_text(system)}.", 96, break_on_hyphens=False),
+            **asdict(titles(extended)),
             equations=listing(extended.system.equations, extended.system).splitlines(),
             sizes=size_names(system),
             lengths=tuple_text(size.name for size in system.lengths),
@@ -157,7 +194,11 @@ def source_of(extended: Extended, *, plain: bool = False) -> str:
             ],
             loss_formula=_loss_formula(system),
             extras=[text.rstrip() for text in extra_texts],
-            functions=functions,
+            functions=[
+                replace(f, lines=(*binding.first(f.name, size_names(system)), *f.lines))
+                for f in functions
+            ],
+            binding=binding,
             helpers=_helpers(body, bool(system.reach)),
             door=_door(),
             biases=[f'"{name}"' for name in sorted(_biases(system))],
@@ -370,7 +411,16 @@ def _loss_formula(system: System) -> list[str]:
 
 def _door() -> list[str]:
     """The source of the functions that check what is given, without annotations."""
-    functions = [f for f in vars(door).values() if inspect.isfunction(f)]
+    return sources_without_types(door)
+
+
+def sources_without_types(module: ModuleType) -> list[str]:
+    """The sources of a module's functions, without annotations."""
+    functions = [
+        f
+        for f in vars(module).values()
+        if inspect.isfunction(f) and f.__module__ == module.__name__
+    ]
     return [untyped(inspect.getsource(f)).rstrip() for f in functions]
 
 

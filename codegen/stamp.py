@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 
-MARKS = {".py": "#", ".tex": "%"}
-_STAMP = re.compile(r"(?:#|%) Generated\. SHA-256 of all above: ([0-9a-f]{64})\n\Z")
+# What stands before and after a comment.
+MARKS = {".py": ("# ", ""), ".tex": ("% ", ""), **dict.fromkeys((".c", ".h"), ("/* ", " */"))}
+_STAMP = re.compile(r"(?:# |% |/\* )Generated\. SHA-256 of all above: ([0-9a-f]{64})(?: \*/)?\n\Z")
 
 
 def stamped(text: str, suffix: str) -> str:
     """A text with the comment, in the language of files with this suffix, that says its sum."""
-    return f"{text}{MARKS[suffix]} Generated. SHA-256 of all above: {_sum(text)}\n"
+    before, after = MARKS[suffix]
+    return f"{text}{before}Generated. SHA-256 of all above: {_sum(text)}{after}\n"
 
 
 def is_as_generated(text: str) -> bool:

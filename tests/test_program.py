@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from bptt.codegen.c.emit import PASSES as C_PASSES
 from bptt.codegen.emit import programs, source_of
 from bptt.codegen.extras import Extended, extend, possible_extras
 from bptt.codegen.interpret import interpret
@@ -93,6 +94,10 @@ def judge(network: Network, steps: int, batch: int, extras: tuple[str, ...] = ()
         program = change(program)
         assert not differing(program, right, runs.interpreted(program)), change.__name__
     assert not differing(program, right, runs.computed(program, plain=False))
+    program = runs.plain
+    for change in C_PASSES:
+        program = change(program)
+        assert not differing(program, right, runs.interpreted(program)), f"C, {change.__name__}"
 
 
 @pytest.mark.parametrize("steps", [1, 4])

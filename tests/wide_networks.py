@@ -32,7 +32,7 @@ import numpy as np
 from bptt.codegen import generate
 from bptt.codegen.emit import module_source, source_of_test
 from bptt.codegen.extras import EXTRAS, extend
-from bptt.derive import adjoint, build
+from bptt.derive import System, adjoint, build
 from bptt.derive.description.topology import loads
 from bptt.derive.errors import UserError
 
@@ -1846,8 +1846,14 @@ def judge(seed: int, given: Sequence[int] | None = None) -> str:
     return judge_network(draw_network(seed, given))
 
 
-def judge_network(net: Drawn) -> str:
-    """As `judge`, for a network that is drawn already."""
+def _numpy_module(derived: System, extras: Sequence[str], name: str) -> types.ModuleType:
+    return _loaded(module_source(derived, extras), name)
+
+
+def judge_network(
+    net: Drawn, make: Callable[[System, Sequence[str], str], types.ModuleType] = _numpy_module
+) -> str:
+    """As `judge`, for a network that is drawn already; `make` makes its module."""
     try:
         system = _built(net)
     except UserError as error:
@@ -1868,8 +1874,7 @@ def judge_network(net: Drawn) -> str:
                 raise Failure(f"extra {extra} refused", error.found) from None
             continue
         extras.append(extra)
-    source = module_source(derived, extras)
-    module = _loaded(source, f"wide_{net.seed}")
+    module = make(derived, extras, f"wide_{net.seed}")
     evaluator = Evaluator(net)
     for attempt in range(12):
         scale = (0.8, 0.5, 0.9, 0.3)[attempt % 4]

@@ -11,13 +11,14 @@ from typing import Any
 import click
 from rich.table import Table
 
-from bptt.codegen.check import ModuleFailureError, Result, check
-from bptt.codegen.emit import generated, programs, source_of
+from bptt.codegen.check import ModuleFailureError, Result, check, check_target
+from bptt.codegen.emit import programs, source_of
 from bptt.codegen.extras import EXTRAS, Extended, extend, fully_extended
 from bptt.codegen.listing import program_text
 from bptt.codegen.locate import first_wrong
 from bptt.codegen.places import further_sections, places
 from bptt.codegen.stamp import is_as_generated
+from bptt.codegen.targets import TARGETS, files_of
 from bptt.commands.audit import audit_command
 from bptt.commands.terminal import (
     CHECK_FAILED,
@@ -33,7 +34,7 @@ from bptt.derive.calculus.open_loop import opened
 from bptt.derive.calculus.system import System
 from bptt.derive.description.build import build, guessed_shapes
 from bptt.derive.description.topology import load
-from bptt.derive.errors import UserError
+from bptt.derive.errors import UserError, check_choice
 from bptt.derive.notation.article import article, fragment
 from bptt.derive.notation.document import Document, document, is_listed
 from bptt.derive.notation.listing import explained_text, listing, steps_text
@@ -86,6 +87,13 @@ def written(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+TARGET = click.option(
+    "--target",
+    default="numpy",
+    show_default=True,
+    metavar="NAME",
+    help=f"The language: {'; '.join(f'{n}: {about}' for n, about in TARGETS.items())}.",
+)
 PLAIN = click.option(
     "--plain",
     is_flag=True,
@@ -156,14 +164,25 @@ def main() -> None:
 @FILE
 @click.option("-o", "--output", default=".", show_default=True, help="Folder for the files.")
 @click.option("--force", is_flag=True, help="Overwrite files that were changed by hand.")
+@TARGET
 @PLAIN
 @WITH
 @OPEN
 @reports_errors
 def generate_command(
-    file: str, output: str, extras: str, measured: tuple[str, ...], *, force: bool, plain: bool
+    file: str,
+    output: str,
+    target: str,
+    extras: str,
+    measured: tuple[str, ...],
+    *,
+    force: bool,
+    plain: bool,
 ) -> None:
     """Write NAME.py, test_NAME.py and NAME.tex for the network in FILE.
+
+    With --target c these are NAME.c, NAME.h and test_NAME.c, which need no library but math.h, and
+    a NAME.py with the same functions as ever, for which compiled code computes.
 
     What was changed since it was generated, or was not generated, stays: --force overwrites it.
 
@@ -172,10 +191,11 @@ def generate_command(
       bptt generate narx.toml -o out
       bptt generate narx.toml -o out --with jacobian,hvp
       bptt generate narx.toml -o out --open position
+      bptt generate narx.toml -o out --target c
       python out/test_narx.py
     """
     with working("deriving and generating"):
-        files = generated(_derived(file, extras, measured), plain=plain).files()
+        files = files_of(_derived(file, extras, measured), target, plain=plain)
     if not force:
         _check_unchanged(Path(output), files)
     for path in write_all(Path(output), files):
@@ -200,10 +220,13 @@ def _check_unchanged(folder: Path, files: Iterable[str]) -> None:
 @main.command("check")
 @FILE
 @click.option("--module", type=click.Path(), help="Check this module instead of a fresh one.")
+@TARGET
 @WITH
 @OPEN
 @reports_errors
-def check_command(file: str, module: str | None, extras: str, measured: tuple[str, ...]) -> None:
+def check_command(
+    file: str, module: str | None, target: str, extras: str, measured: tuple[str, ...]
+) -> None:
     """Compare values and gradients of the generated module with independent numbers.
 
     Every signal is compared with the reference interpreter, every gradient with complex-step
@@ -216,12 +239,15 @@ def check_command(file: str, module: str | None, extras: str, measured: tuple[st
       bptt check narx.toml --module out/narx.py
     """
     given = None if module is None else read(module)
+    check_choice(target, TARGETS, "--target", "the target")
     extended = _derived(file, extras, measured)
     system = extended.base.primal
     try:
         with working("comparing values and gradients"):
-            source = source_of(extended) if given is None else given
-            results = check(system, source, extended.names)
+            if given is not None:
+                results = check(system, given, extended.names, folder=Path(module or "").parent)
+            else:
+                results = check_target(extended, target)
     except ModuleFailureError as error:
         fail(f"{module or system.name}: the module fails: {error}", CHECK_FAILED)
     _print_results(results)

@@ -76,6 +76,8 @@ class Primitive:
     printed as `text`; what is `elementwise` a user may write so, the rest is what derivatives and
     losses need. A `latex` operator has a command of its own. Where a condition excludes an
     argument, a function that may overflow there, or has no value, is given `safe` in its place.
+    `c` is its value in C, in the arguments of `array` (x for NumPy's own), with other primitive
+    functions behind an @ and those of math.h in @MATH; none where C code is kept for it.
     """
 
     symbolic: type[sp.Function]
@@ -86,6 +88,7 @@ class Primitive:
     elementwise: bool = False
     latex: bool = False
     safe: int | None = None
+    c: str = ""
 
     @property
     def name(self) -> str:
@@ -106,6 +109,12 @@ class Primitive:
     def has_out(self) -> bool:
         """Whether it writes to an array that it is given as `out`."""
         return self.is_numpy or "out" in inspect.signature(self.array).parameters
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of its arguments."""
+        known = () if self.is_numpy else inspect.signature(self.array).parameters
+        return tuple(n for n in known if n != "out") or ("x",)
 
     @property
     def is_unary(self) -> bool:
@@ -281,27 +290,116 @@ PRIMITIVES: dict[str, Primitive] = {
     p.name: p
     for p in (
         Primitive(sp.exp, at_a_number(cmath.exp), np.exp, elementwise=True, latex=True, safe=1),
-        Primitive(sp.log, at_a_number(cmath.log), np.log, elementwise=True, latex=True, safe=1),
-        Primitive(sp.sin, at_a_number(cmath.sin), np.sin, elementwise=True, latex=True),
-        Primitive(sp.cos, at_a_number(cmath.cos), np.cos, elementwise=True, latex=True),
+        Primitive(
+            sp.log,
+            at_a_number(cmath.log),
+            np.log,
+            elementwise=True,
+            latex=True,
+            safe=1,
+            c="@MATH(log)(x)",
+        ),
+        Primitive(
+            sp.sin,
+            at_a_number(cmath.sin),
+            np.sin,
+            elementwise=True,
+            latex=True,
+            c="@MATH(sin)(x)",
+        ),
+        Primitive(
+            sp.cos,
+            at_a_number(cmath.cos),
+            np.cos,
+            elementwise=True,
+            latex=True,
+            c="@MATH(cos)(x)",
+        ),
         Primitive(sp.tanh, at_a_number(cmath.tanh), np.tanh, elementwise=True, latex=True),
         Primitive(sigmoid, scalar_sigmoid, _sigmoid, elementwise=True),
-        Primitive(softplus, scalar_softplus, _softplus, elementwise=True),
-        Primitive(softsign, scalar_softsign, _softsign, analytic=False, elementwise=True),
-        Primitive(relu, scalar_relu, _relu, analytic=False, elementwise=True),
-        Primitive(leaky_relu, scalar_leaky_relu, _leaky_relu, analytic=False, elementwise=True),
-        Primitive(elu, scalar_elu, _elu, analytic=False, elementwise=True),
         Primitive(
-            absolute, scalar_absolute, _absolute, analytic=False, text="abs", elementwise=True
+            softplus,
+            scalar_softplus,
+            _softplus,
+            elementwise=True,
+            c="(x > 0 ? x : 0) + @MATH(log1p)(@exp(x < 0 ? x : -x))",
         ),
-        Primitive(step, lambda x: float(x.real > 0), _step, analytic=False),
-        Primitive(negative_part, scalar_negative_part, _negative_part, analytic=False),
-        Primitive(signum, scalar_signum, _signum, analytic=False, text="sign"),
-        Primitive(is_zero, lambda x: float(x.real == 0), _is_zero, analytic=False),
-        Primitive(huber, scalar_huber, _huber, analytic=False),
-        Primitive(clip, scalar_clip, _clip, analytic=False),
-        Primitive(within, lambda e, d: float(abs(e.real) < d.real), _within, analytic=False),
-        Primitive(every, lambda n, k: float(round(n.real) % round(k.real) == 0), _every),
+        Primitive(
+            softsign,
+            scalar_softsign,
+            _softsign,
+            analytic=False,
+            elementwise=True,
+            c="x / (1 + @absolute(x))",
+        ),
+        Primitive(relu, scalar_relu, _relu, analytic=False, elementwise=True, c="x > 0 ? x : 0"),
+        Primitive(
+            leaky_relu,
+            scalar_leaky_relu,
+            _leaky_relu,
+            analytic=False,
+            elementwise=True,
+            c="x > 0 ? x : (@real)0.01 * x",
+        ),
+        Primitive(
+            elu,
+            scalar_elu,
+            _elu,
+            analytic=False,
+            elementwise=True,
+            c="x > 0 ? x : @MATH(expm1)(x)",
+        ),
+        Primitive(
+            absolute,
+            scalar_absolute,
+            _absolute,
+            analytic=False,
+            text="abs",
+            elementwise=True,
+            c="x < 0 ? -x : x",
+        ),
+        Primitive(step, lambda x: float(x.real > 0), _step, analytic=False, c="x > 0 ? 1 : 0"),
+        Primitive(
+            negative_part, scalar_negative_part, _negative_part, analytic=False, c="x < 0 ? x : 0"
+        ),
+        Primitive(
+            signum,
+            scalar_signum,
+            _signum,
+            analytic=False,
+            text="sign",
+            c="(@real)((x > 0) - (x < 0))",
+        ),
+        Primitive(
+            is_zero, lambda x: float(x.real == 0), _is_zero, analytic=False, c="x == 0 ? 1 : 0"
+        ),
+        Primitive(
+            huber,
+            scalar_huber,
+            _huber,
+            analytic=False,
+            c="@absolute(e) <= delta ? e * e / 2 : delta * (@absolute(e) - delta / 2)",
+        ),
+        Primitive(
+            clip,
+            scalar_clip,
+            _clip,
+            analytic=False,
+            c="@absolute(e) <= delta ? e : delta * @signum(e)",
+        ),
+        Primitive(
+            within,
+            lambda e, d: float(abs(e.real) < d.real),
+            _within,
+            analytic=False,
+            c="@absolute(e) < delta ? 1 : 0",
+        ),
+        Primitive(
+            every,
+            lambda n, k: float(round(n.real) % round(k.real) == 0),
+            _every,
+            c="@MATH(fmod)(n, period) == 0 ? 1 : 0",
+        ),
     )
 }
 # The functions of one argument that a user may write, by the names that they are written by.

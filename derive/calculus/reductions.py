@@ -24,6 +24,20 @@ Number = complex
 
 
 @dataclass(frozen=True)
+class Fold:
+    """A number that a loop over the summands x makes: where it starts, and what each makes of it.
+
+    The text is what C and its kin have in common, with primitive functions behind an @; the numbers
+    of folds before this one go by their names. In the end it is `settled`, where that says how.
+    """
+
+    name: str
+    start: str
+    update: str
+    settled: str = ""
+
+
+@dataclass(frozen=True)
 class Reduction:
     """A reduction: all that any stage knows of it.
 
@@ -31,7 +45,8 @@ class Reduction:
     where a condition holds; over nothing both are zero. `weight(z, y)` is the explicit derivative
     of the value y by a summand z, with `shared` divided by its sum over all summands. It is
     written `outer(big inner(z))`: log(sum exp(z)). A value without a
-    name has the symbol `symbol`.
+    name has the symbol `symbol`. A loop makes the numbers of `folds`, of which `result` is the
+    value.
     """
 
     name: str
@@ -45,6 +60,8 @@ class Reduction:
     outer: str = ""
     inner: str = ""
     symbol: str = ""
+    folds: tuple[Fold, ...] = ()
+    result: str = ""
 
     @property
     def is_linear(self) -> bool:
@@ -108,6 +125,11 @@ LOGSUMEXP = Reduction(
     outer="log",
     inner="exp",
     symbol="lse",
+    folds=(
+        Fold("top", "-@infinity()", "@greater(top, x)", "top - top == 0 ? top : 0"),
+        Fold("total", "0", "total + @exp(x - top)"),
+    ),
+    result="total == 0 ? top : @log(total) + top",
 )
 MAX = Reduction(
     "max",
@@ -118,6 +140,8 @@ MAX = Reduction(
     shared=True,
     analytic=False,
     symbol="top",
+    folds=(Fold("top", "-@infinity()", "@greater(top, x)"),),
+    result="top == -@infinity() ? 0 : top",
 )
 
 # Those that have a weight, by the names that they are written by.

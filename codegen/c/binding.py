@@ -1,0 +1,112 @@
+"""What a Python module does to let compiled code compute: the functions stand in every such module.
+
+They read its tables, and are kept apart here because they are ordinary Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import pathlib
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+# What the tables of a module are, where these functions stand in one.
+_NAME = ""
+_FRAMES: tuple[tuple[str, ...], ...] = ()
+_KERNELS: dict[str, tuple[Any, ...]] = {}
+_SHAPES: tuple[dict[str, Callable[..., tuple[int, ...]]], ...] = ()
+_PARTS: tuple[dict[str, tuple[str, int, int, int, Callable[..., tuple[int, ...]]]], ...] = ()
+_FLAGS = ("-std=c99", "-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
+_LIBRARIES: dict[str, ctypes.CDLL] = {}
+
+
+def _compiled(name: str, arrays: Any, sizes: Any, dtype: Any) -> bool:
+    """Whether compiled code computes a part of the equations, and has: of real numbers it does."""
+    if dtype.kind != "f":
+        return False
+    frame, taken, made, given, counts = _KERNELS[name]
+    shapes, parts = _SHAPES[frame], _PARTS[frame]
+    here = {n: np.require(arrays[n], dtype, "C") for n in taken}
+    here.update((n, np.zeros(shapes[n](*sizes), dtype)) for n in made)
+    order = _FRAMES[frame]
+    pointers = (ctypes.c_void_p * len(order))(*(n in here and here[n].ctypes.data for n in order))
+    numbers = [*sizes, *(int(arrays.get(n, 0)) for n in counts)]
+    kernel = getattr(_library(dtype), f"{_NAME}_compute{name}")
+    kernel(pointers, *map(ctypes.c_long, numbers))
+    for n in given:
+        if n in here:
+            arrays[n] = here[n] if here[n].ndim else here[n][()]
+        else:
+            whole, axis, start, stop, shape = parts[n]
+            places = (slice(None),) * axis + (slice(start, stop),)
+            arrays[n] = here[whole][places].reshape(shape(*sizes))
+    return True
+
+
+def _library(dtype: Any) -> ctypes.CDLL:
+    """The compiled code for a dtype: made once, and kept with the sources' sum as its name."""
+    found = _LIBRARIES.get(dtype.name)
+    if found is None:
+        source = pathlib.Path(__file__).with_name(f"{_NAME}.c")
+        try:
+            text = source.read_bytes() + source.with_suffix(".h").read_bytes()
+        except OSError as error:
+            raise ImportError(
+                f"{error.filename} is missing; it belongs beside {__file__}"
+            ) from None
+        flags = [*_FLAGS, *([f"-D{_NAME.upper()}_FLOAT"] if dtype.name == "float32" else [])]
+        command = [*_compiler(), *flags, *shlex.split(os.environ.get("CFLAGS", ""))]
+        machine = f"{platform.platform()} {platform.processor()} {platform.node()} {command}"
+        key = hashlib.sha256(text + machine.encode()).hexdigest()[:24]
+        cache = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+        path = pathlib.Path(cache) / "bptt" / f"{_NAME}-{key}.so"
+        if not path.exists():
+            path = _made(command, source, path)
+        found = _LIBRARIES[dtype.name] = ctypes.CDLL(str(path))
+    return found
+
+
+def _compiler() -> list[str]:
+    """The command of a C compiler: CC, else cc, else the one that the package ziglang brings."""
+    named = shlex.split(os.environ.get("CC", ""))
+    command = named or ["cc"]
+    if shutil.which(command[0]) is None:
+        if not named and importlib.util.find_spec("ziglang"):
+            return [sys.executable, "-m", "ziglang", "cc"]
+        raise ImportError(
+            f"there is no C compiler {command[0]!r}; install gcc or clang, set CC, or "
+            "pip install ziglang"
+        )
+    return command
+
+
+def _made(command: list[str], source: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
+    """Compile a source; where the cache cannot be written, into a folder of this process."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(dir=path.parent)
+    except OSError:
+        folder = tempfile.mkdtemp(prefix="bptt-")
+        path = pathlib.Path(folder) / path.name
+    made = pathlib.Path(folder) / f"{path.name}.new"
+    run = subprocess.run(
+        [*command, "-o", str(made), str(source), "-lm"], capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        first = (run.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise ImportError(f"{command[0]} does not compile {source}: {first}")
+    made.replace(path)
+    if pathlib.Path(folder) != path.parent:
+        pathlib.Path(folder).rmdir()
+    return path

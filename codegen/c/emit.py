@@ -1,0 +1,120 @@
+"""A network's equations as C: the file, its header, its test, and the module that calls it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from bptt.codegen.c.calls import calls, placing
+from bptt.codegen.c.frame import Frame, frames_of
+from bptt.codegen.c.interface import Group, Interface
+from bptt.codegen.c.module import module_source
+from bptt.codegen.c.runtime import helpers
+from bptt.codegen.c.test import test_source
+from bptt.codegen.emit import programs, titles
+from bptt.codegen.extras import Extended
+from bptt.codegen.passes.fuse import fused
+from bptt.codegen.passes.stack import stacked
+from bptt.codegen.passes.transpose import transposed
+from bptt.codegen.program import Program
+from bptt.codegen.templating import environment
+from bptt.derive.notation.listing import listing
+
+# What loops of C need done to a program: nothing that trades memory for fewer calls.
+PASSES = (fused, stacked, transposed)
+
+
+def c_files(extended: Extended) -> dict[str, str]:
+    """The texts of NAME.c, NAME.h, test_NAME.c and NAME.py, by their names."""
+    name = extended.base.name
+    every = [_optimised(program) for program, _ in programs(extended, plain=True)]
+    frames = frames_of(extended, every)
+    interface = Interface(extended.base, frames[0])
+    return {
+        **_sources(extended, frames, interface),
+        f"test_{name}.c": test_source(extended.base, interface),
+        f"{name}.py": module_source(extended, frames),
+    }
+
+
+def _optimised(program: Program) -> Program:
+    for change in PASSES:
+        program = change(program)
+    return program
+
+
+def _sources(extended: Extended, frames: Sequence[Frame], interface: Interface) -> dict[str, str]:
+    """The texts of NAME.c and NAME.h, by their names."""
+    prefix = extended.base.name
+    known, offered = titles(extended), [*calls(interface)]
+    called = {n for frame in frames for text in frame.texts for n in text.helpers}
+    every = listing(extended.system.equations, extended.system)
+    values = {
+        "p": prefix,
+        "P": prefix.upper(),
+        "title": known.title,
+        "description": _safe(known.description),
+        "sizes": ", ".join(interface.sizes),
+        "legend": [_safe(line) for line in known.legend],
+        "index_note": [_safe(line) for line in known.index_note],
+        "equations": [_safe(line) for line in every.splitlines()],
+        "about": _about(interface),
+        "groups": [
+            {"name": g.name, "about": g.about, "members": [*_members(g, prefix)]}
+            for g in interface.groups
+        ],
+        "workspaces": [
+            ("FORWARD_WORKSPACE", _summands(interface, "_forward")),
+            ("LOSS_WORKSPACE", _summands(interface, "_loss")),
+            ("WORKSPACE", _summands(interface, "_initial_gradients")),
+        ],
+        "functions": offered,
+        "calls": [placing(interface), *offered],
+        "helpers": helpers({*called, "copy", "clear"}, prefix),
+        "frames": frames,
+    }
+    return {
+        f"{prefix}.{suffix}": environment().get_template(f"c/module.{suffix}.jinja").render(values)
+        for suffix in ("c", "h")
+    }
+
+
+def _about(interface: Interface) -> list[str]:
+    sizes = ", ".join(interface.sizes)
+    text = (
+        f"Arrays are laid out [step][sequence][unit], row after row; {sizes} are the numbers of "
+        "steps and of sequences. Pointers to values before the first step or after the last, and "
+        "to gradients of inputs or of such values, may be null: zero then, or not wanted. Signals "
+        "stand in the workspace until it is used again."
+    )
+    return textwrap.wrap(text, 92)
+
+
+def _safe(text: str) -> str:
+    """Text that ends no comment, and holds no trigraph."""
+    return text.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")
+
+
+def _members(group: Group, prefix: str) -> Iterator[str]:
+    for member in group.members:
+        if group.name == "parameters":
+            yield f"{prefix}_real {member.name}[{member.size}]; /* {member.axes} */"
+        else:
+            const = "const " if group.is_given else ""
+            yield f"{const}{prefix}_real *{member.name}; /* {member.axes} */"
+
+
+def _summands(interface: Interface, stage: str) -> list[str]:
+    """The sizes of arrays that a macro adds up: T and B may be any expressions there."""
+    names = "|".join(interface.sizes)
+    counted: dict[str, int] = {}
+    for size in interface.workspace(stage):
+        counted[size] = counted.get(size, 0) + 1
+    numbers = sum(int(size) * n for size, n in counted.items() if size.isdigit())
+    found = [
+        re.sub(rf"\b({names})\b", r"(\1)", size) + (f" * {n}" if n > 1 else "")
+        for size, n in counted.items()
+        if not size.isdigit()
+    ]
+    return [*found, *([str(numbers)] if numbers or not found else [])]

@@ -1,0 +1,141 @@
+static inline @real @infinity(void)
+{
+    return (@real)HUGE_VAL;
+}
+
+/* 2^n of a whole number n, by the bits of the exponent. */
+static inline @real @two_to(@real n)
+{
+    union { @real value; @bits bits; } found;
+    found.value = n + @ROUNDING;
+    found.bits = (found.bits + @BIAS) << @MANTISSA;
+    return found.value;
+}
+
+/* The nearest whole number. */
+static inline @real @nearest(@real x)
+{
+    return (x + @ROUNDING) - @ROUNDING;
+}
+
+/* e^r - 1 - r for |r| <= log(2) / 2, by its series. */
+static inline @real @rest_of_exp(@real r)
+{
+#ifdef @FLOAT
+    @real p = 1.98412698e-4f;
+#else
+    @real p = 1.6059043836821613e-10;
+    p = p * r + 2.08767569878681e-09;
+    p = p * r + 2.505210838544172e-08;
+    p = p * r + 2.755731922398589e-07;
+    p = p * r + 2.7557319223985893e-06;
+    p = p * r + 2.48015873015873e-05;
+    p = p * r + 1.984126984126984e-04;
+#endif
+    p = p * r + (@real)1.3888888888888889e-03;
+    p = p * r + (@real)8.333333333333333e-03;
+    p = p * r + (@real)4.1666666666666664e-02;
+    p = p * r + (@real)1.6666666666666666e-01;
+    p = p * r + (@real)0.5;
+    return r * r * p;
+}
+
+/* e^x within 1 ulp: 2^n e^r, where 2^n in two factors reaches the smallest and largest numbers.
+   What rounding takes from 1 + r is added again. */
+static inline @real @exp(@real x)
+{
+    const @real y = x < @LEAST ? @LEAST : x > @MOST ? @MOST : x;
+    const @real n = @nearest(y * (@real)1.4426950408889634);
+    const @real high = y - n * @LOG2_HIGH;
+    const @real r = high - n * @LOG2_LOW;
+    const @real sum = 1 + r;
+    const @real lost = (r - (sum - 1)) + ((high - r) - n * @LOG2_LOW);
+    const @real half = @nearest(n * (@real)0.5);
+    return (sum + (lost + @rest_of_exp(r))) * @two_to(half) * @two_to(n - half);
+}
+
+/* tanh(x) within 2 ulp: -m / (2 + m) with m = e^(-2 |x|) - 1, which loses no digits near zero.
+   What rounding takes from m and from 2 + m is made up for. */
+static inline @real @tanh(@real x)
+{
+    const @real y = -2 * (x < 0 ? -x : x);
+    const @real z = y < -40 ? -40 : y;
+    const @real n = @nearest(z * (@real)1.4426950408889634);
+    const @real high = z - n * @LOG2_HIGH;
+    const @real r = high - n * @LOG2_LOW;
+    const @real scale = @two_to(n);
+    const @real rest = @rest_of_exp(r) + ((high - r) - n * @LOG2_LOW);
+    const @real q = r + rest;
+    const @real m = scale * q + (scale - 1);
+    const @real m_lost = (((scale - 1) - m) + scale * q) + scale * ((r - q) + rest);
+    const @real d = 2 + m;
+    const @real d_lost = (2 - d) + m;
+    const @real f = -m / d;
+    const @real g = (1 + f) * (@real)0.5;
+    const @real found = f - g * (f * d_lost + 2 * g * m_lost);
+    return x < 0 ? -found : found;
+}
+
+/* 1 / (1 + e^-x) within 2 ulp; what rounding takes from 1 + e is made up for. */
+static inline @real @sigmoid(@real x)
+{
+    const @real e = @exp(x < 0 ? x : -x);
+    const @real d = 1 + e;
+    const @real d_lost = (1 - d) + e;
+    const @real f = (x < 0 ? e : 1) / d;
+    return f - f * d_lost * (x < 0 ? 1 - f : f);
+}
+
+static inline @real @sqrt(@real x)
+{
+    return @MATH(sqrt)(x);
+}
+
+static inline @real @pow(@real x, @real exponent)
+{
+    return @MATH(pow)(x, exponent);
+}
+
+static inline @real @square(@real x)
+{
+    return x * x;
+}
+
+/* x^n for a whole number n > 0. */
+static inline @real @power(@real x, int n)
+{
+    @real found = 1;
+    for (; n > 0; n /= 2) {
+        found = n % 2 ? found * x : found;
+        x = x * x;
+    }
+    return found;
+}
+
+/* The greater of two numbers, NaN if one is. */
+static inline @real @greater(@real a, @real b)
+{
+    return a > b || a != a ? a : b;
+}
+
+static inline long @larger(long a, long b)
+{
+    return a > b ? a : b;
+}
+
+static inline long @smaller(long a, long b)
+{
+    return a < b ? a : b;
+}
+
+static inline void @copy(@real *to, const @real *from, long count)
+{
+    for (long n = 0; n < count; ++n)
+        to[n] = from[n];
+}
+
+static inline void @clear(@real *to, long count)
+{
+    for (long n = 0; n < count; ++n)
+        to[n] = 0;
+}

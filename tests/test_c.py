@@ -1,0 +1,372 @@
+"""C code: it compiles without a warning, computes what NumPy computes, and stands alone."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from bptt.codegen.c.names import TAKEN, Names
+from bptt.codegen.c.runtime import helpers
+from bptt.codegen.check import check_target
+from bptt.codegen.extras import extend, possible_extras
+from bptt.codegen.stamp import is_as_generated
+from bptt.codegen.targets import files_of
+from bptt.codegen.templating import environment
+from bptt.commands.main import main
+from bptt.derive import Connection, Layer, LossSpec, Network, UserError, adjoint, build, load
+from bptt.derive.calculus.primitives import PRIMITIVES
+from bptt.derive.calculus.system import System
+from bptt.derive.description.network import check_name
+from tests.judge import moderate_example
+from tests.numeric import Example
+from tests.random_networks import draw, draw_equations
+from tests.wide_networks import describe, draw_network, judge_network
+
+FOLDER = Path(__file__).parent.parent / "generated"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+STRICT = "-pedantic -Wall -Wextra -Wconversion -Wvla -Werror".split()
+SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
+COUNT = int(os.environ.get("BPTT_NETWORKS", "60"))
+FIRST = int(os.environ.get("BPTT_FIRST_SEED", "0"))
+# NumPy sums in another order.
+CLOSE = 1e-12
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled code stays in the test's own folder; quickly compiled code is as right as fast."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CFLAGS", "-O1")
+
+
+def written(folder: Path, system: System, extras: Sequence[str] = ()) -> Path:
+    """The files of a network in a folder; the Python module's path."""
+    for name, text in files_of(extend(adjoint(system), extras), "c").items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder / f"{system.name}.py"
+
+
+def loaded(path: Path, name: str = "") -> types.ModuleType:
+    module = types.ModuleType(name or path.stem)
+    module.__file__ = str(path)
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    return module
+
+
+def compiled(folder: Path, command: str, *arguments: str) -> None:
+    run = subprocess.run(
+        [*command.split(), *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[:2000]
+
+
+def ran(folder: Path, program: str) -> str:
+    run = subprocess.run([f"./{program}"], cwd=folder, capture_output=True, text=True, check=False)
+    wrong = [line for line in run.stdout.splitlines() if line.startswith("WRONG")]
+    assert run.returncode == 0, [*wrong, run.stderr[:2000]]
+    return run.stdout
+
+
+# In C alone.
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_test_in_c_passes_under_sanitizers(name: str, tmp_path: Path) -> None:
+    written(tmp_path, build(load(FOLDER / f"{name}.toml")))
+    sources = (f"{name}.c", f"test_{name}.c")
+    compiled(tmp_path, "cc -std=c99 -O1", *STRICT, *SANITIZED, *sources, "-o", "own", "-lm")
+    assert f"0 of {name} wrong" in ran(tmp_path, "own")
+    macro = f"-D{name.upper()}_FLOAT"
+    compiled(tmp_path, "cc -std=c99 -O1", *STRICT, macro, *sources, "-o", "single", "-lm")
+    ran(tmp_path, "single")
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="there is no C++ compiler")
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_c_plus_plus_too(name: str, tmp_path: Path) -> None:
+    written(tmp_path, build(load(FOLDER / f"{name}.toml")))
+    for source in (f"{name}.c", f"test_{name}.c"):
+        compiled(tmp_path, "c++ -x c++ -fsyntax-only", *STRICT, source)
+
+
+@pytest.mark.skipif(shutil.which("clang") is None, reason="there is no clang")
+@pytest.mark.parametrize("name", NAMES)
+def test_clang_has_no_warning(name: str, tmp_path: Path) -> None:
+    written(tmp_path, build(load(FOLDER / f"{name}.toml")))
+    compiled(tmp_path, "clang -std=c99 -fsyntax-only", *STRICT, f"{name}.c")
+
+
+@pytest.mark.parametrize("name", ["lstm", "luong", "viterbi"])
+def test_the_object_needs_mathematics_alone(name: str, tmp_path: Path) -> None:
+    """No allocator, no memory of its own between calls."""
+    written(tmp_path, build(load(FOLDER / f"{name}.toml")), ["jvp", "hvp"])
+    compiled(tmp_path, "cc -std=c99 -O2 -fno-builtin -c", f"{name}.c", "-o", "own.o")
+    table = subprocess.run(["nm", "own.o"], cwd=tmp_path, capture_output=True, text=True).stdout
+    symbols = [line.split()[-2:] for line in table.splitlines()]
+    assert {s for kind, s in symbols if kind == "U"} <= {"exp", "log", "log1p", "sqrt", "pow"}
+    assert not [s for kind, s in symbols if kind in "BbDdC"]
+
+
+def test_a_spoilt_line_fails_the_test_in_c(tmp_path: Path) -> None:
+    """A check that notices nothing is no check."""
+    system = build(load(FOLDER / "gru.toml"))
+    written(tmp_path, system)
+    source = (tmp_path / "gru.c").read_text(encoding="utf-8")
+    lines = source.splitlines()
+    end = next(n for n, line in enumerate(lines) if "What is called from outside" in line)
+    numbered = [n for n, line in enumerate(lines[:end]) if "] += " in line]
+    rng, noticed = random.Random(3), 0
+    for number in rng.sample(numbered, 6):
+        spoilt = [*lines[:number], lines[number].replace(" += ", " -= ", 1), *lines[number + 1 :]]
+        (tmp_path / "gru.c").write_text("\n".join(spoilt), encoding="utf-8")
+        compiled(tmp_path, "cc -std=c99 -O1", "gru.c", "test_gru.c", "-o", "own", "-lm")
+        noticed += subprocess.run(["./own"], cwd=tmp_path, capture_output=True).returncode != 0
+    assert noticed == 6
+
+
+# By its Python module.
+
+
+def results(module: types.ModuleType, example: Example, dtype: type) -> Mapping[str, Any]:
+    groups = [
+        {n: a if a.dtype.kind == "i" else a.astype(dtype) for n, a in group.items()}
+        for group in example.arguments
+    ]
+    loss, gradients = module.loss_and_gradients(*groups, wrt=("parameters", "inputs", "initial"))
+    signals = module.forward(groups[0], groups[1], groups[3], **example.free)
+    return {**gradients, **{f"signal {n}": a for n, a in signals.items()}, "loss": loss}
+
+
+@pytest.mark.parametrize("kind", [draw, draw_equations], ids=["layers", "equations"])
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + max(COUNT // 4, 1)))
+def test_random_networks_as_numpy_computes_them(seed: int, kind: Any, tmp_path: Path) -> None:
+    system = build(kind(seed))
+    module = loaded(written(tmp_path, system))
+    (tmp_path / "numpy").mkdir()
+    texts = files_of(extend(adjoint(system), ()))
+    path = tmp_path / "numpy" / f"{system.name}.py"
+    path.write_text(texts[path.name], encoding="utf-8")
+    other = loaded(path)
+    example = moderate_example(other, seed)
+    for dtype, close in ((np.float64, CLOSE), (np.float32, 1e-3)):
+        found, expected = results(module, example, dtype), results(other, example, dtype)
+        largest = max(float(np.abs(a).max(initial=0)) for a in expected.values())
+        for name, array in expected.items():
+            assert found[name].dtype == dtype, f"seed {seed}: {name}"
+            assert np.shape(found[name]) == np.shape(array), f"seed {seed}: {name}"
+            error = float(np.abs(found[name] - array).max(initial=0))
+            assert error <= close * largest, f"seed {seed}: {name} {dtype.__name__} {error}"
+
+
+@pytest.mark.parametrize("seed", range(FIRST + 5000, FIRST + 5000 + COUNT // 3))
+def test_wide_networks_with_all_their_derivatives(seed: int, tmp_path: Path) -> None:
+    def make(derived: System, extras: Sequence[str], name: str) -> types.ModuleType:
+        return loaded(written(tmp_path, derived.primal, extras), name)
+
+    try:
+        judge_network(draw_network(seed), make)
+    except Exception as error:
+        error.add_note(describe(seed))
+        raise
+
+
+@pytest.mark.parametrize("name", ["elman", "narx", "gru", "luong"])
+def test_every_extra(name: str) -> None:
+    derived = adjoint(build(load(FOLDER / f"{name}.toml")))
+    extended = extend(derived, possible_extras(derived))
+    assert not [r for r in check_target(extended, "c") if not r.passed]
+
+
+# Names from a file.
+
+WORDS = sorted(
+    TAKEN
+    | {"n", "i", "j", "b", "k", "total", "found", "main", "workspace", "arrays", "parts", "placed"}
+    | {"named_real", "named_forward", "NAMED_FLOAT", "tanh", "exp", "y0", "jn", "signgam", "printf"}
+    | {"parameters", "gradients", "signals", "inputs", "T1", "S", "moved", "number", "fill", "all"}
+)
+
+
+def is_legal(name: str) -> bool:
+    try:
+        check_name(name, "a layer", "")
+    except UserError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_names_that_mean_something_to_c(seed: int, tmp_path: Path) -> None:
+    names = random.Random(seed).sample([w for w in WORDS if is_legal(w)], 5)
+    x, weight, first, second, last = names
+    system = build(
+        Network(
+            "named",
+            {x: 2},
+            (
+                Layer(first, 2, (Connection(x), Connection(x, 1), Connection(first, 1, weight))),
+                Layer(second, 2, (Connection(first),), cell="gru"),
+                Layer(last, 2, (Connection(second), Connection(last, 2)), "softmax"),
+            ),
+            (LossSpec(last, "cross_entropy"), LossSpec(first)),
+        )
+    )
+    written(tmp_path, system)
+    sources = ("named.c", "test_named.c")
+    compiled(tmp_path, "cc -std=c99 -O1", *STRICT, *sources, "-o", "own", "-lm")
+    assert "0 of named wrong" in ran(tmp_path, "own"), names
+    if shutil.which("c++"):
+        compiled(tmp_path, "c++ -x c++ -fsyntax-only", *STRICT, "named.c")
+
+
+def test_no_two_names_become_one() -> None:
+    names = Names(["double", "double_", "double__", "own_net_x", "net_x", "NET_X"], "net", ["T"])
+    found = [names[n] for n in ("double", "double_", "double__", "own_net_x", "net_x", "NET_X")]
+    assert len(set(found)) == len(found)
+    assert not TAKEN.intersection(found)
+    assert not any(name.startswith(("net_", "NET_")) for name in found)
+
+
+@pytest.mark.parametrize("name", ["double", "main", "std", "int", "a" * 60])
+def test_a_network_may_have_any_name(name: str, tmp_path: Path) -> None:
+    layer = Layer("y", 1, (Connection("x"), Connection("y", 1)))
+    written(tmp_path, build(Network(name, {"x": 1}, (layer,), (LossSpec("y"),))))
+    sources = (f"{name}.c", f"test_{name}.c")
+    compiled(tmp_path, "cc -std=c99 -O1", *STRICT, *sources, "-o", "own", "-lm")
+    ran(tmp_path, "own")
+
+
+# Functions.
+
+PROGRAM = """
+{macros}
+{source}
+#include <stdio.h>
+int main(void)
+{{
+    {real} x, y;
+    while (fread(&x, sizeof x, 1, stdin) == 1) {{
+        y = m_{name}(x);
+        fwrite(&y, sizeof y, 1, stdout);
+    }}
+    return 0;
+}}
+"""
+
+
+def values_in_c(folder: Path, name: str, x: Any) -> Any:
+    """What C computes of numbers, in their dtype."""
+    is_single = x.dtype == np.float32
+    macros = environment().get_template("c/macros.c.jinja").render(p="m", P="M")
+    real = "float" if is_single else "double"
+    text = PROGRAM.format(
+        macros=f"#include <math.h>\ntypedef {real} m_real;\n{macros}",
+        source="\n\n".join(helpers([name], "m")),
+        real=real,
+        name=name,
+    )
+    (folder / "own.c").write_text(text, encoding="utf-8")
+    flags = ("-DM_FLOAT",) if is_single else ()
+    compiled(folder, "cc -std=c99 -O2", *flags, "own.c", "-o", "own", "-lm")
+    run = subprocess.run(["./own"], cwd=folder, input=x.tobytes(), capture_output=True, check=True)
+    return np.frombuffer(run.stdout, x.dtype)
+
+
+REFERENCES = {
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: np.where(x < 0, np.exp(x), 1) / (1 + np.exp(-np.abs(x))),
+}
+EVERY = int(os.environ.get("BPTT_FLOATS", "997"))
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_functions_are_right_to_two_units_in_the_last_place(
+    name: str, dtype: type, tmp_path: Path
+) -> None:
+    """Of float every 997th number there is (BPTT_FLOATS=1: all), of double a million."""
+    if dtype == np.float32:
+        x = np.arange(0, 1 << 32, EVERY, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    else:
+        rng = np.random.default_rng(1)
+        size = np.concatenate([rng.uniform(-12, 3, 800_000), rng.uniform(-300, -12, 200_000)])
+        x = rng.choice([-1.0, 1.0], size.size) * 10**size
+    found = values_in_c(tmp_path, name, x)
+    with np.errstate(all="ignore"):
+        exact = REFERENCES[name](x.astype(np.longdouble))
+        rounded = exact.astype(dtype)
+        unit = np.spacing(np.abs(rounded)).astype(np.longdouble)
+        error = np.abs(found.astype(np.longdouble) - exact) / unit
+    same = (found == rounded) | (np.isnan(found) & np.isnan(rounded))
+    worst = np.argmax(np.where(same, 0, np.where(np.isnan(error), np.inf, error)))
+    assert same[worst] or error[worst] <= 2, (x[worst], found[worst], rounded[worst])
+
+
+def test_there_is_c_for_every_primitive() -> None:
+    for name in PRIMITIVES:
+        assert f"net_{name}(" in "\n".join(helpers([name], "net"))
+
+
+# The command.
+
+
+def test_generate_writes_four_files(tmp_path: Path) -> None:
+    arguments = ["generate", str(FOLDER / "narx.toml"), "--target", "c", "-o", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    files = {p.name: p.read_text(encoding="utf-8") for p in tmp_path.iterdir() if p.is_file()}
+    assert set(files) == {"narx.c", "narx.h", "test_narx.c", "narx.py"}
+    assert all(map(is_as_generated, files.values()))
+    assert all(len(line) <= 120 for line in files["narx.c"].splitlines())
+    changed = tmp_path / "narx.c"
+    changed.write_text(files["narx.c"].replace("narx", "mine", 1), encoding="utf-8")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "narx.c" in result.output
+
+
+def test_the_files_are_the_same_whatever_the_hash_seed(tmp_path: Path) -> None:
+    command = "from bptt.commands.main import main; main()"
+    for seed in ("1", "2"):
+        folder = tmp_path / seed
+        arguments = ["generate", str(FOLDER / "luong.toml"), "--target", "c", "-o", str(folder)]
+        subprocess.run(
+            [sys.executable, "-c", command, *arguments],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        )
+    for path in (tmp_path / "1").iterdir():
+        assert path.read_bytes() == (tmp_path / "2" / path.name).read_bytes()
+
+
+def test_without_a_compiler_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = loaded(written(tmp_path, build(load(FOLDER / "elman.toml"))))
+    example = Example(module, 1, 3, 2)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(ImportError, match="no C compiler 'no-such-compiler'; install gcc"):
+        module.loss(*example.arguments)
+
+
+def test_without_its_c_file_the_module_says_what_is_missing(tmp_path: Path) -> None:
+    path = written(tmp_path, build(load(FOLDER / "elman.toml")))
+    (tmp_path / "elman.c").unlink()
+    module = loaded(path)
+    with pytest.raises(ImportError, match=r"elman\.c is missing; it belongs beside"):
+        module.loss(*Example(module, 1, 3, 2).arguments)
