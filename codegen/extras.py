@@ -187,8 +187,11 @@ def _gnvp(old: Extended) -> Extended:
     found = gauss_newton(old.system)
     curvature = found.by_origin[CURVATURE].name
     products = _derivatives(found, curvature, _parameters(found))
-    whole = old.system.joined(found, {*upstream(found, products.values()), curvature})
-    names = tuple(n for n in _added(old.system, whole) if n != curvature)
+    # The system says what the curvature is that the products are derivatives of, and so all that
+    # the curvature reads; of that only what the products need is computed.
+    needed = upstream(found, products.values())
+    whole = old.system.joined(found, needed | upstream(found, [curvature]))
+    names = tuple(n for n in _added(old.system, whole) if n in needed)
     part = Part("_gauss_newton_products", "The tangents taken back.", names)
     return _grown(old, whole, [part], products.values(), {"gauss_newton_products": products})
 

@@ -164,6 +164,7 @@ FORMS = {
     "attention to the past": "e[t,s] = w*(h[t-1] + x[t] @ (A @ x[s]))\n"
     "a[t,s] = softmax(e[t,s], s <= t)\nh[t] = tanh(sum(a[t,s]*v[s], s <= t))\ny[t] = x[t]*h[t]",
     "a loss that nothing moves": "h[t] = w*v[t]\ny[t] = x[t]*x[t-1]",
+    "a difference that cancels": "h[t] = w*v[t]\ny[t] = x[t] + (h[t] - h[t])",
     "overwritten": "h[t] = h[t-1]*k[t-1] + v[t]\nk[t] = w*v[t]\ny[t] = x[t]*h[t]",
     "far overwritten": "h[t] = h[t-5]*k[t] + v[t]\nk[t] = w*v[t]\ny[t] = x[t]*h[t]",
     "across": "h[s] = h[s-1]*k[s-1] + q[s]\nk[s] = w*q[s]\ny[t] = x[t]*h[end]",

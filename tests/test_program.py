@@ -226,6 +226,37 @@ y = "mse"
     judge(network, 3, 2)
 
 
+def test_a_part_is_read_as_the_array_around_it_has_been_changed() -> None:
+    """h_by_A[t] is what W makes of it and what h_by[t], in which it lies, adds to it."""
+    network = loads(
+        """
+name = "around"
+equations = '''
+h[t,i,j] = r[t-1,k,k]*x[t,i,k] + W[i,j,l,m]*h[t-1,l,m]
+r[t,i,j] = A[i,j,k,l]*h[t,k,l]
+y[t,i] = r[t,0,0] + b[i]
+'''
+[inputs]
+x = { size = [2, 1] }
+[signals]
+h = [2, 2]
+r = [1, 1]
+y = [2]
+[parameters]
+W = [2, 2, 2, 2]
+A = [1, 1, 2, 2]
+b = [2]
+[loss]
+y = "mse"
+"""
+    )
+    judge(network, 3, 2, ("residuals",))
+    program = programs(extend(adjoint(build(network)), ("residuals",)))[0][0]
+    every = [a for f in program.functions for a in assignments(f.body)]
+    written = [(a.target.name, a.operator) for a in every]
+    assert written.index(("h_by_A", "=")) < written.index(("h_by", "+="))
+
+
 # A check that notices nothing is no check: each slip changes some result.
 
 

@@ -167,20 +167,34 @@ class _FunctionText:
             if name in self._made:
                 continue
             self._made.add(name)
-            lengths = self.buffers[name].lengths
-            same = whole if lengths == self.buffers[whole].lengths else known.get(block)
-            if same is not None:
+            lengths, places = self.buffers[name].lengths, self._places(name)
+            if places is None or block in known:
+                same = whole if places is None else known[block]
                 yield Line(f"{name} = {same}", "takes its place, step by step")
                 continue
             known[block] = name
-            count = 1 + len(lengths) - len(self.buffers[whole].lengths)
-            spans = lengths[block.axis : block.axis + count]
-            size = prod(span.constant for span in spans if span is not None)
-            part = f"{block.start or ''}:{block.start + size}"
+            part = f"{places.start or ''}:{places.stop}"
             code = f"{whole}[{', '.join([*[':'] * block.axis, part])}]"
-            if count > 1:
+            if len(lengths) > len(self.buffers[whole].lengths):
                 code = f"{code}.reshape{self.shape(lengths)}"
             yield Line(f"{name} = {code}")
+
+    def _places(self, name: str) -> range | None:
+        """Where a part of an array has its places along an axis; None of what has them all."""
+        block, lengths = root(name, self.buffers), self.buffers[name].lengths
+        whole = self.buffers[block.buffer].lengths
+        if lengths == whole:
+            return None
+        spans = lengths[block.axis : block.axis + 1 + len(lengths) - len(whole)]
+        size = prod(span.constant for span in spans if span is not None)
+        return range(block.start, block.start + size)
+
+    def share_places(self, one: str, other: str) -> bool:
+        """Whether two parts of an array overlap."""
+        mine, theirs = self._places(one), self._places(other)
+        if mine is None or theirs is None:
+            return True
+        return mine.start < theirs.stop and theirs.start < mine.stop
 
     def _printer(self, assign: Assign) -> ArrayPrinter:
         return ArrayPrinter(
@@ -227,6 +241,7 @@ class _LoopText:
         self._axes = {a.target.name: _loop_axis(a, loop.step) for a in self._every}
         self._writes = Counter(a.target.name for a in self._every)
         self._bound: dict[Row, str] = {}
+        self._changed = self._changed_elsewhere()
 
     def lines(self) -> list[Line]:
         rolled = [n for n in dict.fromkeys(self._axes) if self._window(n)]
@@ -280,6 +295,26 @@ class _LoopText:
         places = [*[":"] * axis, step_code(self._step, buffer.offset(axis) + offset)]
         more = ", ..." if len(buffer.lengths) == 1 and name in self._axes else ""
         return f"{name}[{', '.join(places)}{more}]"
+
+    def _changed_elsewhere(self) -> set[str]:
+        """The arrays whose row of a step is read after it was changed under another name.
+
+        That is the name of an array that the row lies in, or of a part of it. A local variable has
+        to be the row itself then: one that holds what was computed first misses the change.
+        """
+        written: dict[str, set[str]] = {}
+        changed: set[str] = set()
+        found: set[str] = set()
+        for assign in self._every:
+            for read in (r for r in assign.reads if r.name in changed):
+                row = self._row_of(read)
+                if row is not None and row[2] == 0:
+                    found.add(read.name)
+            name = assign.target.name
+            others = written.setdefault(root(name, self._buffers).buffer, set())
+            changed |= {n for n in others - {name} if self._function.share_places(n, name)}
+            others.add(name)
+        return found
 
     def _is_widened(self, name: str) -> bool:
         """Whether a row of an array has values outside the steps of another axis around it.
@@ -353,7 +388,7 @@ class _LoopText:
             if codes is not None:
                 self._bound[self._key(assign)] = local
                 return [Line(code, said(assign)) for code in (f"{local} = {codes[0]}", *codes[1:])]
-        if self._writes[name] == 1:
+        if self._writes[name] == 1 and name not in self._changed:
             found = assigned(f"{row} = {local} =", assign, printer, labels)
             self._bound[self._key(assign)] = local
             return found
