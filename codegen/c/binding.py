@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import importlib.util
+import math
 import os
 import pathlib
 import platform
@@ -23,10 +24,8 @@ import numpy as np
 
 # What the tables of a module are, where these functions stand in one.
 _NAME = ""
-_FRAMES: tuple[tuple[str, ...], ...] = ()
 _KERNELS: dict[str, tuple[Any, ...]] = {}
-_SHAPES: tuple[dict[str, Callable[..., tuple[int, ...]]], ...] = ()
-_PARTS: tuple[dict[str, tuple[str, int, int, int, Callable[..., tuple[int, ...]]]], ...] = ()
+_PARTS: dict[str, tuple[str, int, int, int, Callable[..., tuple[int, ...]]]] = {}
 _FLAGS = ("-std=c99", "-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
 _LIBRARIES: dict[str, ctypes.CDLL] = {}
 
@@ -35,23 +34,41 @@ def _compiled(name: str, arrays: Any, sizes: Any, dtype: Any) -> bool:
     """Whether compiled code computes a part of the equations, and has: of real numbers it does."""
     if dtype.kind != "f":
         return False
-    frame, taken, made, given, counts = _KERNELS[name]
-    shapes, parts = _SHAPES[frame], _PARTS[frame]
-    here = {n: np.require(arrays[n], dtype, "C") for n in taken}
-    here.update((n, np.zeros(shapes[n](*sizes), dtype)) for n in made)
-    order = _FRAMES[frame]
-    pointers = (ctypes.c_void_p * len(order))(*(n in here and here[n].ctypes.data for n in order))
+    count, taken, given, own, shapes, parts, counts = _KERNELS[name]
+    pointers = [0] * count
+    addresses = arrays.setdefault(("addresses",), {})
+    for place, n in taken:
+        pointers[place] = _address(addresses, n, arrays[n], dtype)
+    made = shapes(*sizes)
+    for (place, n), shape in zip(given, made, strict=False):
+        array = arrays[n] = np.zeros(shape, dtype)
+        pointers[place] = _address(addresses, n, array, dtype)
+    lengths = [math.prod(shape) for shape in made[len(given) :]]
+    workspace = np.empty(sum(lengths), dtype)
+    at = workspace.ctypes.data
+    for place, length in zip(own, lengths, strict=True):
+        pointers[place] = at
+        at += length * dtype.itemsize
     numbers = [*sizes, *(int(arrays.get(n, 0)) for n in counts)]
     kernel = getattr(_library(dtype), f"{_NAME}_compute{name}")
-    kernel(pointers, *map(ctypes.c_long, numbers))
-    for n in given:
-        if n in here:
-            arrays[n] = here[n] if here[n].ndim else here[n][()]
-        else:
-            whole, axis, start, stop, shape = parts[n]
-            places = (slice(None),) * axis + (slice(start, stop),)
-            arrays[n] = here[whole][places].reshape(shape(*sizes))
+    kernel((ctypes.c_void_p * count)(*pointers), *map(ctypes.c_long, numbers))
+    for _, n in given:
+        if arrays[n].ndim == 0:
+            arrays[n] = arrays[n][()]
+    for n in parts:
+        whole, axis, start, stop, part = _PARTS[n]
+        places = (slice(None),) * axis + (slice(start, stop),)
+        arrays[n] = arrays[whole][places].reshape(part(*sizes))
     return True
+
+
+def _address(known: Any, name: str, array: Any, dtype: Any) -> int:
+    """Where the elements of an array stand, row after row."""
+    found = known.get(name)
+    if found is None or found[0] is not array:
+        rows = np.asarray(array, dtype, order="C")
+        found = known[name] = (array, rows, rows.ctypes.data)
+    return int(found[2])
 
 
 def _library(dtype: Any) -> ctypes.CDLL:

@@ -85,6 +85,43 @@ def calls(interface: Interface) -> Iterator[Call]:
         [*body, *handed, loss],
         judged=True,
     )
+    yield from step(interface)
+
+
+def step(interface: Interface) -> Iterator[Call]:
+    """The function that computes one step of one sequence, where a network can be computed so."""
+    if interface.state is None:
+        return
+    prefix, capitals = interface.prefix, interface.prefix.upper()
+    groups = {group.name for group in interface.groups}
+    arguments = [a for a in _given(interface, judged=False) if a[1] != "initial"]
+    known = {n for _, n in arguments}
+    body: list[Item] = [f"{prefix}_arrays placed;", f"const {prefix}_arrays *arrays = &placed;"]
+    if "initial" in groups:
+        pointers = ", ".join(f"state->{member.name}" for member, _ in interface.state)
+        body.append(f"const {prefix}_initial initial = {{{pointers}}};")
+    names = [n for _, n in _given(interface, judged=True)]
+    given = [n if n in known else "&initial" if n == "initial" else "0" for n in names]
+    ones = ["1"] * len(interface.sizes)
+    body.append(f"{prefix}_place({', '.join(['&placed', *given, *ones, 'workspace', '1'])});")
+    counts = ["state->steps"] * len(interface.texts["_forward"].counts)
+    body.append(f"{prefix}_compute_forward({', '.join(['arrays', *ones, *counts])});")
+    body += [*interface.kept(), "++state->steps;"]
+    arguments += [(f"{prefix}_state *", "state"), (f"{prefix}_real *", "workspace")]
+    if "signals" in groups:
+        arguments.append((f"{prefix}_signals *", "signals"))
+        body += [f"signals->{s.member.name} = {s.code};" for s in interface.signals()]
+    about = (
+        "The signals of the next step of one sequence, for inputs of that step; a state of zeros "
+        f"is that before the first. The workspace holds {capitals}_FORWARD_WORKSPACE"
+        f"({', '.join(ones)}) numbers."
+    )
+    head = _head("void", f"{prefix}_step", arguments)
+    # Sizes in the places of signals are those of one step.
+    sizes = [f"enum {{ {', '.join(f'{n} = 1' for n in interface.sizes)} }};"]
+    used = mentions([str(item) for item in body], "(?:" + "|".join(interface.sizes) + ")")
+    lines = tuple(rendered([*(sizes if used else []), *body], 1))
+    yield Call(tuple(textwrap.wrap(about, 92)), head, lines)
 
 
 def _call(

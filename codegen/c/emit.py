@@ -97,8 +97,10 @@ def _safe(text: str) -> str:
 
 
 def _members(group: Group, prefix: str) -> Iterator[str]:
+    if group.name == "state":
+        yield "long steps; /* how many have been computed */"
     for member in group.members:
-        if group.name == "parameters":
+        if group.name in ("parameters", "state"):
             yield f"{prefix}_real {member.name}[{member.size}]; /* {member.axes} */"
         else:
             const = "const " if group.is_given else ""

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from bptt.codegen.c.memory import Memory, affine_code
 from bptt.codegen.c.names import Names
+from bptt.codegen.c.runtime import OTHERWISE
 from bptt.codegen.nodes import (
     Affine,
     Call,
@@ -27,7 +28,6 @@ from bptt.codegen.nodes import (
     Sum,
     Where,
 )
-from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.errors import UserError
 
 CHOICE, SUM, PRODUCT, UNARY, ATOM = range(5)
@@ -228,7 +228,7 @@ class Expression:
 
     def _call(self, function: str, arguments: Sequence[Node]) -> Source:
         sources = [self.real(n).code for n in arguments]
-        name = self._scope.helper(PRIMITIVES[function].name)
+        name = self._scope.helper(OTHERWISE.get(function, function))
         return Source(f"{name}({', '.join(sources)})")
 
     def _condition(self, condition: Condition) -> str:

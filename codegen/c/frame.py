@@ -100,4 +100,4 @@ def frames_of(extended: Extended, programs: Sequence[Program]) -> list[Frame]:
 def mentions(lines: Iterable[str], name: str) -> bool:
     """Whether an identifier stands in some lines."""
     word = re.compile(rf"\b{name}\b")
-    return any(name in line and word.search(line) for line in lines)
+    return any(word.search(line) for line in lines)

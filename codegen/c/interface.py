@@ -11,10 +11,12 @@ from bptt.codegen.boundaries import Boundary, boundary_values
 from bptt.codegen.c.expressions import Item, under
 from bptt.codegen.c.frame import Frame
 from bptt.codegen.c.memory import Memory, length_code, size_code, within_product
+from bptt.codegen.extras import extend
 from bptt.codegen.nodes import ZERO, Affine, Read, Subscript
 from bptt.codegen.program import root
 from bptt.derive.calculus.quantity import Quantity, Role
 from bptt.derive.calculus.system import System
+from bptt.derive.errors import UserError
 
 # The functions of every program, in the order in which they run, and how far each C function goes.
 STAGES = ("_forward", "_loss", "_backward", "_input_gradients", "_initial_gradients")
@@ -70,7 +72,9 @@ class Interface:
         targets = tuple(member for member, _ in self.targets().values())
         initial = tuple(member for member, _ in self.initial())
         signals = tuple(signal.member for signal in self.signals())
+        state = tuple(member for member, _ in self.state or ())
         found = (
+            Group("state", "What one sequence carries on from step to step.", state),
             Group("parameters", "Parameters, or the gradients by them.", self.parameters()),
             Group("inputs", "Inputs, by pointers to their first step.", self.inputs(), True),
             Group("targets", "Targets of losses, and weights of steps.", targets, True),
@@ -79,7 +83,8 @@ class Interface:
             Group("input_gradients", "Where gradients by inputs go.", self.inputs()),
             Group("initial_gradients", "Where those by values outside the steps go.", initial),
         )
-        return tuple(group for group in found if group.members)
+        has_state = self.state is not None
+        return tuple(g for g in found if g.members or (has_state and g.name == "state"))
 
     def _member(self, key: str, quantity: Quantity) -> Member:
         shape = self._system.shape(quantity)
@@ -145,6 +150,30 @@ class Interface:
         """Whether the units of a signal at one step stand together."""
         axis = root(name, self._buffers).axis
         return "feature" not in self._buffers[name].kinds[:axis]
+
+    # One step after the other.
+
+    @cached_property
+    def state(self) -> tuple[tuple[Member, Boundary], ...] | None:
+        """What a state keeps of one sequence; None where no step can be computed on its own."""
+        try:
+            extend(self._system, ["step"])
+        except UserError:
+            return None
+        return tuple(
+            (Member(member.name, str(_number(b.shape)), _axes(n for n in b.shape if n != "B")), b)
+            for member, b in self.initial()
+        )
+
+    def kept(self) -> list[Item]:
+        """Statements that put what the next step reads into the state."""
+        found: list[Item] = []
+        for member, boundary in self.state or ():
+            array = f"arrays->{self.names[boundary.quantity]}"
+            # Behind the first row stand those that come before the next step.
+            place = f"{array} + {_number(boundary.shape[1:])}"
+            found.append(f"{self.prefix}_copy(state->{member.name}, {place}, {member.size});")
+        return found
 
     # Places.
 
@@ -276,6 +305,11 @@ class Interface:
         line = f"{member}[{own}] = arrays->{self.names[array]}[{place}];"
         wanted = [] if group == "parameters" else [f"if ({member})"]
         return under(wanted, under(heads, [line]))
+
+
+def _number(shape: Iterable[int | str]) -> int:
+    """How many elements a shape has for one sequence."""
+    return prod(n for n in shape if isinstance(n, int))
 
 
 def _times(count: str, row: str) -> str:

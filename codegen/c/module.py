@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 
 from bptt.codegen.boundaries import allocated
@@ -11,42 +11,41 @@ from bptt.codegen.c.frame import Frame
 from bptt.codegen.emit import Binding, source_of, sources_without_types
 from bptt.codegen.entries import size_names, tuple_text
 from bptt.codegen.extras import Extended
-from bptt.codegen.program import Function, root
+from bptt.codegen.program import root
 
 IMPORTS = (
-    *("ctypes", "hashlib", "importlib.util", "os", "pathlib", "platform", "shlex", "shutil"),
+    *(
+        "ctypes",
+        "hashlib",
+        "importlib.util",
+        "math",
+        "os",
+        "pathlib",
+        "platform",
+        "shlex",
+        "shutil",
+    ),
     *("subprocess", "sys", "tempfile"),
 )
 
 
 def module_source(extended: Extended, frames: Sequence[Frame]) -> str:
     """The source of NAME.py, which stands beside NAME.c and NAME.h."""
-    name = extended.base.name
-    sizes = size_names(extended.base)
+    name, sizes = extended.base.name, size_names(extended.base)
     found = Binding(
-        f"This module needs NumPy, {name}.c and {name}.h beside it, and a\nC compiler: what is "
-        "real is computed by compiled code, what is complex by NumPy.",
+        f"This module needs NumPy, {name}.c and {name}.h\n"
+        "beside it, and a C compiler: compiled code computes what is real, NumPy what is complex.",
         (*(f"import {module}" for module in IMPORTS), ""),
         (
             f'_NAME = "{name}"',
             f"_FLAGS = {binding._FLAGS!r}",
             "_LIBRARIES = {}",
-            "_FRAMES = (",
-            *(f"    {tuple_text(n for n, _ in frame.arrays)}," for frame in frames),
-            ")",
             "_KERNELS = {",
-            *(
-                _kernel(n, f, frame)
-                for n, frame in enumerate(frames)
-                for f in frame.program.functions
-            ),
+            *(line for frame in frames for line in _kernels(frame, sizes)),
             "}",
-            "_SHAPES = (",
-            *(line for frame in frames for line in _shapes(frame, sizes)),
-            ")",
-            "_PARTS = (",
+            "_PARTS = {",
             *(line for frame in frames for line in _parts(frame, sizes)),
-            ")",
+            "}",
         ),
         tuple(sources_without_types(binding)),
         lambda function, given: _first(extended, frames, function, given),
@@ -61,42 +60,55 @@ def _first(extended: Extended, frames: Sequence[Frame], name: str, sizes: str) -
     for made in function.allocates:
         code = allocated(extended.system.quantities[made], extended.system)
         lines.append(f'    arrays["{made}"] = {code}')
-    return (
-        *lines,
-        f'    if _compiled("{name}", arrays, ({sizes},), dtype):',
-        "        return",
-    )
+    return (*lines, f'    if _compiled("{name}", arrays, ({sizes},), dtype):', "        return")
 
 
-def _kernel(number: int, function: Function, frame: Frame) -> str:
-    """An entry of the table: what a function takes, makes and hands on, and counts it is given."""
-    text = next(text for text in frame.texts if text.name == function.name)
+def _kernels(frame: Frame, sizes: str) -> Iterator[str]:
+    """The entries of the table: what each function takes, and what it makes, by their places.
+
+    These are: how many arrays there are; those taken, and those handed on, with their names; those
+    of its own; the shapes of what it makes, in this order; parts of arrays that are handed on; the
+    numbers that it is given beside the sizes.
+    """
     buffers = frame.program.buffers
-    known = {root(n, buffers).buffer for n in (*function.takes, *function.allocates)}
-    taken = [n for n in text.arrays if n in known]
-    made = [n for n in text.arrays if n not in known]
-    gives = dict.fromkeys(m for n in function.gives for m in (root(n, buffers).buffer, n))
-    given = [n for n in gives if n not in taken]
-    given = [n for n in given if root(n, buffers).buffer in made]
-    counts = ["first step" if n == frame.first_step else n for n in text.counts]
-    groups = ", ".join(map(tuple_text, (taken, made, given, counts)))
-    return f'    "{function.name}": ({number}, {groups}),'
+    places = {name: place for place, (name, _) in enumerate(frame.arrays)}
+    for function, text in frame.pairs():
+        known = {root(n, buffers).buffer for n in (*function.takes, *function.allocates)}
+        taken = [n for n in text.arrays if n in known]
+        made = [n for n in text.arrays if n not in known]
+        roots = {root(n, buffers).buffer for n in function.gives}
+        given = [n for n in made if n in roots]
+        own = [n for n in made if n not in roots]
+        parts = [n for n in function.gives if n not in places and root(n, buffers).buffer in given]
+        counts = ["first step" if n == frame.first_step else n for n in text.counts]
+        shapes = [_shape(frame, n) for n in (*given, *own)]
+        yield f'    "{function.name}": ('
+        yield f"        {len(places)},"
+        yield f"        {_tuple(_pair(places[n], n) for n in taken)},"
+        yield f"        {_tuple(_pair(places[n], n) for n in given)},"
+        yield f"        {_tuple(str(places[n]) for n in own)},"
+        yield f"        lambda {sizes}: {_tuple(shapes)},"
+        yield f"        {tuple_text(parts)},"
+        yield f"        {tuple_text(counts)},"
+        yield "    ),"
 
 
-def _shapes(frame: Frame, sizes: str) -> list[str]:
-    lines = ["    {"]
-    for name, _ in frame.arrays:
-        lines.append(f'        "{name}": lambda {sizes}: {_shape(frame, name)},')
-    return [*lines, "    },"]
+def _pair(place: int, name: str) -> str:
+    return f'({place}, "{name}")'
 
 
-def _shape(frame: Frame, name: str) -> str:
-    codes = ["B" if n is None else str(n) for n in frame.memory.lengths(name)]
+def _tuple(codes: Iterable[str]) -> str:
+    codes = list(codes)
     return f"({', '.join(codes)}{',' if len(codes) == 1 else ''})"
 
 
-def _parts(frame: Frame, sizes: str) -> list[str]:
-    lines = ["    {"]
+def _shape(frame: Frame, name: str) -> str:
+    return _tuple("B" if n is None else str(n) for n in frame.memory.lengths(name))
+
+
+def _parts(frame: Frame, sizes: str) -> Iterator[str]:
+    """What is handed on and lies in another array: in which, along which axis, from where to where,
+    and its shape."""
     for name in dict.fromkeys(n for f in frame.program.functions for n in f.gives):
         block = root(name, frame.program.buffers)
         if block.buffer == name:
@@ -107,5 +119,4 @@ def _parts(frame: Frame, sizes: str) -> list[str]:
         stop = block.start + prod(n.constant for n in spans if n is not None)
         place = f"{block.axis}, {block.start}, {stop}"
         shape = f"lambda {sizes}: {_shape(frame, name)}"
-        lines.append(f'        "{name}": ("{block.buffer}", {place}, {shape}),')
-    return [*lines, "    },"]
+        yield f'    "{name}": ("{block.buffer}", {place}, {shape}),'

@@ -9,7 +9,9 @@ from importlib.resources import files
 
 from bptt.derive.calculus.primitives import PRIMITIVES
 
-_HEAD = re.compile(r"static inline (?:@real|long|void) @(\w+)\(")
+# Functions that users call have the name of a primitive function already.
+OTHERWISE = {"step": "unit_step"}
+_HEAD = re.compile(r"(?:static inline|static|@INLINE) (?:@real|long|void) @(\w+)\(")
 
 
 @cache
@@ -17,13 +19,14 @@ def _known() -> dict[str, str]:
     """The sources of all functions by name, those they call before them."""
     text = files("bptt.codegen").joinpath("templates/c/runtime.c").read_text(encoding="utf-8")
     found = {}
-    for part in re.split(r"\n\n(?=/\*|static)", text.strip()):
+    for part in re.split(r"\n\n(?=/\*|static|@INLINE)", text.strip()):
         head = _HEAD.search(part)
         assert head is not None, part
         found[head[1]] = part
     for name, primitive in PRIMITIVES.items():
         if primitive.c:
             arguments = ", ".join(f"@real {n}" for n in primitive.arguments)
+            name = OTHERWISE.get(name, name)
             begin = f"static inline @real @{name}({arguments})"
             found[name] = f"{begin}\n{{\n    return {primitive.c};\n}}"
     return found

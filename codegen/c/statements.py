@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
+from bptt.codegen import nodes
 from bptt.codegen.c.expressions import Block, Expression, Item, Scope, under
-from bptt.codegen.c.memory import Memory
+from bptt.codegen.c.matrices import Product, product_of
+from bptt.codegen.c.memory import Memory, size_code
 from bptt.codegen.c.names import Names
 from bptt.codegen.nodes import (
     Affine,
@@ -19,7 +21,6 @@ from bptt.codegen.nodes import (
     Node,
     Number,
     Place,
-    Product,
     Range,
     Read,
     Reduce,
@@ -52,15 +53,14 @@ OUTER = ("time", "batch")
 class FunctionText:
     """A function: its name in the program, the arrays that it uses, those that it fills, its body.
 
-    `padded` are arrays of its own that hold zeros outside the steps; `helpers` what it calls, and
-    `counts` the letters of numbers that it is given beside the sizes.
+    `helpers` are what it calls, and `counts` the letters of numbers that it is given beside the
+    sizes.
     """
 
     name: str
     about: str
     arrays: tuple[str, ...]
     filled: tuple[str, ...]
-    padded: tuple[str, ...]
     counts: tuple[str, ...]
     helpers: frozenset[str]
     lines: tuple[str, ...]
@@ -129,7 +129,9 @@ class _Body:
             f"{names[n]} = arrays->{names[n]};"
             for n in arrays
         ]
-        zeroed = [n for n in filled if buffers[n].window]
+        taken = {*self._function.takes, *self._function.allocates}
+        # Zeros stand outside the steps of what it makes, and are what a window holds at first.
+        zeroed = [n for n in filled if buffers[n].window or (buffers[n].padded and n not in taken)]
         own = [*self._cleared(zeroed), *items]
         body = [*head, *([""] if head and own else []), *own]
         code = "\n".join(rendered(body, 1))
@@ -139,19 +141,15 @@ class _Body:
             self._function.about,
             arrays,
             filled,
-            tuple(n for n in filled if buffers[n].padded and n not in self._function.takes),
             tuple(counts),
             frozenset(self._scope.helpers),
             tuple(code.splitlines()),
         )
 
     def _cleared(self, names: Iterable[str]) -> Iterator[Item]:
-        """What keeps the last steps alone holds zeros at first."""
         for name in names:
-            sizes = [_size(n) for n in self._memory.lengths(name)]
-            letter = self._scope.names.fresh("n")
-            head = f"for (long {letter} = 0; {letter} < {' * '.join(sizes)}; ++{letter})"
-            yield Block(head, (f"{self._scope.names[name]}[{letter}] = 0;",))
+            size = size_code(self._memory.lengths(name))
+            yield f"{self._scope.helper('clear')}({self._scope.names[name]}, {size});"
 
     def _body(self, body: Sequence[Statement], steps: tuple[str, ...]) -> Iterator[Item]:
         for group in self._groups(body, steps):
@@ -219,6 +217,10 @@ class _Body:
 
     def _product(self, assign: Assign, node: Contract, sign: int, inner: str) -> Iterator[Item]:
         """Sums of a product, the target's row innermost: what is added to it stands in rows too."""
+        found = product_of(self._memory, assign, node, inner, _letters(assign))
+        if found is not None and sign > 0:
+            yield from self._call(assign, found)
+            return
         kinds = {r.name: r.kind for r in assign.ranges}
         own = _letters(assign)
         order = [n for n in own if kinds[n] in OUTER]
@@ -227,10 +229,19 @@ class _Body:
         order += [n for n in node.over if kinds[n] not in OUTER]
         order = [n for n in order if n != inner] + [inner]
         scope = replace(self._scope, ranges={r.name: r for r in assign.ranges})
-        value = Expression(scope).value(Product(node.operands)).code
+        value = Expression(scope).value(nodes.Product(node.operands)).code
         operator = "+=" if sign > 0 else "-="
         line = f"{scope.element(assign.target)} {operator} {value};{_said([assign])}"
-        yield from under([scope.loop(n) for n in order], (line,))
+        yield from under(self._heads(scope, order), (line,))
+
+    def _call(self, assign: Assign, found: Product) -> Iterator[Item]:
+        """A product of matrices by the function for it."""
+        scope = replace(self._scope, ranges={r.name: r for r in assign.ranges})
+        y, x, w = (f"&{scope.element(r)}" for r in (found.y, found.x, found.w))
+        arguments = [found.rows, found.columns, found.depth, y, found.y_row, x, found.x_row]
+        arguments += [found.x_step, w, found.w_row]
+        line = f"{scope.helper('multiply')}({', '.join(map(str, arguments))});{_said([assign])}"
+        yield from under([scope.loop(n) for n in found.outer], (line,))
 
     def _pointwise(self, group: Sequence[Assign], steps: tuple[str, ...]) -> Iterator[Item]:
         """Statements element by element, each at all its places before the next place."""
@@ -250,7 +261,14 @@ class _Body:
             lines += expression.before
             target = scope.element(assign.target)
             lines.append(f"{target} {operator} {value};{_said([assign])}")
-        yield from under([scope.loop(n) for n in own], lines)
+        is_flat = all(isinstance(line, str) for line in lines)
+        heads = self._heads(scope, own) if is_flat else [scope.loop(n) for n in own]
+        yield from under(heads, lines)
+
+    def _heads(self, scope: Scope, order: Sequence[str]) -> list[str]:
+        """Loops, of which the innermost may take its places in any order, several at a time."""
+        *outer, last = map(scope.loop, order) if order else [""]
+        return [*outer, f"{scope.names.prefix.upper()}_APART {last}"] if order else []
 
     # Statements together.
 
@@ -407,10 +425,6 @@ def _said(group: Sequence[Assign]) -> str:
     """The numbers of the equations, as a comment."""
     numbers = " ".join(f"({n})" for assign in group for n in assign.numbers)
     return f" /* {numbers} */" if numbers else ""
-
-
-def _size(length: Affine | None) -> str:
-    return "B" if length is None else f"({length})" if length.names else str(length)
 
 
 def _mentions(code: str, word: str) -> bool:

@@ -114,7 +114,10 @@ def test_source(system: System, interface: Interface) -> str:
         "filling": filling,
         "judged": f"{judged}{counts}, ",
         "gradients": gradients,
-        "values": _stored(system, interface, given, sizes, judged.replace("&targets, ", "")),
+        "values": [
+            *_stored(system, interface, given, sizes, judged.replace("&targets, ", "")),
+            *_stepped(system, interface, given, judged.replace("&targets, ", "")),
+        ],
     }
     return environment().get_template("c/test.c.jinja").render(values)
 
@@ -188,6 +191,62 @@ def _stored(
             f"[k / {signal.width} * {signal.apart} + k % {signal.width}];",
             _compared(name, f"of_{name}", total),
         ]
+    return lines
+
+
+def _stepped(system: System, interface: Interface, given: list[Given], arguments: str) -> list[str]:
+    """Statements that compute the first sequence step by step, and compare with all steps."""
+    signals = [s for s in interface.signals() if s.quantity in system.outputs]
+    signals = [s for s in signals if system.quantities[s.quantity].time_axis is not None]
+    if interface.state is None or not signals:
+        return []
+    prefix = system.name
+    lines = [f"static {prefix}_state state;", f"{prefix}_signals every, now;"]
+    for (member, boundary), whole in zip(
+        interface.state, (g for g in given if g.group == "initial"), strict=True
+    ):
+        width = prod(n for n in boundary.shape[1:] if isinstance(n, int))
+        lines += [
+            f"for (long k = 0; k < {member.size}; ++k)",
+            f"    state.{member.name}[k] = {whole.array}"
+            f"[k / {width} * {'B * ' if 'B' in boundary.shape else ''}{width} + k % {width}];",
+        ]
+    lines.append(f"{prefix}_forward({arguments}{', '.join(interface.sizes)}, workspace, &every);")
+    lines += [f"double all_{s.member.name} = 0, own_{s.member.name} = 0;" for s in signals]
+    for s in signals:
+        batch = "B * " if "batch" in {a.kind for a in system.quantities[s.quantity].axes} else ""
+        lines += [
+            f"for (long k = 0; k < T * {s.width}; ++k)",
+            f"    all_{s.member.name} += number(k) * (double)every.{s.member.name}"
+            f"[k / {s.width} * {batch}{s.apart} + k % {s.width}];",
+        ]
+    lines.append("for (long t = 0; t < T; ++t) {")
+    inputs = [(q, g) for q in system.of_role("input") for g in given
+              if g.group == "inputs" and g.quantity == q.name]  # fmt: skip
+    if inputs:
+        lines.append(f"    {prefix}_inputs one;")
+    for quantity, g in inputs:
+        row = "".join(
+            f" * {'B' if a.kind == 'batch' else system.size(a.size)}"
+            for a in quantity.axes
+            if a.kind != "time"
+        )
+        step = f" + t{row}" if quantity.time_axis is not None else ""
+        lines.append(f"    one.{g.member} = {g.array}{step};")
+    names = [n for n in ("parameters", "inputs") if f"&{n}" in arguments]
+    passed = "".join("&one, " if n == "inputs" else f"&{n}, " for n in names)
+    lines.append(f"    {prefix}_step({passed}&state, workspace, &now);")
+    for s in signals:
+        name = s.member.name
+        lines += [
+            f"    for (long k = 0; k < {s.width}; ++k)",
+            f"        own_{name} += number(t * {s.width} + k) * (double)now.{name}[k];",
+        ]
+    lines.append("}")
+    for s in signals:
+        name = s.member.name
+        most = f"VALUES_TOLERANCE * (1 + fabs(all_{name}))"
+        lines.append(f'wrong += is_wrong("{name}, step by step", own_{name}, all_{name}, {most});')
     return lines
 
 

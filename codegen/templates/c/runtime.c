@@ -139,3 +139,60 @@ static inline void @clear(@real *to, long count)
     for (long n = 0; n < count; ++n)
         to[n] = 0;
 }
+
+/* A tile of a product of matrices, of so many rows and so many times @LANES columns: its sums stay
+   in registers. */
+@INLINE void @tile(const int rows, const int count, long depth, @real *@RESTRICT y, long y_row,
+    const @real *@RESTRICT x, long x_row, long x_step, const @real *@RESTRICT w, long w_row)
+{
+    const @lanes zero = {0};
+    @lanes sums[8][4];
+    for (int r = 0; r < rows; ++r)
+        for (int c = 0; c < count; ++c)
+            sums[r][c] = zero;
+    for (long k = 0; k < depth; ++k) {
+        @lanes along[4];
+        for (int c = 0; c < count; ++c)
+            along[c] = *(const @lanes *)(w + k * w_row + c * @LANES);
+        for (int r = 0; r < rows; ++r)
+            for (int c = 0; c < count; ++c)
+                sums[r][c] += x[r * x_row + k * x_step] * along[c];
+    }
+    for (int r = 0; r < rows; ++r)
+        for (int c = 0; c < count; ++c)
+            *(@lanes *)(y + r * y_row + c * @LANES) += sums[r][c];
+}
+
+/* Some columns of a product of matrices, as many rows at a time as there are registers for. */
+@INLINE void @columns(const int count, const int most, long rows, long depth,
+    @real *@RESTRICT y, long y_row, const @real *@RESTRICT x, long x_row, long x_step,
+    const @real *@RESTRICT w, long w_row)
+{
+    long r = 0;
+    if (most == 8)
+        for (; r + 8 <= rows; r += 8)
+            @tile(8, count, depth, y + r * y_row, y_row, x + r * x_row, x_row, x_step, w, w_row);
+    for (; r + 4 <= rows; r += 4)
+        @tile(4, count, depth, y + r * y_row, y_row, x + r * x_row, x_row, x_step, w, w_row);
+    for (; r < rows; ++r)
+        @tile(1, count, depth, y + r * y_row, y_row, x + r * x_row, x_row, x_step, w, w_row);
+}
+
+/* y[row, column] += sum of x[row, k] w[k, column] over the depth k; rows, and the places k of x,
+   stand as far apart as the arguments behind their arrays say, columns side by side. */
+static void @multiply(long rows, long columns, long depth, @real *@RESTRICT y, long y_row,
+    const @real *@RESTRICT x, long x_row, long x_step, const @real *@RESTRICT w, long w_row)
+{
+    long c = 0;
+    if (rows < 4)
+        for (; c + 4 * @LANES <= columns; c += 4 * @LANES)
+            @columns(4, 4, rows, depth, y + c, y_row, x, x_row, x_step, w + c, w_row);
+    for (; c + 2 * @LANES <= columns; c += 2 * @LANES)
+        @columns(2, 8, rows, depth, y + c, y_row, x, x_row, x_step, w + c, w_row);
+    for (; c + @LANES <= columns; c += @LANES)
+        @columns(1, 8, rows, depth, y + c, y_row, x, x_row, x_step, w + c, w_row);
+    for (long r = 0; r < rows; ++r)
+        for (long k = 0; k < depth; ++k)
+            for (long last = c; last < columns; ++last)
+                y[r * y_row + last] += x[r * x_row + k * x_step] * w[k * w_row + last];
+}
