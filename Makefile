@@ -8,7 +8,7 @@ NETWORKS ?= 1000
 SEED ?= 1000
 WORKERS ?= auto
 
-.PHONY: test demo examples fuzz lint generated goldens documentation bench mutants clean
+.PHONY: test chip demo examples fuzz lint generated goldens documentation bench mutants clean
 
 # One thread of linear algebra for each worker: more of them wait for each other.
 test fuzz: export OPENBLAS_NUM_THREADS = 1
@@ -34,6 +34,10 @@ examples: $(VENV)/test
 fuzz: $(VENV)/test
 	BPTT_NETWORKS=$(NETWORKS) BPTT_FIRST_SEED=$(SEED) \
 		$(RUN) -m pytest -n $(WORKERS) -q tests/test_random_networks.py tests/test_wide_networks.py
+
+# C code on an emulated Cortex-M4: needs gcc-arm-none-eabi and qemu-system-arm.
+chip: $(VENV)/test
+	$(RUN) -m pytest -n $(WORKERS) -q tests/test_chip.py
 
 # Remake what generated/ holds; the tests compare it byte for byte.
 generated: $(VENV)/test

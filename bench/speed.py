@@ -1,4 +1,4 @@
-"""Times loss and gradients: generated modules beside NumPy by hand, PyTorch and JAX.
+"""Times loss and gradients: generated modules, NumPy's and C's, beside others.
 
     python -m bench.speed [--rounds N] [--threads 1|2] [--only NAME ...]
 
@@ -27,6 +27,7 @@ from bench.workers import Worker
 # The contenders with the packages that they need, in the order of the tables' columns.
 CONTENDERS = {
     "generated": "numpy",
+    "generated C": "numpy",
     "NumPy by hand": "numpy",
     "torch.nn": "torch",
     "PyTorch as equations": "torch",
@@ -41,7 +42,7 @@ TOLERANCES = {"float64": 1e-9, "float32": 1e-3}
 
 def measure(case: Case, workers: dict[str, Worker], rounds: int) -> Table:
     """Median milliseconds of the generated module, and the others' time over its time."""
-    own = {n: w for n, w in workers.items() if n == "generated" or n in case.others}
+    own = {n: w for n, w in workers.items() if n.startswith("generated") or n in case.others}
     table = Table(title=f"{case.about}: generated, and others' time / its time")
     for heading in ("dtype", case.axes):
         table.add_column(heading)

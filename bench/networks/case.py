@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bptt.codegen.emit import module_source
+from bptt.codegen.extras import extend
+from bptt.codegen.targets import files_of
 from bptt.derive import Network, System, adjoint, build
 
 Arrays = dict[str, Any]
@@ -43,8 +49,10 @@ class Case:
     def run(self, contender: str, size: Size, dtype: str) -> Run:
         """A contender's evaluation at a size, ready to be called."""
         problem = self.problem(size, dtype)
-        if contender == "generated":
-            return generated(self.network(size), problem)
+        if contender.startswith("generated"):
+            network = self.network(size)
+            module = compiled if contender == "generated C" else module_of
+            return called(module(build(network)), problem)
         return self.others[contender](problem)
 
 
@@ -68,9 +76,21 @@ def module_of(system: System, extras: Iterable[str] = ()) -> Any:
     return module
 
 
-def generated(network: Network, problem: Problem) -> Run:
-    """The generated module, called as anyone calls it: what it is given is checked each time."""
-    module = module_of(build(network))
+def compiled(system: System) -> Any:
+    """The generated module for which C computes; its files stay until the process ends."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    files = files_of(extend(adjoint(system), ()), "c")
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    module = types.ModuleType(system.name)
+    module.__file__ = str(folder / f"{system.name}.py")
+    exec(files[f"{system.name}.py"], module.__dict__)
+    return module
+
+
+def called(module: Any, problem: Problem) -> Run:
+    """A generated module, called as anyone calls it: what it is given is checked each time."""
 
     def run() -> tuple[float, Iterable[Any]]:
         loss, gradients = module.loss_and_gradients(

@@ -30,19 +30,23 @@ def placing(interface: Interface) -> Call:
     arguments = [
         (f"{prefix}_arrays *", "arrays"),
         *_given(interface, judged=True),
+        *_gradients(interface),
         *_sized(interface),
         ("int ", "parts"),
     ]
     items: list[Item] = []
     for number, stage in enumerate(STAGES):
-        if number:
-            items += [f"if (parts <= {number})", "    return;"]
-        items += interface.placing(stage)
+        kept = tuple(interface.placing(stage))
+        items += [Block(f"if (parts > {number})", kept)] if kept and number else kept
+    for number, stage in enumerate(STAGES):
+        if passing := interface.passing(stage):
+            items.append(Block(f"if (parts > {number})", tuple(passing)))
     lines = [*rendered(items, 1)]
     unused = [f"    (void){n};" for _, n in arguments if not mentions(lines, n)]
-    # What is left of the workspace is nobody's.
+    if mentions(lines, "own"):
+        lines.insert(0, f"    {prefix}_real *own;")
     head = _head("static void", f"{prefix}_place", arguments)
-    return Call((), head, (*unused, *lines, "    (void)workspace;"))
+    return Call((), head, (*lines, *unused))
 
 
 def calls(interface: Interface) -> Iterator[Call]:
@@ -61,9 +65,8 @@ def calls(interface: Interface) -> Iterator[Call]:
     body = [*_placed(interface, 2, judged=True), *judged, loss]
     yield _call(interface, f"{prefix}_real", "loss", about, [], body, judged=True)
     more, handed = [], list[Item]()
-    if "parameters" in groups:
-        more.append((f"{prefix}_parameters *", "gradients"))
-        handed += interface.gradients("parameters")
+    more += _gradients(interface)
+    handed += interface.gradients("parameters")
     for kind in ("input", "initial"):
         if f"{kind}_gradients" in groups:
             more.append((f"{prefix}_{kind}_gradients *", f"{kind}_gradients"))
@@ -102,6 +105,7 @@ def step(interface: Interface) -> Iterator[Call]:
         body.append(f"const {prefix}_initial initial = {{{pointers}}};")
     names = [n for _, n in _given(interface, judged=True)]
     given = [n if n in known else "&initial" if n == "initial" else "0" for n in names]
+    given += ["0" for _ in _gradients(interface)]
     ones = ["1"] * len(interface.sizes)
     body.append(f"{prefix}_place({', '.join(['&placed', *given, *ones, 'workspace', '1'])});")
     counts = ["state->steps"] * len(interface.texts["_forward"].counts)
@@ -145,6 +149,7 @@ def _placed(interface: Interface, parts: int, *, judged: bool) -> list[Item]:
     prefix = interface.prefix
     known = {n for _, n in _given(interface, judged=judged)}
     every = [n if n in known else "0" for _, n in _given(interface, judged=True)]
+    every += [n if parts > 2 else "0" for _, n in _gradients(interface)]
     given = ", ".join(["&placed", *every, *interface.sizes, "workspace", str(parts)])
     return [
         f"{prefix}_arrays placed;",
@@ -164,6 +169,12 @@ def _given(interface: Interface, *, judged: bool) -> list[Argument]:
     groups = {group.name for group in interface.groups}
     names = ["parameters", "inputs", *(["targets"] if judged else []), "initial"]
     return [(f"const {interface.prefix}_{n} *", n) for n in names if n in groups]
+
+
+def _gradients(interface: Interface) -> list[Argument]:
+    """The argument of the gradients by parameters, where there are any."""
+    groups = {group.name for group in interface.groups}
+    return [(f"{interface.prefix}_parameters *", "gradients")] if "parameters" in groups else []
 
 
 def _sized(interface: Interface) -> list[Argument]:

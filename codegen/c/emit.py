@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from bptt.codegen.c.calls import calls, placing
-from bptt.codegen.c.frame import Frame, frames_of
+from bptt.codegen.c.frame import Frame, frames_of, mentions
 from bptt.codegen.c.interface import Group, Interface
 from bptt.codegen.c.module import module_source
 from bptt.codegen.c.runtime import helpers
@@ -47,8 +47,10 @@ def _optimised(program: Program) -> Program:
 def _sources(extended: Extended, frames: Sequence[Frame], interface: Interface) -> dict[str, str]:
     """The texts of NAME.c and NAME.h, by their names."""
     prefix = extended.base.name
-    known, offered = titles(extended), [*calls(interface)]
+    known, offered = titles(extended), [placing(interface), *calls(interface)]
     called = {n for frame in frames for text in frame.texts for n in text.helpers}
+    # What the functions for users call beside the equations.
+    called |= {n for n in ("copy", "clear") for c in offered if mentions(c.lines, f"{prefix}_{n}")}
     every = listing(extended.system.equations, extended.system)
     values = {
         "p": prefix,
@@ -69,9 +71,9 @@ def _sources(extended: Extended, frames: Sequence[Frame], interface: Interface) 
             ("LOSS_WORKSPACE", _summands(interface, "_loss")),
             ("WORKSPACE", _summands(interface, "_initial_gradients")),
         ],
-        "functions": offered,
-        "calls": [placing(interface), *offered],
-        "helpers": helpers({*called, "copy", "clear"}, prefix),
+        "functions": offered[1:],
+        "calls": offered,
+        "helpers": helpers(called, prefix),
         "frames": frames,
     }
     return {
@@ -110,13 +112,8 @@ def _members(group: Group, prefix: str) -> Iterator[str]:
 def _summands(interface: Interface, stage: str) -> list[str]:
     """The sizes of arrays that a macro adds up: T and B may be any expressions there."""
     names = "|".join(interface.sizes)
-    counted: dict[str, int] = {}
-    for size in interface.workspace(stage):
-        counted[size] = counted.get(size, 0) + 1
-    numbers = sum(int(size) * n for size, n in counted.items() if size.isdigit())
-    found = [
-        re.sub(rf"\b({names})\b", r"(\1)", size) + (f" * {n}" if n > 1 else "")
-        for size, n in counted.items()
-        if not size.isdigit()
-    ]
-    return [*found, *([str(numbers)] if numbers or not found else [])]
+    found = []
+    for lengths, number in sorted(interface.workspace(stage).items(), reverse=True):
+        code = re.sub(rf"\b({names})\b", r"(\1)", lengths)
+        found.append(f"{code} * {number}" if code else str(number))
+    return found or ["1"]

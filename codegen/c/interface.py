@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from math import prod
 from bptt.codegen.boundaries import Boundary, boundary_values
 from bptt.codegen.c.expressions import Item, under
 from bptt.codegen.c.frame import Frame
-from bptt.codegen.c.memory import Memory, length_code, size_code, within_product
+from bptt.codegen.c.memory import Memory, length_code, size_code, size_factors, within_product
 from bptt.codegen.extras import extend
 from bptt.codegen.nodes import ZERO, Affine, Read, Subscript
 from bptt.codegen.program import root
@@ -177,33 +178,64 @@ class Interface:
 
     # Places.
 
-    def placing(self, stage: str) -> Iterator[Item]:
-        """Statements that place what a function is the first to need."""
+    @cached_property
+    def _kept(self) -> frozenset[str]:
+        """The arrays that several parts of the equations use, or that are seen from outside."""
+        counts = Counter(n for text in self.texts.values() for n in dict.fromkeys(text.arrays))
+        shown = {root(signal.quantity, self._buffers).buffer for signal in self.signals()}
+        padded = {n for n in counts if self._buffers[n].padded}
+        return frozenset(
+            {n for n, count in counts.items() if count > 1} | shown | padded | {"loss"}
+        )
+
+    def _first(self, stage: str) -> list[str]:
+        """The arrays that a part of the equations is the first to use."""
         earlier = {n for s in STAGES[: STAGES.index(stage)] for n in self.texts[s].arrays}
+        return [n for n in self.texts[stage].arrays if n not in earlier]
+
+    def placing(self, stage: str) -> Iterator[Item]:
+        """Statements that place what a part of the equations is the first to use, and is kept."""
         given = self._given()
-        for name in self.texts[stage].arrays:
-            if name in earlier:
-                continue
+        for name in self._first(stage):
             if name in given:
                 yield from given[name]
-            else:
-                yield from self._own(name)
+            elif name in self._kept:
+                yield from self._placed(name)
 
-    def workspace(self, stage: str) -> list[str]:
-        """How many elements the workspace of a function holds, summand by summand."""
-        given, found, seen = self._given(), [], set[str]()
-        for name in (n for s in STAGES[: STAGES.index(stage) + 1] for n in self.texts[s].arrays):
-            if name not in seen and (name not in given or self._is_copied(name)):
-                found.append(size_code(self._memory.lengths(name)))
-            seen.add(name)
-        return found
+    def passing(self, stage: str) -> list[Item]:
+        """Statements that place what only this part uses: each part uses the same space for it."""
+        found: list[Item] = []
+        for name in self._passing(stage):
+            size = size_code(self._memory.lengths(name))
+            found += [f"arrays->{self.names[name]} = own;", f"own += {size};"]
+        return ["own = workspace;", *found[:-1]] if found else []
+
+    def _passing(self, stage: str) -> list[str]:
+        given = self._given()
+        return [n for n in self.texts[stage].arrays if n not in given and n not in self._kept]
+
+    def workspace(self, stage: str) -> dict[str, int]:
+        """How many elements a workspace holds: numbers of products of lengths, by the products."""
+        given, most = self._given(), Counter[str]()
+        kept = Counter[str]()
+        for part in STAGES[: STAGES.index(stage) + 1]:
+            for name in self._first(part):
+                if self._is_copied(name) or (name not in given and name in self._kept):
+                    number, lengths = size_factors(self._memory.lengths(name))
+                    kept[lengths] += number
+            own = Counter[str]()
+            for name in self._passing(part):
+                number, lengths = size_factors(self._memory.lengths(name))
+                own[lengths] += number
+            most |= own
+        return kept + most
 
     def _is_copied(self, name: str) -> bool:
         quantity = self._system.quantities.get(name)
         padded = self._buffers[name].padded
         return bool(padded and quantity is not None and quantity.role == "input")
 
-    def _own(self, name: str) -> Iterator[Item]:
+    def _placed(self, name: str) -> Iterator[Item]:
         """A place in the workspace, with values outside the steps in it if there are any."""
         size = size_code(self._memory.lengths(name))
         yield f"arrays->{self.names[name]} = workspace;"
@@ -240,6 +272,11 @@ class Interface:
             name = quantity.name
             ident = self._identifier(name)
             found[name] = [f"arrays->{ident} = parameters->{ident};"]
+        for quantity in system.of_role("parameter", differentiable=True):
+            made = system.derivative("loss", quantity.name)
+            if made in self._buffers and root(made, self._buffers).buffer == made:
+                place = f"gradients->{self._identifier(quantity.name)}"
+                found[made] = [f"arrays->{self.names[made]} = {place};"]
         for quantity in system.of_role("input"):
             name = quantity.name
             if name not in self._buffers:
@@ -285,6 +322,7 @@ class Interface:
         return [
             item
             for key, name in pairs
+            if group != "parameters" or root(name, self._buffers).buffer != name
             for item in self._handed(f"{into}->{self._identifier(key)}", name, group)
         ]
 

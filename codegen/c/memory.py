@@ -22,13 +22,19 @@ def within_product(code: str) -> str:
     return f"({code})" if " + " in code or " - " in code or code.startswith("-") else code
 
 
+def size_factors(lengths: Lengths) -> tuple[int, str]:
+    """How many elements an array has, as a number times a product of lengths that are open."""
+    number = prod(n.constant for n in lengths if n is not None and not n.names)
+    codes = [within_product(length_code(n)) for n in lengths if n is None or n.names]
+    return number, " * ".join(codes)
+
+
 def size_code(lengths: Lengths) -> str:
     """How many elements an array has: (T + 2) * B * 10."""
-    numbers = prod(n.constant for n in lengths if n is not None and not n.names)
-    codes = [within_product(length_code(n)) for n in lengths if n is None or n.names]
-    if numbers != 1 or not codes:
-        codes.append(str(numbers))
-    return " * ".join(codes)
+    number, codes = size_factors(lengths)
+    return " * ".join(
+        [*([codes] if codes else []), *([str(number)] if number != 1 or not codes else [])]
+    )
 
 
 @dataclass(frozen=True)
