@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -135,6 +136,20 @@ def test_a_spoilt_line_fails_the_test_in_c(tmp_path: Path) -> None:
         compiled(tmp_path, "cc -std=c99 -O1", "gru.c", "test_gru.c", "-o", "own", "-lm")
         run = subprocess.run(["./own"], cwd=tmp_path, capture_output=True, check=False)
         assert run.returncode == 1, lines[number]
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path) -> None:
+    page = (FOLDER.parent / "docs" / "c.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
+    written(tmp_path, build(load(FOLDER / "narx.toml")))
+    (tmp_path / "learn.c").write_text(example, encoding="utf-8")
+    for flags in ([], ["-DNARX_FLOAT"]):
+        compiled(
+            tmp_path, "cc -std=c99 -O2", *STRICT, *flags, "learn.c", "narx.c", "-o", "own", "-lm"
+        )
+        loss, position, measured = map(float, re.findall(r"-?\d+\.\d+", ran(tmp_path, "own")))
+        assert loss < 0.05
+        assert abs(position - measured) < 0.3
 
 
 # By its Python module.
