@@ -29,6 +29,7 @@ from bptt.derive import Connection, Layer, LossSpec, Network, UserError, adjoint
 from bptt.derive.calculus.primitives import PRIMITIVES
 from bptt.derive.calculus.system import System
 from bptt.derive.description.network import check_name
+from bptt.training import Options, fit
 from tests.judge import moderate_example
 from tests.numeric import Example
 from tests.random_networks import draw, draw_equations
@@ -203,6 +204,21 @@ def test_every_extra(name: str) -> None:
     derived = adjoint(build(load(FOLDER / f"{name}.toml")))
     extended = extend(derived, possible_extras(derived))
     assert not [r for r in check_target(extended, "c") if not r.passed]
+
+
+def test_training_goes_on_the_same_way() -> None:
+    """The same losses up to rounding, by the Jacobian and by gradients of batches."""
+    rng = np.random.default_rng(2)
+    u = rng.uniform(-1, 1, 120)
+    y = np.convolve(u, [0.3, 0.2, 0.1])[: u.size]
+    text = (FOLDER / "narx.toml").read_text(encoding="utf-8")
+    for method, epochs in (("lm", 3), ("adam", 5)):
+        losses = []
+        for target in ("numpy", "c"):
+            options = Options(method=method, epochs=epochs, seed=1, target=target)
+            fitted = fit(text, {"current": u, "position": y}, options)
+            losses.append([report["loss"] for report in fitted.progress.history])
+        assert np.allclose(*losses, rtol=1e-6)
 
 
 # Names from a file.

@@ -95,6 +95,7 @@ def _split(context: Any, parameter: Any, value: str) -> tuple[float, ...]:
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
+@click.option("--target", default="numpy", show_default=True, help="numpy, or c: what computes.")
 @click.option(
     "--split",
     default="70,15,15",

@@ -103,13 +103,15 @@ def prepare(
     start: Model | None = None,
 ) -> Prepared:
     """Data and network brought together; see `fit`."""
-    plain = module_of(topology, measured=options.open)
+    plain = module_of(topology, measured=options.open, target=options.target)
     method = chosen(options, plain)
     check(method, options, Layout.of(plain).size)
     extras = [EXTRAS[method]] if method in EXTRAS else []
     if options.chunk:
         extras.append("carry")
-    module = module_of(topology, measured=options.open, extras=extras) if extras else plain
+    module = plain
+    if extras:
+        module = module_of(topology, measured=options.open, extras=extras, target=options.target)
     _check_losses(module)
     vocabulary = None
     if isinstance(data, str):

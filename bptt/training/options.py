@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bptt.codegen.targets import TARGETS
 from bptt.derive.errors import UserError, check_choice, shown
 from bptt.training.methods.descent import Descent
 from bptt.training.methods.hessian_free import HessianFree
@@ -34,7 +35,7 @@ from bptt.training.vector import Layout
 # with more than these not at all.
 FEW_PARAMETERS, MOST_PARAMETERS = 1000, 5000
 LARGEST = 1e9
-WORDS = ("method", "schedule", "initial", "dtype", "normalise")
+WORDS = ("method", "schedule", "initial", "dtype", "target", "normalise")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Options:
     initial: str = "uniform"
     seed: int = 0
     dtype: str = "float64"
+    target: str = "numpy"
     split: tuple[float, ...] = (70.0, 15.0, 15.0)
     normalise: str = "minmax"
     window: int = 0
@@ -68,6 +70,7 @@ class Options:
         for name, choices in (
             ("method", ("auto", *METHODS)),
             ("dtype", ("float32", "float64")),
+            ("target", tuple(TARGETS)),
             ("normalise", ("minmax", "standard", "none")),
         ):
             check_choice(getattr(self, name), choices, _option(name))
