@@ -184,6 +184,20 @@ static void @multiply(long rows, long columns, long depth, @real *@RESTRICT y, l
     const @real *@RESTRICT x, long x_row, long x_step, const @real *@RESTRICT w, long w_row)
 {
     long c = 0;
+#ifdef @BYTES
+    /* For many rows a part of w is brought together first: it is read again and again. */
+    @real part[@DEPTH * 2 * @LANES];
+    if (rows >= 16)
+        for (; c + 2 * @LANES <= columns; c += 2 * @LANES)
+            for (long k = 0; k < depth; k += @DEPTH) {
+                const long deep = depth - k < @DEPTH ? depth - k : @DEPTH;
+                for (long n = 0; n < deep; ++n)
+                    for (long lane = 0; lane < 2 * @LANES; ++lane)
+                        part[n * 2 * @LANES + lane] = w[(k + n) * w_row + c + lane];
+                @columns(2, 8, rows, deep, y + c, y_row, x + k * x_step, x_row, x_step, part,
+                    2 * @LANES);
+            }
+#endif
     if (rows < 4)
         for (; c + 4 * @LANES <= columns; c += 4 * @LANES)
             @columns(4, 4, rows, depth, y + c, y_row, x, x_row, x_step, w + c, w_row);
