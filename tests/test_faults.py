@@ -323,7 +323,7 @@ def test_the_status_says_whose_fault_it_is(
     def fails(*given: Any, **options: Any) -> Any:
         raise raised
 
-    monkeypatch.setattr(commands, "generated", fails)
+    monkeypatch.setattr(commands, "files_of", fails)
     (tmp_path / "net.toml").write_text(NET)
     arguments = ["generate", str(tmp_path / "net.toml"), "-o", str(tmp_path)]
     found: Result = CliRunner().invoke(commands.main, arguments)
