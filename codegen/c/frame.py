@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bptt.codegen.c.memory import Memory
+from bptt.codegen.c.memory import Memory, length_code
 from bptt.codegen.c.names import Names
 from bptt.codegen.c.statements import FunctionText, function_text, window_axes
 from bptt.codegen.entries import size_names
@@ -44,11 +44,13 @@ class Frame:
 
     @property
     def members(self) -> list[str]:
-        """The pointers of the structure."""
-        return [
-            f"{'' if is_filled else 'const '}{self.prefix}_real *{self.names[name]};"
-            for name, is_filled in self.arrays
-        ]
+        """The pointers of the structure, with the axes of their arrays."""
+        found = []
+        for name, is_filled in self.arrays:
+            axes = "".join(f"[{length_code(n)}]" for n in self.memory.lengths(name))
+            kind = f"{'' if is_filled else 'const '}{self.prefix}_real"
+            found.append(f"{kind} *{self.names[name]}; /* {axes or 'one number'} */")
+        return found
 
     def pairs(self) -> Iterable[tuple[Function, FunctionText]]:
         return zip(self.program.functions, self.texts, strict=True)
