@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bptt.codegen.nodes import ZERO, Contract, Node, Range, Read, Subscript, mapped, rewritten
+from bptt.codegen.nodes import (
+    ZERO,
+    Affine,
+    Contract,
+    Node,
+    Range,
+    Read,
+    Subscript,
+    mapped,
+    rewritten,
+)
 from bptt.codegen.program import Assign, Buffer, Function, Program, Statement, assignments, changed
 from bptt.derive.calculus.quantity import unused
 
@@ -79,6 +89,9 @@ def _is_across(read: Read, last: str, node: Contract, buffers: dict[str, Buffer]
     """Whether a matrix is read with a target's last index along its rows' beginnings."""
     buffer = buffers[read.name]
     if len(read.subscripts) != 2 or set(buffer.kinds) != {"feature"} or buffer.alias is not None:
+        return False
+    if Affine(1) in buffer.lengths:
+        # One row, or one column, stands in a row either way.
         return False
     row, column = read.subscripts
     is_plain = row.offset == ZERO and column.offset == ZERO
