@@ -1690,7 +1690,7 @@ class _Judge:
         moved = {n: a + 1j * TINY * v[n] for n, a in case.parameters.items()}
         _, exact = self.module.loss_and_gradients(moved, *case.arguments[1:])
         largest = max(float(np.abs(a.imag / TINY).max(initial=0)) for a in exact.values())
-        floor = max(1e-3 * largest, 1e-4 * self.largest, 1e-6)
+        floor = max(1e-3 * largest, 1e-4 * self.largest, 1e-2 * abs(self.loss), 1e-6)
         for name in names:
             self.close(f"hvp of {name}", found[name], exact[name].imag / TINY, floor)
 
