@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal
 
 from bptt.codegen.nodes import Affine, Node, Range, Read, reads
@@ -137,6 +138,25 @@ def root(name: str, buffers: Mapping[str, Buffer]) -> Block:
         name, axis, start = block.buffer, block.axis, start + block.start
         block = buffers[name].alias
     return Block(name, axis, start)
+
+
+def places(name: str, buffers: Mapping[str, Buffer]) -> range | None:
+    """Where a part of an array has its places along an axis; None of what has them all."""
+    block, lengths = root(name, buffers), buffers[name].lengths
+    whole = buffers[block.buffer].lengths
+    if lengths == whole:
+        return None
+    spans = lengths[block.axis : block.axis + 1 + len(lengths) - len(whole)]
+    size = prod(span.constant for span in spans if span is not None)
+    return range(block.start, block.start + size)
+
+
+def overlap(one: str, other: str, buffers: Mapping[str, Buffer]) -> bool:
+    """Whether two parts of one array share places."""
+    mine, theirs = places(one, buffers), places(other, buffers)
+    if mine is None or theirs is None:
+        return True
+    return mine.start < theirs.stop and theirs.start < mine.stop
 
 
 # From program to program.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import prod
 
 from bptt.codegen.boundaries import allocated
 from bptt.codegen.c import binding
@@ -11,7 +10,7 @@ from bptt.codegen.c.frame import Frame
 from bptt.codegen.emit import Binding, source_of, sources_without_types
 from bptt.codegen.entries import size_names, tuple_text
 from bptt.codegen.extras import Extended
-from bptt.codegen.program import root
+from bptt.codegen.program import places, root
 
 IMPORTS = (
     *(
@@ -113,10 +112,8 @@ def _parts(frame: Frame, sizes: str) -> Iterator[str]:
         block = root(name, frame.program.buffers)
         if block.buffer == name:
             continue
-        lengths, whole = frame.memory.lengths(name), frame.memory.lengths(block.buffer)
-        count = 1 + len(lengths) - len(whole)
-        spans = lengths[block.axis : block.axis + count]
-        stop = block.start + prod(n.constant for n in spans if n is not None)
-        place = f"{block.axis}, {block.start}, {stop}"
+        part = places(name, frame.program.buffers)
+        assert part is not None
+        place = f"{block.axis}, {part.start}, {part.stop}"
         shape = f"lambda {sizes}: {_shape(frame, name)}"
         yield f'    "{name}": ("{block.buffer}", {place}, {shape}),'

@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import prod
 
 from bptt.codegen import nodes
 from bptt.codegen.c.expressions import Block, Expression, Item, Scope, under
@@ -39,6 +38,7 @@ from bptt.codegen.program import (
     Program,
     Statement,
     assignments,
+    overlap,
     root,
 )
 
@@ -310,7 +310,7 @@ class _Body:
             return False
         common = len(one.subscripts)
         if one.name != other.name:
-            if _apart(self._span(one.name), self._span(other.name)):
+            if not overlap(one.name, other.name, buffers):
                 return False
             # The axes before the one that parts are of are those of both.
             parts = [b.axis for b, r in ((first, one), (second, other)) if b.buffer != r.name]
@@ -325,21 +325,6 @@ class _Body:
             if not gap.names and gap.constant and not (rolls and abs(gap.constant) > (window or 0)):
                 return False
         return True
-
-    def _span(self, name: str) -> tuple[int, int, int]:
-        """The part of an array that a buffer lies in: the axis, its start and its end."""
-        block, lengths = root(name, self._program.buffers), self._memory.lengths(name)
-        whole = self._memory.lengths(block.buffer)
-        count = 1 + len(lengths) - len(whole)
-        spans = lengths[block.axis : block.axis + count]
-        if any(n is None or n.names for n in spans):
-            return block.axis, 0, 1 << 62
-        size = prod(n.constant for n in spans if n is not None)
-        return block.axis, block.start, block.start + size
-
-
-def _apart(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
-    return one[0] == other[0] and (one[2] <= other[1] or other[2] <= one[1])
 
 
 def _loops(body: Iterable[Statement]) -> Iterator[Loop]:

@@ -6,7 +6,6 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import prod
 
 from bptt.codegen.nodes import (
     Affine,
@@ -27,6 +26,8 @@ from bptt.codegen.program import (
     Program,
     Statement,
     assignments,
+    overlap,
+    places,
     root,
 )
 from bptt.derive.calculus.quantity import unused
@@ -167,34 +168,17 @@ class _FunctionText:
             if name in self._made:
                 continue
             self._made.add(name)
-            lengths, places = self.buffers[name].lengths, self._places(name)
-            if places is None or block in known:
-                same = whole if places is None else known[block]
+            lengths, part = self.buffers[name].lengths, places(name, self.buffers)
+            if part is None or block in known:
+                same = whole if part is None else known[block]
                 yield Line(f"{name} = {same}", "takes its place, step by step")
                 continue
             known[block] = name
-            part = f"{places.start or ''}:{places.stop}"
-            code = f"{whole}[{', '.join([*[':'] * block.axis, part])}]"
+            span = f"{part.start or ''}:{part.stop}"
+            code = f"{whole}[{', '.join([*[':'] * block.axis, span])}]"
             if len(lengths) > len(self.buffers[whole].lengths):
                 code = f"{code}.reshape{self.shape(lengths)}"
             yield Line(f"{name} = {code}")
-
-    def _places(self, name: str) -> range | None:
-        """Where a part of an array has its places along an axis; None of what has them all."""
-        block, lengths = root(name, self.buffers), self.buffers[name].lengths
-        whole = self.buffers[block.buffer].lengths
-        if lengths == whole:
-            return None
-        spans = lengths[block.axis : block.axis + 1 + len(lengths) - len(whole)]
-        size = prod(span.constant for span in spans if span is not None)
-        return range(block.start, block.start + size)
-
-    def share_places(self, one: str, other: str) -> bool:
-        """Whether two parts of an array overlap."""
-        mine, theirs = self._places(one), self._places(other)
-        if mine is None or theirs is None:
-            return True
-        return mine.start < theirs.stop and theirs.start < mine.stop
 
     def _printer(self, assign: Assign) -> ArrayPrinter:
         return ArrayPrinter(
@@ -312,7 +296,7 @@ class _LoopText:
                     found.add(read.name)
             name = assign.target.name
             others = written.setdefault(root(name, self._buffers).buffer, set())
-            changed |= {n for n in others - {name} if self._function.share_places(n, name)}
+            changed |= {n for n in others - {name} if overlap(n, name, self._buffers)}
             others.add(name)
         return found
 
