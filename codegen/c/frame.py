@@ -76,9 +76,10 @@ def frames_of(extended: Extended, programs: Sequence[Program]) -> list[Frame]:
     found = []
     for number, program in enumerate(programs):
         first_step = first_step_of(program)
+        memory = Memory(program.buffers, window_axes(program))
         names = Names(program.buffers, prefix, {*sizes, *free, first_step})
         texts = tuple(
-            function_text(program, function, names, free, first_step)
+            function_text(memory, function, names, free, first_step)
             for function in program.functions
         )
         used = {n for text in texts for n in text.arrays}
@@ -89,7 +90,7 @@ def frames_of(extended: Extended, programs: Sequence[Program]) -> list[Frame]:
                 prefix=prefix,
                 type=f"{prefix}_online_arrays" if number else f"{prefix}_arrays",
                 names=names,
-                memory=Memory(program.buffers, window_axes(program)),
+                memory=memory,
                 texts=texts,
                 arrays=tuple((n, n in filled) for n in program.buffers if n in used),
                 sizes=sizes,

@@ -10,34 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bptt.codegen.c.memory import Lengths, Memory, length_code, within_product
+from bptt.codegen.c.memory import NONE, ONE_APART, Memory, Stride
 from bptt.codegen.nodes import Affine, Contract, Node, Range, Read, Subscript
-from bptt.codegen.program import Assign, root
+from bptt.codegen.program import Assign
 
 # Below so many products that are known a call costs more than it gives.
 WORTH = 48
-
-
-@dataclass(frozen=True)
-class Stride:
-    """How far apart elements stand: a number times lengths that are known when the code runs."""
-
-    number: int
-    lengths: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        codes = [*map(within_product, self.lengths)]
-        if self.number != 1 or not codes:
-            codes.append(str(self.number))
-        return " * ".join(codes)
-
-    def times(self, length: Affine | None) -> Stride:
-        if length is not None and not length.names:
-            return replace(self, number=self.number * length.constant)
-        return replace(self, lengths=tuple(sorted((*self.lengths, length_code(length)))))
-
-
-NONE = Stride(0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +62,7 @@ def product_of(
     every = (*own, *node.over)
     known: dict[str, _Axis] = {}
     for name in every:
-        size, strides = _count(spans[name]), tuple(stride(memory, a, name) for a in arrays)
+        size, strides = _count(spans[name]), tuple(memory.stride(a, name) for a in arrays)
         if size is None or None in strides:
             return None
         known[name] = _Axis(size, tuple(s for s in strides if s is not None))
@@ -124,38 +102,13 @@ def _factors(operands: Sequence[Node], inner: str) -> tuple[Read, Read] | None:
     return first, second
 
 
-def stride(memory: Memory, read: Read, index: str) -> Stride | None:
-    """How far apart neighbours along an index stand in an array; None along a window."""
-    block, lengths = root(read.name, memory.buffers), memory.lengths(read.name)
-    whole: Lengths = memory.lengths(block.buffer)
-    behind = len(lengths) - len(whole)
-    step, found = Stride(1), NONE
-    for axis in reversed(range(len(lengths))):
-        if read.subscripts[axis].index == index:
-            rolls = memory.axes.get(read.name) == axis
-            if rolls or found != NONE:
-                return None
-            found = step
-        inside = block.axis <= axis <= block.axis + behind
-        if block.buffer != read.name and axis == block.axis:
-            # Before its axis a part lies as far apart as the whole.
-            step = Stride(1)
-            for length in reversed(whole[axis:]):
-                step = step.times(length)
-        elif block.buffer != read.name and not inside:
-            step = step.times(whole[axis if axis < block.axis else axis - behind])
-        else:
-            step = step.times(lengths[axis])
-    return found
-
-
 def _count(span: Range) -> Stride | None:
     """How many places an index has, where its start and its stop are one each."""
     if span.kind == "batch":
         return Stride(1, ("B",))
     if len(span.starts) != 1 or len(span.stops) != 1:
         return None
-    return Stride(1).times(span.stops[0] - span.starts[0])
+    return ONE_APART * (span.stops[0] - span.starts[0])
 
 
 def _joined(known: Mapping[str, _Axis], names: Iterable[str]) -> tuple[_Axis, list[str]]:
@@ -164,21 +117,15 @@ def _joined(known: Mapping[str, _Axis], names: Iterable[str]) -> tuple[_Axis, li
     while rest:
         axis = known[rest[-1]]
         if found.size != Stride(1):
-            wanted = tuple(_multiplied(s, found.size) for s in found.strides)
+            wanted = tuple(s * found.size for s in found.strides)
             if axis.strides != wanted:
                 break
             strides = found.strides
         else:
             strides = axis.strides
-        found = _Axis(_multiplied(axis.size, found.size), strides)
+        found = _Axis(axis.size * found.size, strides)
         rest.pop()
     return found, rest
-
-
-def _multiplied(one: Stride, other: Stride) -> Stride:
-    if one == NONE:
-        return NONE
-    return Stride(one.number * other.number, tuple(sorted((*one.lengths, *other.lengths))))
 
 
 def _is_worth(*sizes: Stride) -> bool:

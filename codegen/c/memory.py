@@ -38,6 +38,33 @@ def size_code(lengths: Lengths) -> str:
 
 
 @dataclass(frozen=True)
+class Stride:
+    """How far apart elements stand: a number times lengths that are known when the code runs."""
+
+    number: int
+    lengths: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        codes = [*map(within_product, self.lengths)]
+        if self.number != 1 or not codes:
+            codes.append(str(self.number))
+        return " * ".join(codes)
+
+    def __mul__(self, other: Stride | Affine | None) -> Stride:
+        """As many times as far; a length of an axis is so many times, None that of the batch."""
+        if other is None or (isinstance(other, Affine) and other.names):
+            other = Stride(1, (length_code(other),))
+        elif isinstance(other, Affine):
+            other = Stride(other.constant)
+        if not self.number:
+            return self
+        return Stride(self.number * other.number, tuple(sorted((*self.lengths, *other.lengths))))
+
+
+NONE, ONE_APART = Stride(0), Stride(1)
+
+
+@dataclass(frozen=True)
 class Memory:
     """Buffers as C lays them out; of those with a window `axes` say along which axis it moves."""
 
@@ -68,24 +95,29 @@ class Memory:
             subscripts[axis : axis + count] = [inner]
         return block.buffer, _flat(subscripts, whole)
 
-    def stride(self, read: Read, index: str) -> int | None:
-        """How far apart the elements at neighbouring places of an index stand, if that is known."""
-        lengths = [n.constant if n is not None and not n.names else None for n in self._whole(read)]
-        found: int | None = 0
-        step: int | None = 1
-        for subscript, length in zip(reversed(read.subscripts), reversed(lengths), strict=True):
-            if subscript.index == index:
-                found = None if found is None or step is None else found + step
-            step = None if step is None or length is None else step * length
+    def stride(self, read: Read, index: str) -> Stride | None:
+        """How far apart neighbours along an index stand in an array; None along a window."""
+        block, lengths = root(read.name, self.buffers), self.lengths(read.name)
+        whole: Lengths = self.lengths(block.buffer)
+        behind = len(lengths) - len(whole)
+        step, found = Stride(1), NONE
+        for axis in reversed(range(len(lengths))):
+            if read.subscripts[axis].index == index:
+                rolls = self.axes.get(read.name) == axis
+                if rolls or found != NONE:
+                    return None
+                found = step
+            inside = block.axis <= axis <= block.axis + behind
+            if block.buffer != read.name and axis == block.axis:
+                # Before its axis a part lies as far apart as the whole.
+                step = Stride(1)
+                for length in reversed(whole[axis:]):
+                    step = step * length
+            elif block.buffer != read.name and not inside:
+                step = step * whole[axis if axis < block.axis else axis - behind]
+            else:
+                step = step * lengths[axis]
         return found
-
-    def _whole(self, read: Read) -> Lengths:
-        """The lengths along its axes, and of what it lies in along the axes behind a part."""
-        block, own = root(read.name, self.buffers), list(self.lengths(read.name))
-        whole = self.lengths(block.buffer)
-        if block.buffer != read.name and len(own) == len(whole):
-            return whole
-        return own
 
     def _subscript(
         self, name: str, axis: int, subscript: Subscript, letters: Mapping[str, str]

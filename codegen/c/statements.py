@@ -11,7 +11,7 @@ from fractions import Fraction
 from bptt.codegen import nodes
 from bptt.codegen.c.expressions import Block, Expression, Item, Scope, under
 from bptt.codegen.c.matrices import Product, product_of
-from bptt.codegen.c.memory import Memory, size_code
+from bptt.codegen.c.memory import NONE, ONE_APART, Memory, size_code
 from bptt.codegen.c.names import Names
 from bptt.codegen.nodes import (
     Affine,
@@ -67,10 +67,10 @@ class FunctionText:
 
 
 def function_text(
-    program: Program, function: Function, names: Names, free: Sequence[str], first_step: str
+    memory: Memory, function: Function, names: Names, free: Sequence[str], first_step: str
 ) -> FunctionText:
     """A function of a program as C; `free` are numbers that it may be given beside the sizes."""
-    return _Body(program, function, names.within(), free, first_step).text()
+    return _Body(memory, function, names.within(), free, first_step).text()
 
 
 def window_axes(program: Program) -> dict[str, int]:
@@ -96,14 +96,13 @@ def window_axes(program: Program) -> dict[str, int]:
 class _Body:
     def __init__(
         self,
-        program: Program,
+        memory: Memory,
         function: Function,
         names: Names,
         free: Sequence[str],
         first_step: str,
     ) -> None:
-        self._program, self._function, self._free = program, function, free
-        self._memory = Memory(program.buffers, window_axes(program))
+        self._memory, self._function, self._free = memory, function, free
         self._every = [*assignments(function.body)]
         letters = {r.name: None for a in self._every for r in a.ranges}
         letters |= {loop.step: None for loop in _loops(function.body)}
@@ -119,7 +118,7 @@ class _Body:
 
     def text(self) -> FunctionText:
         items = [*self._body(self._function.body, ())]
-        buffers = self._program.buffers
+        buffers = self._memory.buffers
         mentioned = [r.name for a in self._every for r in (a.target, *a.reads)]
         arrays = tuple(dict.fromkeys(root(n, buffers).buffer for n in mentioned))
         filled = tuple(dict.fromkeys(root(a.target.name, buffers).buffer for a in self._every))
@@ -208,10 +207,13 @@ class _Body:
             return ""
         for subscript in reversed(assign.target.subscripts):
             letter = subscript.index
-            if letter is None or letter in steps or self._memory.stride(assign.target, letter) != 1:
+            if letter is None or letter in steps:
                 continue
             strides = {self._memory.stride(r, letter) for r in reads(node)}
-            if strides <= {0, 1}:
+            if self._memory.stride(assign.target, letter) == ONE_APART and strides <= {
+                NONE,
+                ONE_APART,
+            }:
                 return letter
         return ""
 
@@ -304,7 +306,7 @@ class _Body:
 
     def _meets(self, one: Read, other: Read, steps: tuple[str, ...]) -> bool:
         """Whether elements of two reads may be one: of one array, and not surely apart."""
-        buffers = self._program.buffers
+        buffers = self._memory.buffers
         first, second = root(one.name, buffers), root(other.name, buffers)
         if first.buffer != second.buffer:
             return False
