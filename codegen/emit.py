@@ -27,10 +27,10 @@ from bptt.codegen.extras import LEGENDS, Extended, check_extras, extend
 from bptt.codegen.lower import lowered
 from bptt.codegen.numpy import runtime
 from bptt.codegen.numpy.layout import formatted
-from bptt.codegen.numpy.statements import first_step_of, statements
+from bptt.codegen.numpy.statements import statements
 from bptt.codegen.passes import optimised
 from bptt.codegen.places import further_sections, places
-from bptt.codegen.program import Function, Part, Program
+from bptt.codegen.program import Function, Part, Program, first_step_of
 from bptt.codegen.share import share_values
 from bptt.codegen.stamp import stamped
 from bptt.codegen.templating import environment

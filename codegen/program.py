@@ -14,6 +14,7 @@ from typing import Literal
 
 from bptt.codegen.nodes import Affine, Node, Range, Read, reads
 from bptt.derive.calculus.bounds import AxisKind
+from bptt.derive.calculus.quantity import unused
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,11 @@ class Program:
     buffers: Mapping[str, Buffer]
     functions: tuple[Function, ...]
     results: frozenset[str] = frozenset()
+
+
+def first_step_of(program: Program) -> str:
+    """The variable of every function for the number of the first step."""
+    return unused("first_step", program.buffers)
 
 
 def root(name: str, buffers: Mapping[str, Buffer]) -> Block:

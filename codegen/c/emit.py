@@ -14,10 +14,10 @@ from bptt.codegen.c.runtime import helpers
 from bptt.codegen.c.test import test_source
 from bptt.codegen.emit import programs, titles
 from bptt.codegen.extras import Extended
+from bptt.codegen.passes import optimised
 from bptt.codegen.passes.fuse import fused
 from bptt.codegen.passes.stack import stacked
 from bptt.codegen.passes.transpose import transposed
-from bptt.codegen.program import Program
 from bptt.codegen.templating import environment
 from bptt.derive.notation.listing import listing
 
@@ -28,7 +28,7 @@ PASSES = (fused, stacked, transposed)
 def c_files(extended: Extended) -> dict[str, str]:
     """The texts of NAME.c, NAME.h, test_NAME.c and NAME.py, by their names."""
     name = extended.base.name
-    every = [_optimised(program) for program, _ in programs(extended, plain=True)]
+    every = [optimised(program, PASSES) for program, _ in programs(extended, plain=True)]
     frames = frames_of(extended, every)
     interface = Interface(extended.base, frames[0])
     return {
@@ -36,12 +36,6 @@ def c_files(extended: Extended) -> dict[str, str]:
         f"test_{name}.c": test_source(extended.base, interface),
         f"{name}.py": module_source(extended, frames),
     }
-
-
-def _optimised(program: Program) -> Program:
-    for change in PASSES:
-        program = change(program)
-    return program
 
 
 def _sources(extended: Extended, frames: Sequence[Frame], interface: Interface) -> dict[str, str]:

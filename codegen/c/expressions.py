@@ -15,7 +15,6 @@ from bptt.codegen.nodes import (
     Call,
     Condition,
     Contract,
-    Join,
     Node,
     Number,
     Place,
@@ -28,7 +27,6 @@ from bptt.codegen.nodes import (
     Sum,
     Where,
 )
-from bptt.derive.errors import UserError
 
 CHOICE, SUM, PRODUCT, UNARY, ATOM = range(5)
 # Whole numbers up to this are exact in float, and C makes them real where they meet one.
@@ -156,8 +154,6 @@ class Expression:
                 return self._contract(operands, over)
             case Reduce():
                 return self._reduce(node)
-            case Join():
-                raise UserError("parts in the middle of an expression")
         raise AssertionError(node)
 
     def real(self, node: Node) -> Source:

@@ -11,8 +11,7 @@ from bptt.codegen.c.names import Names
 from bptt.codegen.c.statements import FunctionText, function_text, window_axes
 from bptt.codegen.entries import size_names
 from bptt.codegen.extras import Extended
-from bptt.codegen.numpy.statements import first_step_of
-from bptt.codegen.program import Function, Program
+from bptt.codegen.program import Function, Program, first_step_of
 
 
 @dataclass(frozen=True)

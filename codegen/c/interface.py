@@ -195,10 +195,9 @@ class Interface:
 
     def placing(self, stage: str) -> Iterator[Item]:
         """Statements that place what a part of the equations is the first to use, and is kept."""
-        given = self._given()
         for name in self._first(stage):
-            if name in given:
-                yield from given[name]
+            if name in self._given:
+                yield f"arrays->{self.names[name]} = {self._given[name]};"
             elif name in self._kept:
                 yield from self._placed(name)
 
@@ -211,16 +210,15 @@ class Interface:
         return ["own = workspace;", *found[:-1]] if found else []
 
     def _passing(self, stage: str) -> list[str]:
-        given = self._given()
-        return [n for n in self.texts[stage].arrays if n not in given and n not in self._kept]
+        own = {*self._given, *self._kept}
+        return [n for n in self.texts[stage].arrays if n not in own]
 
     def workspace(self, stage: str) -> dict[str, int]:
         """How many elements a workspace holds: numbers of products of lengths, by the products."""
-        given, most = self._given(), Counter[str]()
-        kept = Counter[str]()
+        kept, most = Counter[str](), Counter[str]()
         for part in STAGES[: STAGES.index(stage) + 1]:
             for name in self._first(part):
-                if self._is_copied(name) or (name not in given and name in self._kept):
+                if name in self._kept and name not in self._given:
                     number, lengths = size_factors(self._memory.lengths(name))
                     kept[lengths] += number
             own = Counter[str]()
@@ -230,17 +228,20 @@ class Interface:
             most |= own
         return kept + most
 
-    def _is_copied(self, name: str) -> bool:
-        quantity = self._system.quantities.get(name)
-        padded = self._buffers[name].padded
-        return bool(padded and quantity is not None and quantity.role == "input")
-
     def _placed(self, name: str) -> Iterator[Item]:
-        """A place in the workspace, with values outside the steps in it if there are any."""
-        size = size_code(self._memory.lengths(name))
+        """A place in the workspace, with what is given of it: steps of inputs, values outside."""
+        lengths = self._memory.lengths(name)
+        size = size_code(lengths)
         yield f"arrays->{self.names[name]} = workspace;"
         if self._buffers[name].padded:
             yield f"{self.prefix}_clear(workspace, {size});"
+            if self._system.quantities[name].role == "input":
+                reach, row, steps = self._system.reach[name], size_code(lengths[1:]), lengths[0]
+                assert steps is not None
+                place = f"workspace + {_times(str(reach.before), row)}" if reach.before else ""
+                count = _times(within_product(str(steps - reach.before - reach.after)), row)
+                given = f"inputs->{self.names[name]}"
+                yield f"{self.prefix}_copy({place or 'workspace'}, {given}, {count});"
             yield from self._outside(name)
         yield f"workspace += {size};"
 
@@ -265,46 +266,22 @@ class Interface:
                 [f"{self.prefix}_copy({place}, initial->{key}, {count});"],
             )
 
-    def _given(self) -> dict[str, list[Item]]:
-        """What is given, and how it is placed."""
-        system, found = self._system, dict[str, list[Item]]()
-        for quantity in system.of_role("parameter"):
+    @cached_property
+    def _given(self) -> dict[str, str]:
+        """Where what stands with the caller is found: what is read within the steps alone."""
+        system, found = self._system, dict[str, str]()
+        for quantity in system.of_role("parameter", "input"):
             name = quantity.name
-            ident = self._identifier(name)
-            found[name] = [f"arrays->{ident} = parameters->{ident};"]
+            if name in self._buffers and not self._buffers[name].padded:
+                group = "parameters" if quantity.role == "parameter" else "inputs"
+                found[name] = f"{group}->{self._identifier(name)}"
         for quantity in system.of_role("parameter", differentiable=True):
             made = system.derivative("loss", quantity.name)
             if made in self._buffers and root(made, self._buffers).buffer == made:
-                place = f"gradients->{self._identifier(quantity.name)}"
-                found[made] = [f"arrays->{self.names[made]} = {place};"]
-        for quantity in system.of_role("input"):
-            name = quantity.name
-            if name not in self._buffers:
-                continue
-            ident = self._identifier(name)
-            if not self._is_copied(name):
-                found[name] = [f"arrays->{ident} = inputs->{ident};"]
-                continue
-            lengths = self._memory.lengths(name)
-            reach, row = system.reach[name], size_code(lengths[1:])
-            steps = lengths[0]
-            assert steps is not None
-            place = "workspace"
-            if reach.before:
-                place += f" + {_times(str(reach.before), row)}"
-            count = _times(within_product(str(steps - reach.before - reach.after)), row)
-            size = size_code(lengths)
-            found[name] = [
-                f"{self.prefix}_clear(workspace, {size});",
-                f"{self.prefix}_copy({place}, inputs->{ident}, {count});",
-                *self._outside(name),
-                f"arrays->{ident} = workspace;",
-                f"workspace += {size};",
-            ]
+                found[made] = f"gradients->{self._identifier(quantity.name)}"
         for member, quantity in self.targets().values():
             if quantity.name in self._buffers:
-                ident = self.names[quantity.name]
-                found[quantity.name] = [f"arrays->{ident} = targets->{member.name};"]
+                found[quantity.name] = f"targets->{member.name}"
         return found
 
     # Results.

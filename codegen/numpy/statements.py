@@ -26,11 +26,11 @@ from bptt.codegen.program import (
     Program,
     Statement,
     assignments,
+    first_step_of,
     overlap,
     places,
     root,
 )
-from bptt.derive.calculus.quantity import unused
 
 # A row of an array: the buffer, the axis that the loop runs along, how far from its step.
 Row = tuple[str, int, int]
@@ -52,11 +52,6 @@ class Line:
 def statements(program: Program, function: Function, *, plain: bool = False) -> list[str]:
     """The lines of a function's body, without what it takes and gives."""
     return [str(line) for line in _FunctionText(program, function, plain=plain).lines()]
-
-
-def first_step_of(program: Program) -> str:
-    """The local variable of every function for the number of the first step."""
-    return unused("first_step", program.buffers)
 
 
 class _FunctionText:

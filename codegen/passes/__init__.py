@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 
 from bptt.codegen.passes.fuse import fused
@@ -14,6 +15,6 @@ from bptt.codegen.program import Pass, Program
 PASSES: tuple[Pass, ...] = (fused, sloped, reused, stacked)
 
 
-def optimised(program: Program) -> Program:
-    """The program after all passes."""
-    return reduce(lambda found, change: change(found), PASSES, program)
+def optimised(program: Program, passes: Iterable[Pass] = PASSES) -> Program:
+    """The program after all passes, those of NumPy unless others are given."""
+    return reduce(lambda found, change: change(found), passes, program)
