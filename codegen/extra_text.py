@@ -8,9 +8,9 @@ from typing import Any
 
 from bptt.codegen.boundaries import allocated, row, trimmed
 from bptt.codegen.entries import entry, free_steps, has_free_steps, pairs_text, tuple_text
-from bptt.codegen.extras import Extended
+from bptt.codegen.extras import Extended, total_weights
 from bptt.codegen.templating import environment
-from bptt.derive.calculus.chunks import ENDS, TOTAL_STEPS, carry_of, share_of, total_weight_of
+from bptt.derive.calculus.chunks import ENDS, TOTAL_STEPS, carry_of, share_of
 from bptt.derive.calculus.system import System
 
 
@@ -124,17 +124,10 @@ def _chunk_values(system: System, values: Mapping[str, Any]) -> dict[str, Any]:
     made = values["chunk"].by_origin
     rows = {name: reach.before for name, reach in system.reach.items()}
     timed = system.of_role("input", "target", "weight")
-    totals = []
-    for loss in system.losses:
-        if loss.weights:
-            weight = system.quantities[loss.weights]
-            start = rows.get(weight.name, 0)
-            every = f'arrays["{weight.name}"]' + (f"[{start}:]" if start else "")
-            times = "" if len(weight.axes) > 1 else " * B"
-            total = system.by_origin.get(total_weight_of(loss.output))
-            if total is not None:
-                key = made[share_of(total.name)].name
-                totals.append(f'part["{key}"] = {every}.sum(){times}')
+    totals = [
+        f'part["{made[share_of(total)].name}"] = {code}'
+        for total, code in sums_of_weights(system).items()
+    ]
     (skip,) = values["chunk"].free
     return {
         "given": [f'"{q.name}": {rows.get(q.name, 0)}' for q in timed if q.time_axis is not None],
@@ -151,6 +144,17 @@ def _chunk_values(system: System, values: Mapping[str, Any]) -> dict[str, Any]:
         "skip": skip.name,
         "totals": totals,
     }
+
+
+def sums_of_weights(system: System) -> dict[str, str]:
+    """The sums of weights by which losses divide, as source, by the names of these quantities."""
+    found = {}
+    for total, name in total_weights(system).items():
+        start = system.reach[name].before if name in system.reach else 0
+        every = f'arrays["{name}"]' + (f"[{start}:]" if start else "")
+        times = "" if len(system.quantities[name].axes) > 1 else " * B"
+        found[total] = f"{every}.sum(){times}"
+    return found
 
 
 def _direction_extensions(base: System, system: System, directions: Mapping[str, str]) -> list[str]:

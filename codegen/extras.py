@@ -18,9 +18,15 @@ from bptt.codegen.program import Part, Program
 from bptt.derive.calculus.accumulation import accumulated
 from bptt.derive.calculus.adjoint import adjoint
 from bptt.derive.calculus.causality import LoopError, in_one_loop, ordered
-from bptt.derive.calculus.chunks import OBJECTIVE, check_forward, chunked, share_of
+from bptt.derive.calculus.chunks import (
+    OBJECTIVE,
+    check_forward,
+    chunked,
+    share_of,
+    total_weight_of,
+)
 from bptt.derive.calculus.cost import cost
-from bptt.derive.calculus.dependence import dependent, is_gradient, network_side, upstream
+from bptt.derive.calculus.dependence import dependent, network_side, upstream
 from bptt.derive.calculus.gauss_newton import CURVATURE, gauss_newton
 from bptt.derive.calculus.quantity import Derivative, Tangent
 from bptt.derive.calculus.recursion import recursive_sensitivities
@@ -278,18 +284,8 @@ def _chunks(old: Extended) -> Extended:
     chunk = chunked(system)
     objective = chunk.by_origin[OBJECTIVE].name
     derived = adjoint(chunk, objective)
-    whole = system.joined(derived)
-    names = tuple(n for n in _added(system, whole) if n != objective)
-    # What only the losses need is computed of a chunk anew.
-    judging = upstream(whole, names) & set(system.primal.definitions) - network_side(system)
-    shares = {n for n in names if derived.quantities[n].role == "loss"}
-    losses = tuple(n for n in whole.definitions if n in judging | shares)
-    adjoints = tuple(n for n in names if n not in losses)
-    parts = [
-        Part("_chunk_loss", "A chunk's share of the loss.", losses),
-        Part("_chunk_backward", "Adjoints within a chunk.", adjoints),
-    ]
-    starts = {n: derived.derivative(objective, n, "initial") for n in derived.reach}
+    signals = [q.name for q in derived.of_role("signal") if q.name in derived.reach]
+    starts = {n: derived.derivative(objective, n, "initial") for n in signals}
     values: dict[str, Any] = {
         "chunk": derived,
         "chunk_loss": derived.by_origin[share_of("loss")].name,
@@ -298,9 +294,28 @@ def _chunks(old: Extended) -> Extended:
     }
     results = [
         str(values["chunk_loss"]),
-        *(n for n in adjoints if is_gradient(derived, n)),
+        *values["chunk_gradients"].values(),
+        *values["chunk_starts"].values(),
     ]
+    whole = system.joined(derived, upstream(derived, results) | {objective})
+    names = tuple(n for n in _added(system, whole) if n != objective)
+    # What only the losses need is computed of a chunk anew.
+    judging = upstream(whole, names) & set(system.primal.definitions) - network_side(system)
+    shares = {n for n in names if derived.quantities[n].role == "loss"}
+    losses = tuple(n for n in whole.definitions if n in judging | shares)
+    parts = [
+        Part("_chunk_loss", "A chunk's share of the loss.", losses),
+        Part("_chunk_backward", "Adjoints within a chunk.",
+             tuple(n for n in names if n not in losses)),
+    ]  # fmt: skip
     return _grown(old, whole, parts, results, values)
+
+
+def total_weights(system: System) -> Names:
+    """The weights of steps that losses divide the sums of by, by the names of these sums."""
+    known = system.by_origin
+    found = {known.get(total_weight_of(x.output)): x.weights for x in system.losses if x.weights}
+    return {total.name: weights for total, weights in found.items() if total is not None}
 
 
 def _rtrl(old: Extended) -> Extended:

@@ -348,8 +348,7 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
 (213)  chunk_loss_label = sum_b ends*logsumexp_label[T-1,b]/B
            - sum_b,i ends*target_label[b,i]*n_label[T-1,b,i]/B
 (214)  chunk_loss = chunk_loss_position + chunk_loss_label/2
-(215)  chunk_objective = chunk_loss + sum_k,b,i carry_x[k,b,i]*x[k+T-2,b,i]
-           + sum_k,b,i carry_hidden[k,b,i]*hidden[k+T-1,b,i]
+(215)  chunk_objective = chunk_loss + sum_k,b,i carry_hidden[k,b,i]*hidden[k+T-1,b,i]
            + sum_k,b,i carry_position[k,b,i]*position[k+T-3,b,i]
 (216)  chunk_objective_per_n_label[t,b,i] = ends*(label[t,b,i] - target_label[b,i])/(2*B) [t = T-1]
 (217)  chunk_objective_per_position[t,b,i] = carry_position[t-T+3,b,i] [t >= T-3]
@@ -362,25 +361,20 @@ t = 0..T-1 steps, b = 0..B-1 sequences; sizes N_x = 2, N_hidden = 3, N_position 
            + sum_j W_position_hidden[j,i]*chunk_objective_per_position[t,b,j]
            + sum_j W_hidden_hidden_1[j,i]*chunk_objective_per_n_hidden[t+1,b,j] [t <= T-2]
 (219)  chunk_objective_per_n_hidden[t,b,i] = chunk_objective_per_hidden[t,b,i]*(1 - hidden[t,b,i]^2)
-(220)  chunk_objective_per_x[t,b,i] = carry_x[t-T+2,b,i] [t >= T-2]
-           + sum_j W_hidden_x[j,i]*chunk_objective_per_n_hidden[t,b,j]
-           + sum_j W_hidden_x_2[j,i]*chunk_objective_per_n_hidden[t+2,b,j] [t <= T-3]
-(221)  chunk_objective_per_W_hidden_x[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t,b,j]
-(222)  chunk_objective_per_W_hidden_x_2[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t-2,b,j]
-(223)  chunk_objective_per_W_hidden_hidden_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*hidden[t-1,b,j]
-(224)  chunk_objective_per_W_hidden_position_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-1,b,j]
-(225)  chunk_objective_per_W_hidden_position_3[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-3,b,j]
-(226)  chunk_objective_per_b_hidden[i] = sum_t,b chunk_objective_per_n_hidden[t,b,i]
-(227)  chunk_objective_per_W_position_hidden[i,j] = sum_t,b chunk_objective_per_position[t,b,i]*hidden[t,b,j]
-(228)  chunk_objective_per_b_position[i] = sum_t,b chunk_objective_per_position[t,b,i]
-(229)  chunk_objective_per_W_label_hidden[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t,b,j]
-(230)  chunk_objective_per_W_label_hidden_1[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t-1,b,j]
-(231)  chunk_objective_per_b_label[i] = sum_t,b chunk_objective_per_n_label[t,b,i]
-(232)  chunk_objective_per_initial_x[k,b,i] = carry_x[k-T,b,i] [k >= T]
-           + sum_j W_hidden_x_2[j,i]*chunk_objective_per_n_hidden[k,b,j] [k <= T-1]
-(233)  chunk_objective_per_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*chunk_objective_per_n_label[k,b,j]
+(220)  chunk_objective_per_W_hidden_x[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t,b,j]
+(221)  chunk_objective_per_W_hidden_x_2[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*x[t-2,b,j]
+(222)  chunk_objective_per_W_hidden_hidden_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*hidden[t-1,b,j]
+(223)  chunk_objective_per_W_hidden_position_1[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-1,b,j]
+(224)  chunk_objective_per_W_hidden_position_3[i,j] = sum_t,b chunk_objective_per_n_hidden[t,b,i]*position[t-3,b,j]
+(225)  chunk_objective_per_b_hidden[i] = sum_t,b chunk_objective_per_n_hidden[t,b,i]
+(226)  chunk_objective_per_W_position_hidden[i,j] = sum_t,b chunk_objective_per_position[t,b,i]*hidden[t,b,j]
+(227)  chunk_objective_per_b_position[i] = sum_t,b chunk_objective_per_position[t,b,i]
+(228)  chunk_objective_per_W_label_hidden[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t,b,j]
+(229)  chunk_objective_per_W_label_hidden_1[i,j] = sum_t,b chunk_objective_per_n_label[t,b,i]*hidden[t-1,b,j]
+(230)  chunk_objective_per_b_label[i] = sum_t,b chunk_objective_per_n_label[t,b,i]
+(231)  chunk_objective_per_initial_hidden[k,b,i] = sum_j W_label_hidden_1[j,i]*chunk_objective_per_n_label[k,b,j]
            + sum_j W_hidden_hidden_1[j,i]*chunk_objective_per_n_hidden[k,b,j]
-(234)  chunk_objective_per_initial_position[k,b,i] = carry_position[k-T,b,i] [k >= T]
+(232)  chunk_objective_per_initial_position[k,b,i] = carry_position[k-T,b,i] [k >= T]
            + sum_j W_hidden_position_1[j,i]*chunk_objective_per_n_hidden[k-2,b,j] [k >= 2]
            + sum_j W_hidden_position_3[j,i]*chunk_objective_per_n_hidden[k,b,j] [k <= T-1]
 
@@ -952,7 +946,6 @@ def _elements(arrays, names, shapes, before, sizes, dtype):
 _GIVEN = {"x": 2, "target_position": 0}
 _STATES = {"hidden": 1, "position": 3}
 _CARRIED = {
-    "x": ("carry_x", "chunk_objective_per_initial_x"),
     "hidden": ("carry_hidden", "chunk_objective_per_initial_hidden"),
     "position": ("carry_position", "chunk_objective_per_initial_position"),
 }
@@ -1995,8 +1988,6 @@ def _chunk_backward(arrays, T, B, dtype):
     hidden = arrays["hidden"]
     position = arrays["position"]
     label = arrays["label"]
-    W_hidden_x = arrays["W_hidden_x"]
-    W_hidden_x_2 = arrays["W_hidden_x_2"]
     W_hidden_hidden_1 = arrays["W_hidden_hidden_1"]
     W_hidden_position_1 = arrays["W_hidden_position_1"]
     W_hidden_position_3 = arrays["W_hidden_position_3"]
@@ -2007,7 +1998,6 @@ def _chunk_backward(arrays, T, B, dtype):
     target_label = arrays["target_label"]
     total_steps = arrays["total_steps"]
     ends = arrays["ends"]
-    carry_x = arrays["carry_x"]
     carry_hidden = arrays["carry_hidden"]
     carry_position = arrays["carry_position"]
 
@@ -2052,57 +2042,44 @@ def _chunk_backward(arrays, T, B, dtype):
             chunk_objective_per_n_hidden_per_chunk_objective_per_hidden[t],
             out=chunk_objective_per_n_hidden[t],
         )
-    chunk_objective_per_x = (  # (220) ij,tbj->tbi
-        (_rows(chunk_objective_per_n_hidden) @ W_hidden_x).reshape(-1, B, 2)
-    )
-    chunk_objective_per_x[max(0, T - 2):] += carry_x[max(-T + 2, 0):]  # (220)
-    chunk_objective_per_x[:max(T - 2, 0)] += (  # (220) ij,tbj->tbi
-        (_rows(chunk_objective_per_n_hidden[2:]) @ W_hidden_x_2).reshape(-1, B, 2)
-    )
-    chunk_objective_per_W_hidden_x = (  # (221) tbi,tbj->ij
+    chunk_objective_per_W_hidden_x = (  # (220) tbi,tbj->ij
         _rows(chunk_objective_per_n_hidden).T @ _rows(x[2:])
     )
-    chunk_objective_per_W_hidden_x_2 = (  # (222) tbi,tbj->ij
+    chunk_objective_per_W_hidden_x_2 = (  # (221) tbi,tbj->ij
         _rows(chunk_objective_per_n_hidden).T @ _rows(x[:T])
     )
-    chunk_objective_per_W_hidden_position_1 = (  # (224) tbi,tbj->ij
+    chunk_objective_per_W_hidden_position_1 = (  # (223) tbi,tbj->ij
         _rows(chunk_objective_per_n_hidden).T @ _rows(position[2:T + 2])
     )
-    chunk_objective_per_W_hidden_position_3 = (  # (225) tbi,tbj->ij
+    chunk_objective_per_W_hidden_position_3 = (  # (224) tbi,tbj->ij
         _rows(chunk_objective_per_n_hidden).T @ _rows(position[:T])
     )
-    chunk_objective_per_W_position_hidden = (  # (227) tbi,tbj->ij
+    chunk_objective_per_W_position_hidden = (  # (226) tbi,tbj->ij
         _rows(chunk_objective_per_position).T @ _rows(hidden[1:])
     )
-    chunk_objective_per_W_label_hidden = (  # (229) tbi,tbj->ij
+    chunk_objective_per_W_label_hidden = (  # (228) tbi,tbj->ij
         _rows(chunk_objective_per_n_label).T @ _rows(hidden[1:])
     )
-    chunk_objective_per_W_hidden_1 = (  # (223) (230) tbi,tbj->ij
+    chunk_objective_per_W_hidden_1 = (  # (222) (229) tbi,tbj->ij
         _rows(chunk_objective_per[:, :, :5]).T @ _rows(hidden[:T])
     )
     chunk_objective_per_W_hidden_hidden_1 = chunk_objective_per_W_hidden_1[:3]
     chunk_objective_per_W_label_hidden_1 = chunk_objective_per_W_hidden_1[3:5]
-    chunk_objective_per_b = chunk_objective_per.sum(axis=(0, 1))  # (226) (228) (231) tbi->i
+    chunk_objective_per_b = chunk_objective_per.sum(axis=(0, 1))  # (225) (227) (230) tbi->i
     chunk_objective_per_b_hidden = chunk_objective_per_b[:3]
     chunk_objective_per_b_position = chunk_objective_per_b[5:6]
     chunk_objective_per_b_label = chunk_objective_per_b[3:5]
-    chunk_objective_per_initial_x = np.zeros((2, B, 2), dtype)
-    chunk_objective_per_initial_x[T:] += carry_x[:max(-T + 2, 0)]  # (232)
-    chunk_objective_per_initial_x[:min(2, T)] += (  # (232) ij,kbj->kbi
-        (_rows(chunk_objective_per_n_hidden[:min(2, T)]) @ W_hidden_x_2).reshape(-1, B, 2)
-    )
-    chunk_objective_per_initial_hidden = (  # (233) ij,kbj->kbi
+    chunk_objective_per_initial_hidden = (  # (231) ij,kbj->kbi
         (_rows(chunk_objective_per[:1, :, :5]) @ W_hidden_1).reshape(-1, B, 3)
     )
     chunk_objective_per_initial_position = np.zeros((3, B, 1), dtype)
-    chunk_objective_per_initial_position[T:] += carry_position[:max(-T + 3, 0)]  # (234)
-    chunk_objective_per_initial_position[2:] += (  # (234) ij,kbj->kbi
+    chunk_objective_per_initial_position[T:] += carry_position[:max(-T + 3, 0)]  # (232)
+    chunk_objective_per_initial_position[2:] += (  # (232) ij,kbj->kbi
         (_rows(chunk_objective_per_n_hidden[:1]) @ W_hidden_position_1).reshape(-1, B, 1)
     )
-    chunk_objective_per_initial_position[:min(3, T)] += (  # (234) ij,kbj->kbi
+    chunk_objective_per_initial_position[:min(3, T)] += (  # (232) ij,kbj->kbi
         (_rows(chunk_objective_per_n_hidden[:min(3, T)]) @ W_hidden_position_3).reshape(-1, B, 1)
     )
-    arrays["chunk_objective_per_x"] = chunk_objective_per_x
     arrays["chunk_objective_per_W_hidden_x"] = chunk_objective_per_W_hidden_x
     arrays["chunk_objective_per_W_hidden_x_2"] = chunk_objective_per_W_hidden_x_2
     arrays["chunk_objective_per_W_hidden_hidden_1"] = chunk_objective_per_W_hidden_hidden_1
@@ -2114,7 +2091,6 @@ def _chunk_backward(arrays, T, B, dtype):
     arrays["chunk_objective_per_W_label_hidden"] = chunk_objective_per_W_label_hidden
     arrays["chunk_objective_per_W_label_hidden_1"] = chunk_objective_per_W_label_hidden_1
     arrays["chunk_objective_per_b_label"] = chunk_objective_per_b_label
-    arrays["chunk_objective_per_initial_x"] = chunk_objective_per_initial_x
     arrays["chunk_objective_per_initial_hidden"] = chunk_objective_per_initial_hidden
     arrays["chunk_objective_per_initial_position"] = chunk_objective_per_initial_position
 
@@ -2879,4 +2855,4 @@ def _weighs(name, weight):
     weight = np.real(weight)
     if not np.all(weight >= 0) or not np.any(weight):
         raise ValueError(f"{name} weights the steps: it must be 0 or more, and not all zero")
-# Generated. SHA-256 of all above: 68a7a9110f89d4a3452be1296458d77f4a877de16b2edf1b85272fbcae249299
+# Generated. SHA-256 of all above: 450b93214985164b92ef64671884a3d48c11030c436a55dbad2cb0c0efd74f0e

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import re
@@ -96,6 +97,36 @@ def test_the_test_in_c_passes_under_sanitizers(name: str, tmp_path: Path) -> Non
     ran(tmp_path, "single")
 
 
+# Of the others the same functions are larger, and take long to compile.
+SMALL = ["delta_rule", "elman", "feedback", "gru", "luong", "many_to_one", "narx", "nar",
+         "one_to_many", "radial_basis", "residual_tied", "tdnn", "viterbi"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_functions_of_extras_pass_too(name: str, tmp_path: Path) -> None:
+    system = build(load(FOLDER / f"{name}.toml"))
+    judge_extras(system, tmp_path)
+    if shutil.which("c++"):
+        for source in (f"{name}.c", f"test_{name}.c"):
+            compiled(tmp_path, "c++ -x c++ -fsyntax-only", *STRICT, source)
+
+
+@pytest.mark.parametrize("seed", range(FIRST + 7000, FIRST + 7000 + max(COUNT // 5, 1)))
+def test_the_functions_of_extras_of_random_networks(seed: int, tmp_path: Path) -> None:
+    kind = draw if seed % 2 else draw_equations
+    judge_extras(kind(seed), tmp_path)
+
+
+def judge_extras(network: Network | System, folder: Path) -> None:
+    """All functions of a file pass their checks in C, under sanitizers."""
+    system = build(network) if isinstance(network, Network) else network
+    name = system.name
+    written(folder, system, possible_extras(adjoint(system)))
+    sources = (f"{name}.c", f"test_{name}.c")
+    compiled(folder, "cc -std=c99 -O0", *STRICT, *SANITIZED, *sources, "-o", "own", "-lm")
+    assert f"0 of {name} wrong" in ran(folder, "own")
+
+
 @pytest.mark.skipif(shutil.which("c++") is None, reason="there is no C++ compiler")
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_c_plus_plus_too(name: str, tmp_path: Path) -> None:
@@ -123,18 +154,22 @@ def test_the_object_needs_mathematics_alone(name: str, tmp_path: Path) -> None:
 
 
 def test_a_spoilt_line_fails_the_test_in_c(tmp_path: Path) -> None:
-    """A check that notices nothing is no check."""
-    system = build(load(FOLDER / "gru.toml"))
-    written(tmp_path, system)
-    source = (tmp_path / "gru.c").read_text(encoding="utf-8")
+    """A check that notices nothing is no check: of an equation, of what is given or carried on."""
+    system = build(load(FOLDER / "narx.toml"))
+    written(tmp_path, system, ["jvp", "jacobian", "hvp", "rtrl", "truncated", "checkpoints"])
+    source = (tmp_path / "narx.c").read_text(encoding="utf-8")
     lines = source.splitlines()
     start = lines.index("/* The derived equations. */")
-    end = lines.index("/* What is called from outside. */")
-    numbered = [n for n in range(start, end) if "] += " in lines[n]]
-    for number in random.Random(3).sample(numbered, 6):
-        spoilt = [*lines[:number], lines[number].replace(" += ", " -= ", 1), *lines[number + 1 :]]
-        (tmp_path / "gru.c").write_text("\n".join(spoilt), encoding="utf-8")
-        compiled(tmp_path, "cc -std=c99 -O1", "gru.c", "test_gru.c", "-o", "own", "-lm")
+    middle = lines.index("/* What is called from outside. */")
+    summed = [n for n in range(start, middle) if "] += " in lines[n]]
+    passed = re.compile(r"(_copy\(.*|] [+-]= .*);")
+    copied = [n for n in range(middle, len(lines)) if passed.search(lines[n])]
+    rng = random.Random(3)
+    for number in (*rng.sample(summed, 8), *rng.sample(copied, 8)):
+        changed = lines[number].replace(" += ", " -= ", 1) if number < middle else ";"
+        spoilt = [*lines[:number], changed, *lines[number + 1 :]]
+        (tmp_path / "narx.c").write_text("\n".join(spoilt), encoding="utf-8")
+        compiled(tmp_path, "cc -std=c99 -O0 -w", "narx.c", "test_narx.c", "-o", "own", "-lm")
         run = subprocess.run(["./own"], cwd=tmp_path, capture_output=True, check=False)
         assert run.returncode == 1, lines[number]
 
@@ -416,3 +451,91 @@ def test_without_its_c_file_the_module_says_what_is_missing(tmp_path: Path) -> N
     module = loaded(path)
     with pytest.raises(ImportError, match=r"elman\.c is missing; it belongs beside"):
         module.loss(*Example(module, 1, 3, 2).arguments)
+
+
+# What a header says.
+
+
+@pytest.mark.parametrize("name", ["elman", "jordan", "feedback", "tdnn"])
+def test_operations_are_those_of_the_layers(name: str, tmp_path: Path) -> None:
+    """A product and a sum for each weight of a layer, and an activation for each unit."""
+    network = load(FOLDER / f"{name}.toml")
+    assert isinstance(network, Network)
+    system = build(network)
+    written(tmp_path, system)
+    header = " ".join((tmp_path / f"{name}.h").read_text(encoding="utf-8").split())
+    found = re.search(r"Operations: (\d+) \* T \* B; [a-z, ]+: (\d+) \* T \* B\.", header)
+    assert found is not None
+    curved = sum(layer.size for layer in network.layers if layer.activation != "linear")
+    assert 2 * system.parameter_count <= int(found[1]) + 2 * curved <= 4 * system.parameter_count
+    assert int(found[2]) == curved
+
+
+def test_truncated_gradients_are_those_of_numpy(tmp_path: Path) -> None:
+    """Where parts begin within a sequence, by the function for C's own users."""
+    system = build(load(FOLDER / "narx.toml"))
+    module = loaded(written(tmp_path, system, ["truncated"]))
+    other = load_module(files_of(extend(adjoint(system), ["truncated"]))["narx.py"])
+    example = Example(module, 3, 11, 2)
+    parameters, inputs, targets, initial, _ = example.arguments
+    compiled(tmp_path, "cc -std=c99 -O1 -fPIC -shared narx.c -o narx.so -lm")
+    function = ctypes.CDLL(str(tmp_path / "narx.so")).narx_truncated
+    function.restype = ctypes.c_double
+    row = np.concatenate([parameters[n].ravel() for n in module.PARAMETERS])
+    gradients, workspace = np.zeros_like(row), np.zeros(10_000)
+
+    def pointers(arrays: Sequence[Any]) -> Any:
+        return (ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays))
+
+    groups = (inputs, module.INPUTS), (targets, module.TARGETS), (initial, module.INITIAL)
+    given = [[arrays[n] for n in names] for arrays, names in groups]
+    for k1, k2 in ((1, 1), (2, 3), (4, 4), (3, 7)):
+        loss = function(
+            ctypes.c_void_p(row.ctypes.data),
+            *map(pointers, given),
+            *map(ctypes.c_long, (k1, k2, 11, 2)),
+            ctypes.c_void_p(workspace.ctypes.data),
+            ctypes.c_void_p(gradients.ctypes.data),
+        )
+        expected, slopes = other.truncated_loss_and_gradients(
+            parameters, inputs, targets, k1, k2, initial
+        )
+        flat = np.concatenate([slopes[n].ravel() for n in module.PARAMETERS])
+        assert loss == pytest.approx(expected, rel=1e-12)
+        assert np.allclose(gradients, flat, rtol=1e-9, atol=1e-12 * np.abs(flat).max())
+
+
+def test_a_step_of_weight_zero_is_not_learned(tmp_path: Path) -> None:
+    """Where nothing was measured, states go on and parameters stay."""
+    network = Network(
+        "gaps", {"x": 1}, (Layer("y", 1, (Connection("x"), Connection("y", 1)), "tanh"),),
+        (LossSpec("y", steps="weighted"),),
+    )  # fmt: skip
+    written(tmp_path, build(network), ["rtrl"])
+    program = """
+#include "gaps.h"
+#include <stdio.h>
+int main(void)
+{
+    static gaps_parameters parameters, gradients;
+    static gaps_learner learner;
+    static gaps_real workspace[GAPS_LEARN_WORKSPACE(1, 1)];
+    const gaps_real x = 1, d = 2, all = 1, none = 0;
+    const gaps_inputs inputs = {&x};
+    for (int t = 0; t < 3; ++t) {
+        const gaps_targets targets = {&d, t == 1 ? &none : &all};
+        gaps_signals signals;
+        const gaps_real loss = gaps_learn_step(&parameters, &inputs, &targets, &learner,
+            (gaps_real)0.1, workspace, &gradients, &signals);
+        printf("%.6f %.6f\\n", (double)loss, (double)parameters.b_y[0]);
+    }
+    return 0;
+}
+"""
+    (tmp_path / "own.c").write_text(program, encoding="utf-8")
+    compiled(tmp_path, "cc -std=c99 -O1", *STRICT, "own.c", "gaps.c", "-o", "own", "-lm")
+    (first, once), (gap, kept), (last, twice) = (
+        map(float, line.split()) for line in ran(tmp_path, "own").splitlines()
+    )
+    assert min(first, last) > gap == 0
+    assert 0 < once == kept < twice

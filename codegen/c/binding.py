@@ -44,7 +44,7 @@ def _compiled(name: str, arrays: Any, sizes: Any, dtype: Any) -> bool:
         array = arrays[n] = np.zeros(shape, dtype)
         pointers[place] = _address(addresses, n, array, dtype)
     lengths = [math.prod(shape) for shape in made[len(given) :]]
-    workspace = np.empty(sum(lengths), dtype)
+    workspace = np.zeros(sum(lengths), dtype)
     at = workspace.ctypes.data
     for place, length in zip(own, lengths, strict=True):
         pointers[place] = at

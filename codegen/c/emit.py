@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from bptt.codegen.c.calls import calls, placing
-from bptt.codegen.c.frame import Frame, frames_of, mentions
+from bptt.codegen.c.frame import frames_of, mentions
+from bptt.codegen.c.further import Offer, offers
 from bptt.codegen.c.interface import Group, Interface
 from bptt.codegen.c.module import module_source
 from bptt.codegen.c.runtime import helpers
@@ -30,18 +30,21 @@ def c_files(extended: Extended) -> dict[str, str]:
     name = extended.base.name
     every = [optimised(program, PASSES) for program, _ in programs(extended, plain=True)]
     frames = frames_of(extended, every)
-    interface = Interface(extended.base, frames[0])
+    interface = Interface(extended, frames)
+    further = offers(interface)
     return {
-        **_sources(extended, frames, interface),
-        f"test_{name}.c": test_source(extended.base, interface),
+        **_sources(extended, interface, further),
+        f"test_{name}.c": test_source(interface, further),
         f"{name}.py": module_source(extended, frames),
     }
 
 
-def _sources(extended: Extended, frames: Sequence[Frame], interface: Interface) -> dict[str, str]:
+def _sources(extended: Extended, interface: Interface, further: Sequence[Offer]) -> dict[str, str]:
     """The texts of NAME.c and NAME.h, by their names."""
     prefix = extended.base.name
-    known, offered = titles(extended), [placing(interface), *calls(interface)]
+    known, frames = titles(extended), interface.frames
+    more = dict.fromkeys(c for offer in further for c in offer.calls)
+    offered = [placing(interface), *calls(interface), *more]
     called = {n for frame in frames for text in frame.texts for n in text.helpers}
     # What the functions for users call beside the equations.
     called |= {n for n in ("copy", "clear") for c in offered if mentions(c.lines, f"{prefix}_{n}")}
@@ -58,14 +61,10 @@ def _sources(extended: Extended, frames: Sequence[Frame], interface: Interface) 
         "about": _about(interface),
         "groups": [
             {"name": g.name, "about": g.about, "members": [*_members(g, prefix)]}
-            for g in interface.groups
+            for g in (*interface.groups, *(g for offer in further for g in offer.groups))
         ],
-        "workspaces": [
-            ("FORWARD_WORKSPACE", _summands(interface, "_forward")),
-            ("LOSS_WORKSPACE", _summands(interface, "_loss")),
-            ("WORKSPACE", _summands(interface, "_initial_gradients")),
-        ],
-        "functions": offered[1:],
+        "workspaces": [c.workspace for c in offered if c.workspace],
+        "functions": [c for c in offered if c.about],
         "calls": offered,
         "helpers": helpers(called, prefix),
         "frames": frames,
@@ -81,8 +80,10 @@ def _about(interface: Interface) -> list[str]:
     text = (
         f"Arrays are laid out [step][sequence][unit], row after row; {sizes} are the numbers of "
         "steps and of sequences. Pointers to values before the first step or after the last, and "
-        "to gradients of inputs or of such values, may be null: zero then, or not wanted. Signals "
-        "stand in the workspace until it is used again."
+        "to gradients of inputs or of such values, may be null: zero then, or not wanted. Signals, "
+        "and what else structures of pointers are filled with, stand in the workspace until it is "
+        "used again. Of flash a program takes the code of the functions that it calls, compiled "
+        "with -ffunction-sections and linked with --gc-sections, and no tables."
     )
     return textwrap.wrap(text, 92)
 
@@ -93,21 +94,11 @@ def _safe(text: str) -> str:
 
 
 def _members(group: Group, prefix: str) -> Iterator[str]:
-    if group.name == "state":
-        yield "long steps; /* how many have been computed */"
+    if group.first:
+        yield group.first
     for member in group.members:
-        if group.name in ("parameters", "state"):
+        if group.holds == "numbers":
             yield f"{prefix}_real {member.name}[{member.size}]; /* {member.axes} */"
         else:
-            const = "const " if group.is_given else ""
+            const = "const " if group.holds == "given" else ""
             yield f"{const}{prefix}_real *{member.name}; /* {member.axes} */"
-
-
-def _summands(interface: Interface, stage: str) -> list[str]:
-    """The sizes of arrays that a macro adds up: T and B may be any expressions there."""
-    names = "|".join(interface.sizes)
-    found = []
-    for lengths, number in sorted(interface.workspace(stage).items(), reverse=True):
-        code = re.sub(rf"\b({names})\b", r"(\1)", lengths)
-        found.append(f"{code} * {number}" if code else str(number))
-    return found or ["1"]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bptt.codegen.c.memory import Memory, length_code
 from bptt.codegen.c.names import Names
 from bptt.codegen.c.statements import FunctionText, function_text, window_axes
 from bptt.codegen.entries import size_names
-from bptt.codegen.extras import Extended
-from bptt.codegen.program import Function, Program, first_step_of
+from bptt.codegen.extras import Extended, total_weights
+from bptt.codegen.program import Function, Program, changed, first_step_of
+from bptt.derive.calculus.system import Reach
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Definition:
 class Frame:
     """A program in the file of a network.
 
-    `arrays` are those that its functions use, and whether any of them fills them; `sizes` the
-    lengths of axes that are known when it runs; `first_step` the number of the first step.
+    `arrays` are those that its functions use, and whether any of them fills them; `reach` how many
+    steps outside a sequence are read of each; `sizes` the lengths of axes that are known when it
+    runs; `first_step` the number of the first step.
     """
 
     program: Program
@@ -38,6 +40,7 @@ class Frame:
     memory: Memory
     texts: tuple[FunctionText, ...]
     arrays: tuple[tuple[str, bool], ...]
+    reach: Mapping[str, Reach]
     sizes: tuple[str, ...]
     first_step: str
 
@@ -73,7 +76,10 @@ def frames_of(extended: Extended, programs: Sequence[Program]) -> list[Frame]:
     free = [str(s) for s in extended.system.free]
     sizes = tuple(size_names(extended.base).split(", "))
     found = []
+    totals = total_weights(extended.base)
     for number, program in enumerate(programs):
+        if number:
+            program = _given(program, totals)
         first_step = first_step_of(program)
         memory = Memory(program.buffers, window_axes(program))
         names = Names(program.buffers, prefix, {*sizes, *free, first_step})
@@ -92,11 +98,28 @@ def frames_of(extended: Extended, programs: Sequence[Program]) -> list[Frame]:
                 memory=memory,
                 texts=texts,
                 arrays=tuple((n, n in filled) for n in program.buffers if n in used),
+                reach=extended.system.reach,
                 sizes=sizes,
                 first_step=first_step,
             )
         )
     return found
+
+
+def _given(program: Program, names: Iterable[str]) -> Program:
+    """A program that is given what else it computes: the sums of weights, online, are of a whole
+    sequence, or of one step."""
+    given = tuple(n for n in names if n in program.buffers)
+    functions = (
+        replace(
+            function,
+            takes=(*function.takes, *given),
+            body=changed(function.body, lambda a: () if a.target.name in given else (a,)),
+            gives=tuple(n for n in function.gives if n not in given),
+        )
+        for function in program.functions
+    )
+    return replace(program, functions=tuple(functions))
 
 
 def mentions(lines: Iterable[str], name: str) -> bool:

@@ -1,25 +1,24 @@
-"""What a C file offers: structures with the network's names, and where each array is placed."""
+"""What a C file offers: structures with the network's names, and what callers give of arrays."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 from bptt.codegen.boundaries import Boundary, boundary_values
-from bptt.codegen.c.expressions import Item, under
+from bptt.codegen.c.expressions import Item
 from bptt.codegen.c.frame import Frame
-from bptt.codegen.c.memory import Memory, length_code, size_code, size_factors, within_product
-from bptt.codegen.extras import extend
-from bptt.codegen.nodes import ZERO, Affine, Read, Subscript
+from bptt.codegen.c.layout import Given, Layout, Rows
+from bptt.codegen.c.memory import lengths_of, size_code
+from bptt.codegen.extras import Extended, extend, total_weights
+from bptt.codegen.nodes import Affine
 from bptt.codegen.program import root
 from bptt.derive.calculus.quantity import Quantity, Role
-from bptt.derive.calculus.system import System
 from bptt.derive.errors import UserError
 
-# The functions of every program, in the order in which they run, and how far each C function goes.
+# The functions of every program, in the order in which they run.
 STAGES = ("_forward", "_loss", "_backward", "_input_gradients", "_initial_gradients")
 
 
@@ -33,76 +32,101 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Group:
-    """A structure that a caller fills, or gets filled: its name, what it is, its members."""
+class Shown:
+    """A quantity that a structure points at: its rows, and how far apart they begin.
 
-    name: str
-    about: str
-    members: tuple[Member, ...]
-    is_given: bool = False
-
-
-@dataclass(frozen=True)
-class Signal:
-    """A named signal: where its first step stands, how wide its rows are, and how far apart."""
+    `quantity` is "" where it is zero whatever is given, and the pointer null.
+    """
 
     quantity: str
     member: Member
-    code: str
     width: int
     apart: int
 
 
+@dataclass(frozen=True)
+class Group:
+    """A structure that a caller fills, or gets filled: its name, what it is, its members.
+
+    `holds` says what its members are: numbers, or pointers to given ones, or to found ones; before
+    them stands what is `first`. `shown` are the quantities that it points at.
+    """
+
+    name: str
+    about: str
+    members: tuple[Member, ...]
+    holds: str = "found"
+    first: str = ""
+    shown: tuple[Shown, ...] = ()
+
+
+def pointers(name: str, about: str, shown: tuple[Shown, ...]) -> Group:
+    """A structure that points at quantities."""
+    return Group(name, about, tuple(s.member for s in shown), shown=shown)
+
+
+@dataclass(frozen=True)
+class Total:
+    """The sum of a loss's weights: the quantity, the weight of element k, how many there are."""
+
+    quantity: str
+    weight: str
+    size: str
+
+
 class Interface:
-    """The structures of one network, and the statements that place its arrays."""
+    """The structures of one network."""
 
-    def __init__(self, system: System, frame: Frame) -> None:
-        self._system, self._memory = system, frame.memory
+    def __init__(self, extended: Extended, frames: Sequence[Frame]) -> None:
+        self.extended, self.frames, frame = extended, frames, frames[0]
+        self.system = extended.base
         self._buffers = frame.program.buffers
-        self.names, self.prefix = frame.names, frame.prefix
-        self.texts = {text.name: text for text in frame.texts}
-        self.sizes = frame.sizes
-        self._boundaries = boundary_values(system)
-        self._keys = {(b.quantity, b.side): b for b in self._boundaries}
-
-    # Structures.
+        self.names, self.prefix, self.sizes = frame.names, frame.prefix, frame.sizes
+        self._boundaries = boundary_values(self.system)
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """The structures that have members."""
-        targets = tuple(member for member, _ in self.targets().values())
-        initial = tuple(member for member, _ in self.initial())
-        signals = tuple(signal.member for signal in self.signals())
+        """The structures that have members, and that of the state of a network without one."""
+        targets = tuple(member for member, _ in self.targets.values())
+        initial = tuple(member for member, _ in self.initial)
         state = tuple(member for member, _ in self.state or ())
         found = (
-            Group("state", "What one sequence carries on from step to step.", state),
-            Group("parameters", "Parameters, or the gradients by them.", self.parameters()),
-            Group("inputs", "Inputs, by pointers to their first step.", self.inputs(), True),
-            Group("targets", "Targets of losses, and weights of steps.", targets, True),
-            Group("initial", "Values outside the steps, in order of time.", initial, True),
-            Group("signals", "Signals, by pointers to their first step.", signals),
-            Group("input_gradients", "Where gradients by inputs go.", self.inputs()),
+            Group("state", "What one sequence carries on from step to step.", state, "numbers",
+                  "long steps; /* how many have been computed */"),
+            Group("parameters", "Parameters, or what there is one of for each.", self.parameters,
+                  "numbers"),
+            Group("inputs", "Inputs, by pointers to their first step.", self.inputs, "given"),
+            Group("targets", "Targets of losses, and weights of steps.", targets, "given"),
+            Group("initial", "Values outside the steps, in order of time.", initial, "given"),
+            pointers("signals", "Signals, by pointers to their first step.", self.signals),
+            Group("input_gradients", "Where gradients by inputs go.", self.inputs),
             Group("initial_gradients", "Where those by values outside the steps go.", initial),
-        )
+        )  # fmt: skip
         has_state = self.state is not None
         return tuple(g for g in found if g.members or (has_state and g.name == "state"))
 
-    def _member(self, key: str, quantity: Quantity) -> Member:
-        shape = self._system.shape(quantity)
-        return Member(self._identifier(key), _size(shape), _axes(shape))
+    def has(self, group: str) -> bool:
+        return any(g.name == group for g in self.groups)
 
-    def _identifier(self, key: str) -> str:
+    def _member(self, key: str, quantity: Quantity) -> Member:
+        shape = self.extended.system.shape(quantity)
+        return Member(self.identifier(key), _size(shape), _axes(shape))
+
+    def identifier(self, key: str) -> str:
         return self.names[key] if key in self._buffers else key
 
+    @cached_property
     def parameters(self) -> tuple[Member, ...]:
-        return tuple(self._member(q.name, q) for q in self._system.of_role("parameter"))
+        return tuple(self._member(q.name, q) for q in self.system.of_role("parameter"))
 
+    @cached_property
     def inputs(self) -> tuple[Member, ...]:
-        return tuple(self._member(q.name, q) for q in self._system.of_role("input"))
+        return tuple(self._member(q.name, q) for q in self.system.of_role("input"))
 
+    @cached_property
     def targets(self) -> dict[str, tuple[Member, Quantity]]:
         """The targets by their outputs, then the weights of steps as weight_ + output."""
-        system, found = self._system, {}
+        system, found = self.system, {}
         for loss in system.losses:
             quantity = system.quantities[loss.target]
             found[loss.output] = self._member(loss.output, quantity), quantity
@@ -115,211 +139,146 @@ class Interface:
                 )
         return found
 
+    @cached_property
     def initial(self) -> tuple[tuple[Member, Boundary], ...]:
         return tuple(
-            (Member(self._identifier(b.key), _size(b.shape), _axes(b.shape)), b)
+            (Member(self.identifier(b.key), _size(b.shape), _axes(b.shape)), b)
             for b in self._boundaries
         )
 
-    def signals(self) -> tuple[Signal, ...]:
-        """The named signals."""
-        found = []
-        for quantity in self._system.of_role("signal"):
-            name = quantity.name
-            if quantity.internal or name not in self._buffers or not self._has_rows(name):
+    @cached_property
+    def signals(self) -> tuple[Shown, ...]:
+        """The named signals whose units stand together at each step."""
+        every = (q.name for q in self.system.of_role("signal") if not q.internal)
+        known = {n: n for n in every if n in self._buffers and self._has_rows(n)}
+        return tuple(self.shown({n: self.names[n] for n in known}, known))
+
+    def shown(
+        self, members: Mapping[str, str], quantities: Mapping[str, str], frame: int = 0
+    ) -> Iterator[Shown]:
+        """What members of a structure point at: the quantities of these names, those of a program.
+
+        `members` are their identifiers by key; what no quantity is known of is zero.
+        """
+        layout = Layout(self.frames[frame], (), {})
+        for key, name in members.items():
+            if key not in quantities:
+                yield Shown("", Member(name, "0", "zero: a null pointer"), 0, 0)
                 continue
-            read = Read(name, tuple(Subscript(None, ZERO) for _ in quantity.axes))
-            array, place = self._memory.place(read, {})
-            code = f"arrays->{self.names[array]}"
-            code = code if place == "0" else f"{code} + {place}"
-            block = root(name, self._buffers)
-            shape = self._system.shape(quantity)
-            axes = _axes(shape)
-            width = apart = prod(n for n in shape if isinstance(n, int))
-            if block.buffer != name:
-                apart = prod(
-                    n.constant
-                    for n in self._memory.lengths(block.buffer)
-                    if n is not None and not n.names
-                )
-                axes += f", rows {apart} apart"
-            member = Member(self.names[name], _size(shape), axes)
-            found.append(Signal(name, member, code, width, apart))
-        return tuple(found)
+            quantity = self.extended.system.quantities[quantities[key]]
+            width, apart = layout.rows(quantity.name)
+            member = self._member(name, quantity)
+            axes = member.axes if layout.is_whole(quantity.name) else (
+                f"{member.axes}, rows of {width}, {apart} apart")  # fmt: skip
+            yield Shown(quantity.name, Member(name, member.size, axes), width, apart)
 
     def _has_rows(self, name: str) -> bool:
-        """Whether the units of a signal at one step stand together."""
         axis = root(name, self._buffers).axis
         return "feature" not in self._buffers[name].kinds[:axis]
-
-    # One step after the other.
 
     @cached_property
     def state(self) -> tuple[tuple[Member, Boundary], ...] | None:
         """What a state keeps of one sequence; None where no step can be computed on its own."""
         try:
-            extend(self._system, ["step"])
+            extend(self.system, ["step"])
         except UserError:
             return None
         return tuple(
             (Member(member.name, str(_number(b.shape)), _axes(n for n in b.shape if n != "B")), b)
-            for member, b in self.initial()
+            for member, b in self.initial
         )
 
-    def kept(self) -> list[Item]:
-        """Statements that put what the next step reads into the state."""
+    # What is given.
+
+    def given(self, frame: int = 0) -> dict[str, Given]:
+        """The arrays whose values the caller of any function has: parameters, inputs, targets."""
+        system, buffers = self.system, self.frames[frame].program.buffers
+        codes = {q.name: f"parameters->{self.identifier(q.name)}" for q in
+                 system.of_role("parameter")}  # fmt: skip
+        codes |= {q.name: f"inputs->{self.identifier(q.name)}" for q in system.of_role("input")}
+        codes |= {q.name: f"targets->{member.name}" for member, q in self.targets.values()}
+        return {name: Given(code) for name, code in codes.items() if name in buffers}
+
+    @cached_property
+    def totals(self) -> tuple[Total, ...]:
+        """The sums of weights by which the losses divide."""
+        system, codes, found = self.system, self.given(), list[Total]()
+        for name, weight in total_weights(system).items():
+            weights = system.quantities[weight]
+            more = "" if len(weights.axes) > 1 else f" * ({self.prefix}_real)B"
+            size = size_code(lengths_of(system.shape(weights)))
+            found.append(Total(name, f"{codes[weight].code}[k]{more}", size))
+        return tuple(found)
+
+    def into(self, found: Mapping[str, str], frame: int = 0) -> dict[str, Given]:
+        """The arrays that are computed where the caller wants them: by what they are kept as."""
+        layout = Layout(self.frames[frame], (), {})
+        return {
+            name: Given(member)
+            for name, member in found.items()
+            if name in layout.memory.buffers and layout.is_whole(name)
+        }
+
+    def outside(self, group: str = "initial", of: Mapping[str, str] | None = None) -> dict[
+        str, list[Rows]
+    ]:  # fmt: skip
+        """The values outside the steps, by arrays: those of a structure, which may be null.
+
+        `of` are the names of the arrays by that of the quantity; without it they are that.
+        """
+        system, found = self.extended.system, dict[str, list[Rows]]()
+        for member, boundary in self.initial:
+            name = boundary.quantity if of is None else of.get(boundary.quantity, "")
+            reach = system.reach.get(name)
+            if reach is None:
+                continue
+            length = system.shape(system.quantities[name])[0]
+            start = Affine(0)
+            if boundary.side == "after":
+                steps = lengths_of([length])[0]
+                assert steps is not None
+                start = steps + reach.before
+            code = f"{group}->{member.name}"
+            given = Given(code, f"{group} && {code}")
+            found.setdefault(name, []).append(Rows(start, boundary.steps, given))
+        return found
+
+    def gradients(self, group: str) -> dict[str, str]:
+        """Where the derivatives of the loss by the members of a structure go, by their names."""
+        system = self.system
+        if group == "initial_gradients":
+            pairs = {b.gradient: b.key for b in self._boundaries if b.gradient}
+        else:
+            role: Role = "parameter" if group == "gradients" else "input"
+            quantities = system.of_role(role, differentiable=True)
+            pairs = {system.derivative("loss", q.name): q.name for q in quantities}
+        return {name: f"{group}->{self.identifier(key)}" for name, key in pairs.items()}
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the arrays of signals, losses and gradients stand."""
+        return Layout(
+            self.frames[0],
+            STAGES,
+            {**self.given(), **self.into(self.gradients("gradients"))},
+            self.outside(),
+            (*(s.quantity for s in self.signals), "loss"),
+        )
+
+    # One step after the other.
+
+    def carried(self, layout: Layout) -> list[Item]:
+        """Statements that put what the next step reads into the state, as far as it is known."""
         found: list[Item] = []
+        known = {name for name, _ in layout.frame.arrays}
         for member, boundary in self.state or ():
-            array = f"arrays->{self.names[boundary.quantity]}"
+            if boundary.quantity not in known:
+                continue
+            array = f"arrays->{layout.frame.names[boundary.quantity]}"
             # Behind the first row stand those that come before the next step.
             place = f"{array} + {_number(boundary.shape[1:])}"
             found.append(f"{self.prefix}_copy(state->{member.name}, {place}, {member.size});")
         return found
-
-    # Places.
-
-    @cached_property
-    def _kept(self) -> frozenset[str]:
-        """The arrays that several parts of the equations use, or that are seen from outside."""
-        counts = Counter(n for text in self.texts.values() for n in dict.fromkeys(text.arrays))
-        shown = {root(signal.quantity, self._buffers).buffer for signal in self.signals()}
-        padded = {n for n in counts if self._buffers[n].padded}
-        return frozenset(
-            {n for n, count in counts.items() if count > 1} | shown | padded | {"loss"}
-        )
-
-    def _first(self, stage: str) -> list[str]:
-        """The arrays that a part of the equations is the first to use."""
-        earlier = {n for s in STAGES[: STAGES.index(stage)] for n in self.texts[s].arrays}
-        return [n for n in self.texts[stage].arrays if n not in earlier]
-
-    def placing(self, stage: str) -> Iterator[Item]:
-        """Statements that place what a part of the equations is the first to use, and is kept."""
-        for name in self._first(stage):
-            if name in self._given:
-                yield f"arrays->{self.names[name]} = {self._given[name]};"
-            elif name in self._kept:
-                yield from self._placed(name)
-
-    def passing(self, stage: str) -> list[Item]:
-        """Statements that place what only this part uses: each part uses the same space for it."""
-        found: list[Item] = []
-        for name in self._passing(stage):
-            size = size_code(self._memory.lengths(name))
-            found += [f"arrays->{self.names[name]} = own;", f"own += {size};"]
-        return ["own = workspace;", *found[:-1]] if found else []
-
-    def _passing(self, stage: str) -> list[str]:
-        own = {*self._given, *self._kept}
-        return [n for n in self.texts[stage].arrays if n not in own]
-
-    def workspace(self, stage: str) -> dict[str, int]:
-        """How many elements a workspace holds: numbers of products of lengths, by the products."""
-        kept, most = Counter[str](), Counter[str]()
-        for part in STAGES[: STAGES.index(stage) + 1]:
-            for name in self._first(part):
-                if name in self._kept and name not in self._given:
-                    number, lengths = size_factors(self._memory.lengths(name))
-                    kept[lengths] += number
-            own = Counter[str]()
-            for name in self._passing(part):
-                number, lengths = size_factors(self._memory.lengths(name))
-                own[lengths] += number
-            most |= own
-        return kept + most
-
-    def _placed(self, name: str) -> Iterator[Item]:
-        """A place in the workspace, with what is given of it: steps of inputs, values outside."""
-        lengths = self._memory.lengths(name)
-        size = size_code(lengths)
-        yield f"arrays->{self.names[name]} = workspace;"
-        if self._buffers[name].padded:
-            yield f"{self.prefix}_clear(workspace, {size});"
-            if self._system.quantities[name].role == "input":
-                reach, row, steps = self._system.reach[name], size_code(lengths[1:]), lengths[0]
-                assert steps is not None
-                place = f"workspace + {_times(str(reach.before), row)}" if reach.before else ""
-                count = _times(within_product(str(steps - reach.before - reach.after)), row)
-                given = f"inputs->{self.names[name]}"
-                yield f"{self.prefix}_copy({place or 'workspace'}, {given}, {count});"
-            yield from self._outside(name)
-        yield f"workspace += {size};"
-
-    def _outside(self, name: str) -> Iterator[Item]:
-        reach = self._system.reach[name]
-        lengths = self._memory.lengths(name)
-        row = size_code(lengths[1:])
-        for side in ("initial", "after"):
-            boundary = self._keys.get((name, side))
-            if boundary is None:
-                continue
-            key = self._identifier(boundary.key)
-            steps = lengths[0]
-            assert steps is not None
-            start = Affine(0) if side == "initial" else steps - reach.after
-            place = "workspace"
-            if start != ZERO:
-                place += f" + {_times(within_product(str(start)), row)}"
-            count = _times(str(boundary.steps), row)
-            yield from under(
-                [f"if (initial && initial->{key})"],
-                [f"{self.prefix}_copy({place}, initial->{key}, {count});"],
-            )
-
-    @cached_property
-    def _given(self) -> dict[str, str]:
-        """Where what stands with the caller is found: what is read within the steps alone."""
-        system, found = self._system, dict[str, str]()
-        for quantity in system.of_role("parameter", "input"):
-            name = quantity.name
-            if name in self._buffers and not self._buffers[name].padded:
-                group = "parameters" if quantity.role == "parameter" else "inputs"
-                found[name] = f"{group}->{self._identifier(name)}"
-        for quantity in system.of_role("parameter", differentiable=True):
-            made = system.derivative("loss", quantity.name)
-            if made in self._buffers and root(made, self._buffers).buffer == made:
-                found[made] = f"gradients->{self._identifier(quantity.name)}"
-        for member, quantity in self.targets().values():
-            if quantity.name in self._buffers:
-                found[quantity.name] = f"targets->{member.name}"
-        return found
-
-    # Results.
-
-    def gradients(self, group: str) -> list[Item]:
-        """Statements that hand out the derivatives of the loss by the members of a structure."""
-        system = self._system
-        if group == "initial_gradients":
-            pairs = [(b.key, b.gradient) for b in self._boundaries if b.gradient]
-        else:
-            role: Role = "parameter" if group == "parameters" else "input"
-            quantities = system.of_role(role, differentiable=True)
-            pairs = [(q.name, system.derivative("loss", q.name)) for q in quantities]
-        into = "gradients" if group == "parameters" else group
-        return [
-            item
-            for key, name in pairs
-            if group != "parameters" or root(name, self._buffers).buffer != name
-            for item in self._handed(f"{into}->{self._identifier(key)}", name, group)
-        ]
-
-    def _handed(self, member: str, name: str, group: str) -> tuple[Item, ...]:
-        lengths = self._memory.lengths(name)
-        # Along an axis of one place there is no loop.
-        every = [None if n == Affine(1) else f"i{k}" for k, n in enumerate(lengths)]
-        letters = {letter: letter for letter in every if letter}
-        read = Read(name, tuple(Subscript(letter, ZERO) for letter in every))
-        array, place = self._memory.place(read, letters)
-        alone = Memory({name: replace(self._buffers[name], alias=None)}, {})
-        heads = [
-            f"for (long {letter} = 0; {letter} < {length_code(length)}; ++{letter})"
-            for letter, length in zip(every, lengths, strict=True)
-            if letter
-        ]
-        own = alone.place(read, letters)[1]
-        line = f"{member}[{own}] = arrays->{self.names[array]}[{place}];"
-        wanted = [] if group == "parameters" else [f"if ({member})"]
-        return under(wanted, under(heads, [line]))
 
 
 def _number(shape: Iterable[int | str]) -> int:
@@ -327,21 +286,9 @@ def _number(shape: Iterable[int | str]) -> int:
     return prod(n for n in shape if isinstance(n, int))
 
 
-def _times(count: str, row: str) -> str:
-    if row == "1":
-        return count
-    return row if count == "1" else f"{count} * {row}"
-
-
 def _size(shape: Iterable[int | str]) -> str:
     """How many elements a shape has, as source."""
-    return size_code([_length(n) for n in shape])
-
-
-def _length(size: int | str) -> Affine | None:
-    if size == "B":
-        return None
-    return Affine(size) if isinstance(size, int) else Affine(0, ((size, 1),))
+    return size_code(lengths_of(shape))
 
 
 def _axes(shape: Iterable[int | str]) -> str:

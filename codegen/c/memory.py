@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -15,6 +15,14 @@ Lengths = Sequence[Affine | None]
 def length_code(length: Affine | None) -> str:
     """The length of an axis; None is the batch."""
     return "B" if length is None else str(length)
+
+
+def lengths_of(shape: Iterable[int | str]) -> Lengths:
+    """The lengths of axes: numbers, numbers of steps by name, B for the batch."""
+    return [
+        Affine(n) if isinstance(n, int) else None if n == "B" else Affine(0, ((n, 1),))
+        for n in shape
+    ]
 
 
 def within_product(code: str) -> str:

@@ -9,6 +9,7 @@ from bptt.codegen.c import binding
 from bptt.codegen.c.frame import Frame
 from bptt.codegen.emit import Binding, source_of, sources_without_types
 from bptt.codegen.entries import size_names, tuple_text
+from bptt.codegen.extra_text import sums_of_weights
 from bptt.codegen.extras import Extended
 from bptt.codegen.program import places, root
 
@@ -59,6 +60,9 @@ def _first(extended: Extended, frames: Sequence[Frame], name: str, sizes: str) -
     for made in function.allocates:
         code = allocated(extended.system.quantities[made], extended.system)
         lines.append(f'    arrays["{made}"] = {code}')
+    if name == "_online":
+        sums = sums_of_weights(extended.base)
+        lines += [f'    arrays["{made}"] = {code}' for made, code in sums.items()]
     return (*lines, f'    if _compiled("{name}", arrays, ({sizes},), dtype):', "        return")
 
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from bptt.codegen import nodes
 from bptt.codegen.c.expressions import Block, Expression, Item, Scope, under
 from bptt.codegen.c.matrices import Product, product_of
-from bptt.codegen.c.memory import NONE, ONE_APART, Memory, size_code
+from bptt.codegen.c.memory import NONE, ONE_APART, Memory
 from bptt.codegen.c.names import Names
 from bptt.codegen.nodes import (
     Affine,
@@ -39,12 +39,15 @@ from bptt.codegen.program import (
     Statement,
     assignments,
     overlap,
+    places,
     root,
 )
 
 WIDTH = 99
 INDENT = "    "
 ZERO = Number(Fraction(0))
+# Where indices run, by their names.
+Spans = Mapping[str, Range]
 # Loops over whole sequences stand around those over units.
 OUTER = ("time", "batch")
 
@@ -128,11 +131,7 @@ class _Body:
             f"{names[n]} = arrays->{names[n]};"
             for n in arrays
         ]
-        taken = {*self._function.takes, *self._function.allocates}
-        # Zeros stand outside the steps of what it makes, and are what a window holds at first.
-        zeroed = [n for n in filled if buffers[n].window or (buffers[n].padded and n not in taken)]
-        own = [*self._cleared(zeroed), *items]
-        body = [*head, *([""] if head and own else []), *own]
+        body = [*head, *([""] if head and items else []), *items]
         code = "\n".join(rendered(body, 1))
         counts = [n for n in (*self._free, self._first_step) if n and _mentions(code, n)]
         return FunctionText(
@@ -144,11 +143,6 @@ class _Body:
             frozenset(self._scope.helpers),
             tuple(code.splitlines()),
         )
-
-    def _cleared(self, names: Iterable[str]) -> Iterator[Item]:
-        for name in names:
-            size = size_code(self._memory.lengths(name))
-            yield f"{self._scope.helper('clear')}({self._scope.names[name]}, {size});"
 
     def _body(self, body: Sequence[Statement], steps: tuple[str, ...]) -> Iterator[Item]:
         for group in self._groups(body, steps):
@@ -203,7 +197,8 @@ class _Body:
         """The index of a target along which all that a product reads lies in a row, if any does."""
         if any(isinstance(n, Contract | Reduce) for o in node.operands for n in walk(o)):
             return ""
-        if any(self._meets(assign.target, r, steps) for r in assign.reads):
+        spans = _spans(assign)
+        if any(self._meets(assign.target, r, steps, spans, spans) for r in assign.reads):
             return ""
         for subscript in reversed(assign.target.subscripts):
             letter = subscript.index
@@ -230,7 +225,7 @@ class _Body:
         order += [n for n in own if kinds[n] not in OUTER and n != inner]
         order += [n for n in node.over if kinds[n] not in OUTER]
         order = [n for n in order if n != inner] + [inner]
-        scope = replace(self._scope, ranges={r.name: r for r in assign.ranges})
+        scope = replace(self._scope, ranges=_spans(assign))
         value = Expression(scope).value(nodes.Product(node.operands)).code
         operator = "+=" if sign > 0 else "-="
         line = f"{scope.element(assign.target)} {operator} {value};{_said([assign])}"
@@ -238,7 +233,7 @@ class _Body:
 
     def _call(self, assign: Assign, found: Product) -> Iterator[Item]:
         """A product of matrices by the function for it."""
-        scope = replace(self._scope, ranges={r.name: r for r in assign.ranges})
+        scope = replace(self._scope, ranges=_spans(assign))
         y, x, w = (f"&{scope.element(r)}" for r in (found.y, found.x, found.w))
         arguments = [found.rows, found.columns, found.depth, y, found.y_row, x, found.x_row]
         arguments += [found.x_step, w, found.w_row]
@@ -249,11 +244,12 @@ class _Body:
         """Statements element by element, each at all its places before the next place."""
         first = group[0]
         own, lines = _letters(first), list[Item]()
-        scope = replace(self._scope, ranges={r.name: r for r in first.ranges})
+        scope = replace(self._scope, ranges=_spans(first))
         for assign in group:
+            spans = _spans(assign)
             for read in assign.reads:
                 same = read.subscripts == assign.target.subscripts
-                if not same and self._meets(assign.target, read, steps):
+                if not same and self._meets(assign.target, read, steps, scope.ranges, spans):
                     raise AssertionError(f"{assign.target.name} is overwritten where it is read")
             expression = Expression(scope)
             node, operator = assign.value, str(assign.operator)
@@ -296,27 +292,35 @@ class _Body:
         for other in group:
             if not isinstance(other, Assign):
                 return False
-            pairs = [(other.target, r) for r in (*assign.reads, assign.target)]
-            pairs += [(assign.target, r) for r in other.reads]
-            for target, read in pairs:
+            own, spans = _spans(assign), _spans(other)
+            pairs = [(other.target, spans, r, own) for r in (*assign.reads, assign.target)]
+            pairs += [(assign.target, own, r, spans) for r in other.reads]
+            for target, known, read, more in pairs:
                 same = read.subscripts == target.subscripts and read.name == target.name
-                if not same and self._meets(target, read, steps):
+                if not same and self._meets(target, read, steps, known, more):
                     return False
         return True
 
-    def _meets(self, one: Read, other: Read, steps: tuple[str, ...]) -> bool:
-        """Whether elements of two reads may be one: of one array, and not surely apart."""
+    def _meets(
+        self, one: Read, other: Read, steps: tuple[str, ...], own: Spans, more: Spans
+    ) -> bool:
+        """Whether elements of two reads may be one: of one array, and not surely apart.
+
+        `own` and `more` say where the indices of the one and of the other run.
+        """
         buffers = self._memory.buffers
         first, second = root(one.name, buffers), root(other.name, buffers)
         if first.buffer != second.buffer:
             return False
         common = len(one.subscripts)
         if one.name != other.name:
-            if not overlap(one.name, other.name, buffers):
-                return False
             # The axes before the one that parts are of are those of both.
             parts = [b.axis for b, r in ((first, one), (second, other)) if b.buffer != r.name]
             common = min(parts)
+            here, there = self._reached(one, own, common), self._reached(other, more, common)
+            apart = here and there and not (here.start < there.stop and there.start < here.stop)
+            if apart or not overlap(one.name, other.name, buffers):
+                return False
         pairs = zip(one.subscripts[:common], other.subscripts[:common], strict=True)
         for axis, (a, b) in enumerate(pairs):
             if a.index != b.index or (a.index is not None and a.index not in steps):
@@ -327,6 +331,24 @@ class _Body:
             if not gap.names and gap.constant and not (rolls and abs(gap.constant) > (window or 0)):
                 return False
         return True
+
+    def _reached(self, read: Read, spans: Spans, axis: int) -> range | None:
+        """The places of an array along an axis that a read of it, or of a part, can reach."""
+        found = places(read.name, self._memory.buffers)
+        if found is not None:
+            return found
+        index, offset = read.subscripts[axis].index, read.subscripts[axis].offset
+        span = spans.get(index or "")
+        starts = [p.constant for p in span.starts if not p.names] if span else []
+        stops = [p.constant for p in span.stops if not p.names] if span else []
+        if not (starts and stops) or offset.names:
+            return None
+        return range(max(starts) + offset.constant, min(stops) + offset.constant)
+
+
+def _spans(assign: Assign) -> Spans:
+    """Where the indices of a statement run."""
+    return {r.name: r for r in assign.ranges}
 
 
 def _loops(body: Iterable[Statement]) -> Iterator[Loop]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod, sin, sqrt
 from typing import Any
 
 import numpy as np
 
+from bptt.codegen.c.checks import Tested, checks
+from bptt.codegen.c.further import Offer
 from bptt.codegen.c.interface import Interface
 from bptt.codegen.templating import environment
 from bptt.derive.calculus.system import System
 from bptt.derive.interpreter import interpret
 
 STEPS, BATCH = 4, 2
+# The structures in which the derivatives by given arrays are wanted, by those of the arrays.
+KINDS = {"inputs": "input_gradients", "initial": "initial_gradients"}
 # Beyond so many elements a step the interpreter takes too long: then gradients alone are checked.
 MOST_INTERPRETED = 1_500
 
@@ -65,61 +69,58 @@ def number(k: int) -> float:
     return sin(1.0 + 2.399963 * k + 0.07 * (k % 11))
 
 
-def test_source(system: System, interface: Interface) -> str:
+def test_source(interface: Interface, offers: Sequence[Offer]) -> str:
     """The source of test_NAME.c."""
-    prefix = system.name
+    system, prefix = interface.system, interface.prefix
     sizes = {n: STEPS + k for k, n in enumerate(interface.sizes[:-1])} | {"B": BATCH}
     given = _given(system, interface, sizes)
+    of = {n: {g.member: g.array for g in given if g.group == n} for n in (*KINDS, "targets")}
+    tested = Tested(interface, offers, sizes, of)
+    judged = [g for g in given if _has_gradient(system, interface, g)]
     groups = list(dict.fromkeys(g.group for g in given))
-    structures, filling = [], [g.filling for g in given]
-    for group in groups:
-        structures.append(f"{group} {group}")
-        if group != "parameters":
-            filling += [f"{group}.{g.member} = {g.array};" for g in given if g.group == group]
-    judged = "".join(
-        f"&{g}, " for g in ("parameters", "inputs", "targets", "initial") if g in groups
-    )
-    counts = ", ".join(interface.sizes)
-    gradients, arrays, table, into = "", [], [], dict[str, str]()
+    structures = [f"{group} {group}" for group in groups]
+    filling = [g.filling for g in given]
+    filling += [f"{g.group}.{g.member} = {g.array};" for g in given if g.group != "parameters"]
+    gradients = ""
     if "parameters" in groups:
         structures.append("parameters gradients")
         gradients += ", &gradients"
-    for kind, group in (("input", "inputs"), ("initial", "initial")):
+    for group, kind in KINDS.items():
         if group in groups:
-            structures.append(f"{kind}_gradients {kind}_gradients")
-            gradients += f", &{kind}_gradients"
-    for g in given:
+            structures.append(f"{kind} {kind}")
+            gradients += f", &{kind}"
+    arrays = [f"{g.array}[{g.size}]" for g in given if g.group != "parameters"]
+    for g in judged:
         if g.group != "parameters":
-            arrays.append(f"{g.array}[{g.size}]")
-        if not _has_gradient(system, interface, g):
-            continue
-        if g.group == "parameters":
-            into[g.array] = f"gradients.{g.member}"
-        else:
-            into[g.array] = f"d_{g.array}"
             arrays.append(f"d_{g.array}[{g.size}]")
-            kind = "input" if g.group == "inputs" else "initial"
-            filling.append(f"{kind}_gradients.{g.member} = d_{g.array};")
-        name = g.member if g.group != "initial" else f"initial {g.member}"
-        table.append(f'"{name}", {g.array}, {into[g.array]}, {g.size}')
+            filling.append(f"{KINDS[g.group]}.{g.member} = d_{g.array};")
+    found = [*checks(tested)]
     values = {
         "p": prefix,
         "P": prefix.upper(),
         "sizes": [f"{n} = {k}" for n, k in sizes.items()],
-        "size_names": counts,
-        "most": max([g.size for g in given], default=1),
+        "workspace": tested.workspaces(),
+        "total": max(sum(g.size for g in judged), 1),
+        "parameters": sum(g.group == "parameters" for g in judged),
         "arrays": arrays,
         "structures": structures,
-        "table": table,
+        "table": [_entry(g) for g in judged],
         "filling": filling,
-        "judged": f"{judged}{counts}, ",
+        "judged": f"{tested.passed('parameters', 'inputs', 'targets', 'initial')}{tested.counts}, ",
         "gradients": gradients,
-        "values": [
-            *_stored(system, interface, given, sizes, judged.replace("&targets, ", "")),
-            *_stepped(system, interface, given, judged.replace("&targets, ", "")),
-        ],
+        "values": _stored(tested, given),
+        "checks": [check.source for check in found],
+        "checked": [check.name for check in found if check.name],
     }
     return environment().get_template("c/test.c.jinja").render(values)
+
+
+def _entry(given: Given) -> str:
+    """An entry of the table of what the loss has a gradient by."""
+    is_parameter = given.group == "parameters"
+    gradient = f"gradients.{given.member}" if is_parameter else f"d_{given.array}"
+    name = given.member if given.group != "initial" else f"initial {given.member}"
+    return f'"{name}", {given.array}, {gradient}, {given.size}'
 
 
 def _given(system: System, interface: Interface, sizes: Mapping[str, int]) -> list[Given]:
@@ -135,16 +136,16 @@ def _given(system: System, interface: Interface, sizes: Mapping[str, int]) -> li
         seed = sum(g.size for g in found) + 7 * len(found)
         found.append(Given(group, member, array, numbers, kind, scale, seed, quantity))
 
-    for q, member in zip(system.of_role("parameter"), interface.parameters(), strict=True):
+    for q, member in zip(system.of_role("parameter"), interface.parameters, strict=True):
         shape = system.shape(q)
         scale = round(1 / sqrt(max(2, *(n for n in shape if isinstance(n, int)), 2)), 3)
         add("parameters", member.name, shape, "x", scale, q.name)
-    for q, member in zip(system.of_role("input"), interface.inputs(), strict=True):
+    for q, member in zip(system.of_role("input"), interface.inputs, strict=True):
         add("inputs", member.name, system.shape(q), "m" if q.name in masks else "x", 1.0, q.name)
-    for key, (member, quantity) in interface.targets().items():
+    for key, (member, quantity) in interface.targets.items():
         kind = "w" if quantity.role == "weight" else "c" if key in classes else "x"
         add("targets", member.name, system.shape(quantity), kind, 1.0, quantity.name)
-    for member, boundary in interface.initial():
+    for member, boundary in interface.initial:
         add("initial", member.name, boundary.shape, "x", 1.0, boundary.key)
     return found
 
@@ -153,34 +154,27 @@ def _has_gradient(system: System, interface: Interface, given: Given) -> bool:
     if given.group == "targets":
         return False
     if given.group == "initial":
-        return any(b.key == given.quantity and b.gradient for _, b in interface.initial())
+        return any(b.key == given.quantity and b.gradient for _, b in interface.initial)
     return bool(system.derivative("loss", given.quantity))
 
 
-def _stored(
-    system: System,
-    interface: Interface,
-    given: list[Given],
-    sizes: Mapping[str, int],
-    arguments: str,
-) -> list[str]:
+def _stored(tested: Tested, given: list[Given]) -> list[str]:
     """Statements that compare the loss, and what the outputs come to, with stored numbers."""
-    primal = system.primal
+    system = tested.interface.system
     elements = system.parameter_count + sum(map(system.elements, system.of_role("signal")))
     if elements > MOST_INTERPRETED:
         return ["/* The network is too large for the reference interpreter. */"]
-    found = _interpreted(primal, interface, given, sizes)
+    found = _interpreted(tested, given)
     if not all(np.isfinite(v).all() for v in found.values()):
         return ["/* The values leave the range of numbers. */"]
     lines = [_compared("loss", "loss()", float(found["loss"]))]
-    outputs = [s for s in interface.signals() if s.quantity in system.outputs]
-    if outputs:
-        prefix, counts = system.name, ", ".join(interface.sizes)
+    if tested.outputs:
+        prefix, passed = system.name, tested.passed("parameters", "inputs", "initial")
         lines += [
             f"{prefix}_signals signals;",
-            f"{prefix}_forward({arguments}{counts}, workspace, &signals);",
+            f"{prefix}_forward({passed}{tested.counts}, workspace, &signals);",
         ]
-    for signal in outputs:
+    for signal in tested.outputs:
         name, value = signal.member.name, found[signal.quantity]
         rows = prod(value.shape) // signal.width
         total = sum(number(k) * x for k, x in enumerate(value.ravel().tolist()))
@@ -194,79 +188,22 @@ def _stored(
     return lines
 
 
-def _stepped(system: System, interface: Interface, given: list[Given], arguments: str) -> list[str]:
-    """Statements that compute the first sequence step by step, and compare with all steps."""
-    signals = [s for s in interface.signals() if s.quantity in system.outputs]
-    signals = [s for s in signals if system.quantities[s.quantity].time_axis is not None]
-    if interface.state is None or not signals:
-        return []
-    prefix = system.name
-    lines = [f"static {prefix}_state state;", f"{prefix}_signals every, now;"]
-    for (member, boundary), whole in zip(
-        interface.state, (g for g in given if g.group == "initial"), strict=True
-    ):
-        width = prod(n for n in boundary.shape[1:] if isinstance(n, int))
-        lines += [
-            f"for (long k = 0; k < {member.size}; ++k)",
-            f"    state.{member.name}[k] = {whole.array}"
-            f"[k / {width} * {'B * ' if 'B' in boundary.shape else ''}{width} + k % {width}];",
-        ]
-    lines.append(f"{prefix}_forward({arguments}{', '.join(interface.sizes)}, workspace, &every);")
-    lines += [f"double all_{s.member.name} = 0, own_{s.member.name} = 0;" for s in signals]
-    for s in signals:
-        batch = "B * " if "batch" in {a.kind for a in system.quantities[s.quantity].axes} else ""
-        lines += [
-            f"for (long k = 0; k < T * {s.width}; ++k)",
-            f"    all_{s.member.name} += number(k) * (double)every.{s.member.name}"
-            f"[k / {s.width} * {batch}{s.apart} + k % {s.width}];",
-        ]
-    lines.append("for (long t = 0; t < T; ++t) {")
-    inputs = [(q, g) for q in system.of_role("input") for g in given
-              if g.group == "inputs" and g.quantity == q.name]  # fmt: skip
-    if inputs:
-        lines.append(f"    {prefix}_inputs one;")
-    for quantity, g in inputs:
-        row = "".join(
-            f" * {'B' if a.kind == 'batch' else system.size(a.size)}"
-            for a in quantity.axes
-            if a.kind != "time"
-        )
-        step = f" + t{row}" if quantity.time_axis is not None else ""
-        lines.append(f"    one.{g.member} = {g.array}{step};")
-    names = [n for n in ("parameters", "inputs") if f"&{n}" in arguments]
-    passed = "".join("&one, " if n == "inputs" else f"&{n}, " for n in names)
-    lines.append(f"    {prefix}_step({passed}&state, workspace, &now);")
-    for s in signals:
-        name = s.member.name
-        lines += [
-            f"    for (long k = 0; k < {s.width}; ++k)",
-            f"        own_{name} += number(t * {s.width} + k) * (double)now.{name}[k];",
-        ]
-    lines.append("}")
-    for s in signals:
-        name = s.member.name
-        most = f"VALUES_TOLERANCE * (1 + fabs(all_{name}))"
-        lines.append(f'wrong += is_wrong("{name}, step by step", own_{name}, all_{name}, {most});')
-    return lines
-
-
 def _compared(name: str, code: str, value: float) -> str:
     most = f"VALUES_TOLERANCE * {max(1.0, abs(value)):.3g}"
     return f'wrong += is_wrong("{name}", {code}, {value:.10g}, {most});'
 
 
-def _interpreted(
-    primal: System, interface: Interface, given: list[Given], sizes: Mapping[str, int]
-) -> dict[str, Any]:
+def _interpreted(tested: Tested, given: list[Given]) -> dict[str, Any]:
+    interface, sizes = tested.interface, tested.sizes
     arrays = {g.quantity: g.values for g in given if g.group != "initial"}
     values = {g.quantity: g.values for g in given if g.group == "initial"}
     sides: dict[str, dict[str, Any]] = {"initial": {}, "after": {}}
-    for _, boundary in interface.initial():
+    for _, boundary in interface.initial:
         sides[boundary.side][boundary.quantity] = values[boundary.key]
     lengths = {n: k for n, k in sizes.items() if n not in ("T", "B")}
     with np.errstate(all="ignore"):
         return interpret(
-            primal,
+            interface.system.primal,
             arrays,
             steps=sizes.get("T", STEPS),
             batch=BATCH,

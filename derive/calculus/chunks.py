@@ -107,8 +107,8 @@ class _Chunk:
 
     def _states(self) -> list[tuple[str, Reach]]:
         """What passes from a chunk to the next, with the steps of it that are read."""
-        known = self._system.quantities
-        return [(n, r) for n, r in self._system.reach.items() if known[n].differentiable]
+        signals = {q.name for q in self._system.of_role("signal")}
+        return [(n, r) for n, r in self._system.reach.items() if n in signals]
 
     def _carry(self, name: str, reach: Reach) -> Quantity:
         axes = (Axis("delay", sp.Integer(reach.before)), *self._system.quantities[name].axes[1:])
