@@ -97,6 +97,56 @@ def test_the_test_in_c_passes_under_sanitizers(name: str, tmp_path: Path) -> Non
     ran(tmp_path, "single")
 
 
+GUARDED = """
+#define _DEFAULT_SOURCE
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "{name}.h"
+
+/* Space for some numbers, before a page that nobody may touch. */
+static {name}_real *guarded(long count)
+{{
+    const long page = sysconf(_SC_PAGESIZE), size = count * (long)sizeof({name}_real);
+    const long whole = (size + page - 1) / page * page;
+    char *found = mmap(0, (size_t)(whole + page), PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(found + whole, (size_t)page, PROT_NONE);
+    return ({name}_real *)(found + whole - size);
+}}
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are guarded as on Linux")
+@pytest.mark.parametrize(("steps", "batch"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize(
+    "name", ["bahdanau", "clockwork", "luong", "narx", "nar", "two_in_two_out"]
+)
+def test_short_sequences_stay_within_the_workspace(
+    name: str, steps: int, batch: int, tmp_path: Path
+) -> None:
+    """One step, fewer than the longest delay, one sequence: what is beyond cannot be touched."""
+    system = build(load(FOLDER / f"{name}.toml"))
+    written(tmp_path, system, [n for n in possible_extras(adjoint(system)) if n == "rtrl"])
+    path = tmp_path / f"test_{name}.c"
+    text = path.read_text(encoding="utf-8")
+    array, start = r"workspace\[([^]]*)\];", "    int wrong = 0;\n"
+    text, once = re.subn(array, r"*workspace;\nenum { SPACE = \1 };", text, count=1)
+    text, again = re.subn(f"int main.*?{start}", r"\g<0>    workspace = guarded(SPACE);\n", text,
+                          flags=re.DOTALL)  # fmt: skip
+    assert once == again == 1
+    text = re.sub(r"\bT = \d+", f"T = {steps}", text, count=1)
+    text = re.sub(r"\bB = \d+", f"B = {batch}", text, count=1)
+    path.write_text(GUARDED.format(name=name) + text, encoding="utf-8")
+    compiled(tmp_path, "cc -std=c99 -O1", f"{name}.c", f"test_{name}.c", "-o", "own", "-lm")
+    run = subprocess.run(["./own"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    # The stored values are those of more steps.
+    stored = {"loss", *(n for n in system.outputs)}
+    wrong = {line.split()[1] for line in run.stdout.splitlines() if line.startswith("WRONG")}
+    assert run.returncode in (0, 1)
+    assert wrong <= stored, run.stdout
+
+
 # Of the others the same functions are larger, and take long to compile.
 SMALL = ["delta_rule", "elman", "feedback", "gru", "luong", "many_to_one", "narx", "nar",
          "one_to_many", "radial_basis", "residual_tied", "tdnn", "viterbi"]  # fmt: skip
@@ -228,13 +278,51 @@ def test_random_networks_as_numpy_computes_them(seed: int, kind: Any, tmp_path: 
 )
 def test_products_of_every_size(width: int, units: int, batch: int, tmp_path: Path) -> None:
     """Tiles of rows and columns, what is left over, and parts of a matrix brought together."""
+    found = differences(of_products(width, units), tmp_path, lambda m: Example(m, 1, 3, batch, 0.1))
+    assert not [(name, error) for name, error in found if not error <= 1]
+
+
+def of_products(width: int, units: int) -> System:
     layers = (
         Layer("h", units, (Connection("x"), Connection("h", 1)), "tanh"),
         Layer("y", 3, (Connection("h"), Connection("x", 1)), "linear"),
     )
-    system = build(Network("products", {"x": width}, layers, (LossSpec("y"),)))
-    found = differences(system, tmp_path, lambda m: Example(m, 1, 3, batch, 0.1))
+    return build(Network("products", {"x": width}, layers, (LossSpec("y"),)))
+
+
+@pytest.mark.parametrize("sizes", [(5, 3, 1), (7, 33, 4), (40, 20, 18)])
+def test_products_by_a_blas(
+    sizes: tuple[int, int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every product by the BLAS of SciPy, where there is SciPy."""
+    pytest.importorskip("scipy.linalg.cython_blas")
+    monkeypatch.setenv("CFLAGS", "-O1 -DPRODUCTS_MUCH=0")
+    *layers, batch = sizes
+    calls = 0
+
+    def example(module: types.ModuleType) -> Example:
+        return Example(module, 1, 3, batch, 0.1)
+
+    def with_blas(path: Path, name: str = "") -> types.ModuleType:
+        module = plain(path, name)
+        module._MUCH = 0
+        given = module._gemm
+
+        def gemm(dtype: Any) -> int:
+            nonlocal calls
+            calls += 1
+            found: int = given(dtype)
+            assert found
+            return found
+
+        module._gemm = gemm
+        return module
+
+    plain = loaded
+    monkeypatch.setattr(f"{__name__}.loaded", with_blas)
+    found = [*differences(of_products(*layers), tmp_path, example)]
     assert not [(name, error) for name, error in found if not error <= 1]
+    assert calls
 
 
 @pytest.mark.parametrize("seed", range(FIRST + 5000, FIRST + 5000 + COUNT // 3))

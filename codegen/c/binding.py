@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import importlib
 import importlib.util
 import math
 import os
@@ -14,6 +15,7 @@ import pathlib
 import platform
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,11 +25,12 @@ from typing import Any
 import numpy as np
 
 # What the tables of a module are, where these functions stand in one.
-_NAME = ""
+_NAME, _SIZE, _MUCH = "", 0, 262_144
 _KERNELS: dict[str, tuple[Any, ...]] = {}
 _PARTS: dict[str, tuple[str, int, int, int, Callable[..., tuple[int, ...]]]] = {}
 _FLAGS = ("-std=c99", "-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
 _LIBRARIES: dict[str, ctypes.CDLL] = {}
+_PRODUCTS: dict[str, int] = {}
 
 
 def _compiled(name: str, arrays: Any, sizes: Any, dtype: Any) -> bool:
@@ -45,13 +48,15 @@ def _compiled(name: str, arrays: Any, sizes: Any, dtype: Any) -> bool:
         pointers[place] = _address(addresses, n, array, dtype)
     lengths = [math.prod(shape) for shape in made[len(given) :]]
     workspace = np.zeros(sum(lengths), dtype)
-    at = workspace.ctypes.data
+    at = _address({}, "", workspace, dtype)
     for place, length in zip(own, lengths, strict=True):
         pointers[place] = at
         at += length * dtype.itemsize
     numbers = [*sizes, *(int(arrays.get(n, 0)) for n in counts)]
     kernel = getattr(_library(dtype), f"{_NAME}_compute{name}")
-    kernel((ctypes.c_void_p * count)(*pointers), *map(ctypes.c_long, numbers))
+    # Nothing is as large as all parameters times all steps.
+    gemm = _gemm(dtype) if math.prod(sizes) * _SIZE >= _MUCH else 0
+    kernel(struct.pack(f"{count + 1}P", *pointers, gemm), *map(ctypes.c_long, numbers))
     for _, n in given:
         if arrays[n].ndim == 0:
             arrays[n] = arrays[n][()]
@@ -66,14 +71,39 @@ def _address(known: Any, name: str, array: Any, dtype: Any) -> int:
     """Where the elements of an array stand, row after row."""
     found = known.get(name)
     if found is None or found[0] is not array:
-        rows = np.asarray(array, dtype, order="C")
-        found = known[name] = (array, rows, rows.ctypes.data)
+        rows: Any = np.asarray(array, dtype, order="C")
+        try:
+            place = ctypes.addressof(ctypes.c_char.from_buffer(rows))
+        except (TypeError, ValueError):  # what may not be written, or is empty
+            place = rows.ctypes.data
+        found = known[name] = (array, rows, place)
     return int(found[2])
+
+
+def _gemm(dtype: Any) -> int:
+    """Where the product of matrices stands in the BLAS that SciPy brings; 0 without SciPy."""
+    found = _PRODUCTS.get(dtype.char)
+    if found is None:
+        try:
+            capsules = importlib.import_module("scipy.linalg.cython_blas").__pyx_capi__
+        except ImportError:
+            capsules = {}
+        capsule = capsules.get("sgemm" if dtype.itemsize == 4 else "dgemm")
+        python = ctypes.pythonapi
+        python.PyCapsule_GetName.restype = ctypes.c_char_p
+        python.PyCapsule_GetPointer.restype = ctypes.c_void_p
+        name = python.PyCapsule_GetName(ctypes.py_object(capsule)) if capsule else b""
+        # The sizes of another BLAS may be of another type.
+        found = 0
+        if name and name.startswith(b"void (char *, char *, int *, int *, int *,"):
+            found = python.PyCapsule_GetPointer(ctypes.py_object(capsule), ctypes.c_char_p(name))
+        _PRODUCTS[dtype.char] = found
+    return found
 
 
 def _library(dtype: Any) -> ctypes.CDLL:
     """The compiled code for a dtype: made once, and kept with the sources' sum as its name."""
-    found = _LIBRARIES.get(dtype.name)
+    found = _LIBRARIES.get(dtype.char)
     if found is None:
         source = pathlib.Path(__file__).with_name(f"{_NAME}.c")
         try:
@@ -82,7 +112,7 @@ def _library(dtype: Any) -> ctypes.CDLL:
             raise ImportError(
                 f"{error.filename} is missing; it belongs beside {__file__}"
             ) from None
-        flags = [*_FLAGS, *([f"-D{_NAME.upper()}_FLOAT"] if dtype.name == "float32" else [])]
+        flags = [*_FLAGS, *([f"-D{_NAME.upper()}_FLOAT"] if dtype.itemsize == 4 else [])]
         command = [*_compiler(), *flags, *shlex.split(os.environ.get("CFLAGS", ""))]
         machine = f"{platform.platform()} {platform.processor()} {platform.node()} {command}"
         key = hashlib.sha256(text + machine.encode()).hexdigest()[:24]
@@ -90,7 +120,7 @@ def _library(dtype: Any) -> ctypes.CDLL:
         path = pathlib.Path(cache) / "bptt" / f"{_NAME}-{key}.so"
         if not path.exists():
             path = _made(command, source, path)
-        found = _LIBRARIES[dtype.name] = ctypes.CDLL(str(path))
+        found = _LIBRARIES[dtype.char] = ctypes.CDLL(str(path))
     return found
 
 
@@ -121,7 +151,8 @@ def _made(command: list[str], source: pathlib.Path, path: pathlib.Path) -> pathl
         [*command, "-o", str(made), str(source), "-lm"], capture_output=True, text=True, check=False
     )
     if run.returncode:
-        first = (run.stderr.strip().splitlines() or ["no reason given"])[0]
+        silent = f"it ends with status {run.returncode} and says nothing"
+        first = (run.stderr.strip().splitlines() or [silent])[0]
         raise ImportError(f"{command[0]} does not compile {source}: {first}")
     made.replace(path)
     if pathlib.Path(folder) != path.parent:

@@ -191,8 +191,9 @@ def summands(counts: Mapping[str, int], sizes: Iterable[str]) -> tuple[str, ...]
 
 def arrays(interface: Interface, frame: int = 0) -> list[Item]:
     """The structure of the arrays of a program, which are placed hereafter."""
-    kind = interface.frames[frame].type
-    return [f"{kind} placed, *const arrays = &placed;"]
+    made = interface.frames[frame]
+    placed = f"{made.type} placed, *const arrays = &placed;"
+    return [placed, *(["placed.gemm = 0;"] if made.multiplies else [])]
 
 
 def numbers(interface: Interface, values: Iterable[str]) -> list[Item]:

@@ -68,6 +68,7 @@ def _sources(extended: Extended, interface: Interface, further: Sequence[Offer])
         "calls": offered,
         "helpers": helpers(called, prefix),
         "frames": frames,
+        "gemm": [f"{prefix}_gemm"] if any(frame.multiplies for frame in frames) else [],
     }
     return {
         f"{prefix}.{suffix}": environment().get_template(f"c/module.{suffix}.jinja").render(values)

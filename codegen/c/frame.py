@@ -52,7 +52,14 @@ class Frame:
             axes = "".join(f"[{length_code(n)}]" for n in self.memory.lengths(name))
             kind = f"{'' if is_filled else 'const '}{self.prefix}_real"
             found.append(f"{kind} *{self.names[name]}; /* {axes or 'one number'} */")
+        if self.multiplies:
+            found.append(f"{self.prefix}_gemm *gemm; /* for large products; or null */")
         return found
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether its functions compute products of matrices, which a BLAS may do."""
+        return any("multiply" in text.helpers for text in self.texts)
 
     def pairs(self) -> Iterable[tuple[Function, FunctionText]]:
         return zip(self.program.functions, self.texts, strict=True)

@@ -17,6 +17,7 @@ IMPORTS = (
     *(
         "ctypes",
         "hashlib",
+        "importlib",
         "importlib.util",
         "math",
         "os",
@@ -25,7 +26,7 @@ IMPORTS = (
         "shlex",
         "shutil",
     ),
-    *("subprocess", "sys", "tempfile"),
+    *("struct", "subprocess", "sys", "tempfile"),
 )
 
 
@@ -38,8 +39,10 @@ def module_source(extended: Extended, frames: Sequence[Frame]) -> str:
         (*(f"import {module}" for module in IMPORTS), ""),
         (
             f'_NAME = "{name}"',
+            f"_SIZE, _MUCH = {extended.base.parameter_count}, {binding._MUCH}",
             f"_FLAGS = {binding._FLAGS!r}",
             "_LIBRARIES = {}",
+            "_PRODUCTS = {}",
             "_KERNELS = {",
             *(line for frame in frames for line in _kernels(frame, sizes)),
             "}",

@@ -29,7 +29,7 @@ TAKEN = frozenset(
 )
 # What the functions of a file call their arguments and variables.
 OWN = frozenset(
-    "parameters inputs targets weights initial gradients state workspace arrays".split()
+    "parameters inputs targets weights initial gradients state workspace arrays gemm".split()
 )
 
 

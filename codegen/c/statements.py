@@ -235,7 +235,16 @@ class _Body:
         """A product of matrices by the function for it."""
         scope = replace(self._scope, ranges=_spans(assign))
         y, x, w = (f"&{scope.element(r)}" for r in (found.y, found.x, found.w))
-        arguments = [found.rows, found.columns, found.depth, y, found.y_row, x, found.x_row]
+        arguments = [
+            "arrays->gemm",
+            found.rows,
+            found.columns,
+            found.depth,
+            y,
+            found.y_row,
+            x,
+            found.x_row,
+        ]
         arguments += [found.x_step, w, found.w_row]
         line = f"{scope.helper('multiply')}({', '.join(map(str, arguments))});{_said([assign])}"
         yield from under([scope.loop(n) for n in found.outer], (line,))

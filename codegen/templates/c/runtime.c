@@ -180,7 +180,7 @@ static inline void @clear(@real *to, long count)
 
 /* y[row, column] += sum of x[row, k] w[k, column] over the depth k; rows, and the places k of x,
    stand as far apart as the arguments behind their arrays say, columns side by side. */
-static void @multiply(long rows, long columns, long depth, @real *@RESTRICT y, long y_row,
+static void @tiles(long rows, long columns, long depth, @real *@RESTRICT y, long y_row,
     const @real *@RESTRICT x, long x_row, long x_step, const @real *@RESTRICT w, long w_row)
 {
     long c = 0;
@@ -209,4 +209,20 @@ static void @multiply(long rows, long columns, long depth, @real *@RESTRICT y, l
         for (long k = 0; k < depth; ++k)
             for (long last = c; last < columns; ++last)
                 y[r * y_row + last] += x[r * x_row + k * x_step] * w[k * w_row + last];
+}
+
+/* The same by a BLAS, where one is given and there is much to do: it counts columns first. */
+static void @multiply(@gemm *gemm, long rows, long columns, long depth, @real *@RESTRICT y,
+    long y_row, const @real *@RESTRICT x, long x_row, long x_step, const @real *@RESTRICT w,
+    long w_row)
+{
+    const int is_straight = x_step == 1 && x_row >= depth, is_turned = x_row == 1 && x_step >= rows;
+    if (gemm && rows * columns > @MUCH / depth && (is_straight || is_turned) && y_row >= columns) {
+        const int m = (int)columns, n = (int)rows, k = (int)depth, of_w = (int)w_row;
+        const int of_x = (int)(is_straight ? x_row : x_step), of_y = (int)y_row;
+        const @real one = 1;
+        gemm("N", is_straight ? "N" : "T", &m, &n, &k, &one, w, &of_w, x, &of_x, &one, y, &of_y);
+        return;
+    }
+    @tiles(rows, columns, depth, y, y_row, x, x_row, x_step, w, w_row);
 }
