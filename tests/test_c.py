@@ -224,9 +224,27 @@ def test_a_spoilt_line_fails_the_test_in_c(tmp_path: Path) -> None:
         assert run.returncode == 1, lines[number]
 
 
-def test_the_example_of_the_page_learns(tmp_path: Path) -> None:
+def of_the_page(language: str) -> list[str]:
     page = (FOLDER.parent / "docs" / "c.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```c\n(.*?)```", page, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def test_the_plant_of_the_page_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained by Python, stepped by C."""
+    system = build(load(FOLDER.parent / "demo" / "maglev.toml"))
+    written(tmp_path, system)
+    (tmp_path / "demo").symlink_to(FOLDER.parent / "demo")
+    monkeypatch.chdir(tmp_path)
+    exec(of_the_page("python")[0], {})
+    (tmp_path / "own.c").write_text(of_the_page("c")[1], encoding="utf-8")
+    compiled(tmp_path, "cc -std=c99 -O1", *STRICT, "own.c", "maglev.c", "-o", "own", "-lm")
+    steps, error = re.findall(r"[\d.]+", ran(tmp_path, "own"))
+    assert steps == "4001"
+    assert float(error) < 10
+
+
+def test_the_example_of_the_page_learns(tmp_path: Path) -> None:
+    example, _ = of_the_page("c")
     written(tmp_path, build(load(FOLDER / "narx.toml")))
     (tmp_path / "learn.c").write_text(example, encoding="utf-8")
     for flags in ([], ["-DNARX_FLOAT"]):

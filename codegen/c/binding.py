@@ -151,6 +151,7 @@ def _made(command: list[str], source: pathlib.Path, path: pathlib.Path) -> pathl
         [*command, "-o", str(made), str(source), "-lm"], capture_output=True, text=True, check=False
     )
     if run.returncode:
+        shutil.rmtree(folder)
         silent = f"it ends with status {run.returncode} and says nothing"
         first = (run.stderr.strip().splitlines() or [silent])[0]
         raise ImportError(f"{command[0]} does not compile {source}: {first}")
