@@ -166,6 +166,116 @@ def test_latex_that_breaks_off_is_refused_in_one_sentence(name: str) -> None:
                 read_latex(code[:length], vocabulary)
 
 
+D = r"\mathrm{diag}(1 - h_i^2) W"
+SLOPE = r"\frac{\partial L}{\partial h_t}"
+# As printed; the exit status, and words of the answer.
+PRINTED: dict[str, tuple[str, dict[str, str], int, str]] = {
+    "a dot of matrices": (r"h_t = \tanh(W \cdot h_{t-1} + U \cdot x_t)", {}, 0, "holds"),
+    "a dot of vectors": (r"L = \sum_t h_t \cdot h_t", {}, 0, "holds"),
+    "an outer product": (
+        rf"\frac{{\partial L}}{{\partial W}} = \sum_t ({SLOPE} \odot (1-h_t^2)) "
+        r"\cdot h_{t-1}^\top",
+        {"derivatives": "total"},
+        0,
+        "holds",
+    ),
+    "a dot of elements": (
+        rf"\frac{{\partial L}}{{\partial U}} = \sum_t ({SLOPE} \cdot (1-h_t^2)) x_t^\top",
+        {"derivatives": "total"},
+        0,
+        "holds",
+    ),
+    "a dot of either": (
+        r"\frac{\partial L}{\partial h_T} = 2 h_T + (h_T \cdot h_T - h_T \odot h_T)",
+        {},
+        1,
+        "the dot in h[T] · h[T] is a product element by element: holds",
+    ),
+    "a product with a constant": (
+        rf"\frac{{\partial h_t}}{{\partial h_k}} = \prod_{{i=k+1}}^t {D}",
+        {"where": "k < t", "layout": "jacobian", "products": "falling"},
+        0,
+        "holds",
+    ),
+    "rising": (
+        rf"\frac{{\partial h_t}}{{\partial h_k}} = \prod_{{i=k+1}}^t {D}",
+        {"where": "k < t", "layout": "jacobian", "products": "rising"},
+        1,
+        "fails",
+    ),
+    "what stands behind a product": (
+        rf"\frac{{\partial h_t}}{{\partial x_k}} = \prod_{{i=k+1}}^t {D} "
+        r"\mathrm{diag}(1 - h_k^2) U",
+        {"where": "k < t", "layout": "jacobian", "products": "falling"},
+        0,
+        "holds",
+    ),
+    "a constant behind a product": (
+        r"\frac{\partial h_t}{\partial x_k} = \mathrm{diag}(1 - h_t^2) "
+        r"\prod_{i=k+1}^t W \mathrm{diag}(1 - h_{i-1}^2) U",
+        {"where": "k < t", "layout": "jacobian", "products": "falling"},
+        0,
+        "holds",
+    ),
+    "a wide space": (r"L = L \qquad h_t = 0", {}, 2, "another formula"),
+    "a space before a sign": (r"L \quad = L", {}, 0, "holds"),
+    "a comma": (r"L = L, h_t = 0 \,", {}, 2, "another formula"),
+    "and": (r"L = L \text{ and } h_t = 0", {}, 2, "another formula"),
+    "a condition": (r"h_t = h_t \quad (t < T)", {}, 2, "conditions in where"),
+    "two lines": (r"\begin{aligned} L &= L \\ h_t &= h_t \end{aligned}", {}, 2, "another formula"),
+    "one formula in two lines": (r"\begin{aligned} L &= 0 \\ &+ L \end{aligned}", {}, 0, "holds"),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_as_it_is_printed(name: str, tmp_path: Path) -> None:
+    latex, keys, status, words = PRINTED[name]
+    found = run(write(tmp_path, claim(latex, **keys)))
+    assert found.exit_code == status, found.output
+    assert words in " ".join(found.output.split())
+
+
+def test_no_condition_is_offered_that_leaves_nothing(tmp_path: Path) -> None:
+    """Where t <= k and k <= t, a power of nothing is the identity."""
+    latex = r"\frac{\partial h_t}{\partial h_k} = W^{t-k}"
+    found = run(write(tmp_path, claim(latex, where="k <= t")))
+    assert found.exit_code == 1
+    assert "it holds where" not in found.output
+
+
+@pytest.mark.parametrize("exact_first", [True, False])
+def test_what_a_symbol_says_more_goes_before_what_says_less(
+    exact_first: bool, tmp_path: Path
+) -> None:
+    symbols = ["'q_{W}' = 'W'", "'q_{t}' = 'x[t]'"]
+    text = claim(r"q_W h_{t-1} = W h_{t-1} \,")
+    table = "\n".join(symbols if exact_first else symbols[::-1])
+    found = run(write(tmp_path, text.replace("[[claims]]", f"[symbols]\n{table}\n[[claims]]")))
+    assert found.exit_code == 0, found.output
+
+
+def test_what_one_unit_does_not_have_is_judged_at_more(tmp_path: Path) -> None:
+    """One unit has no variance."""
+    text = """
+[network]
+equations = '''
+c[t] = x[t] - mean(x[t])
+v[t] = mean(c[t]*c[t])
+y[t] = c[t]/sqrt(v[t])
+L = sum(sum(y[t]*g[t]), t)
+'''
+[network.inputs]
+x = "n"
+g = "n"
+[[claims]]
+text = "total(L, x[t]) = (g[t] - mean(g[t]) {sign} y[t]*mean(g[t]*y[t]))/sqrt(v[t])"
+"""
+    for sign, status, words in (("-", 0, "at 4 random instances"), ("+", 1, "fails")):
+        found = run(write(tmp_path, text.replace("{sign}", sign)))
+        assert found.exit_code == status, found.output
+        assert words in found.output
+
+
 HAND = """
 import numpy as np
 
@@ -194,6 +304,47 @@ def right(parameters, inputs, targets, shift=1, lost=False, scale=1.0, turned=Fa
     return g
 
 
+def cut(parameters, inputs, targets, most):
+    # Each step's loss goes back through a number of steps.
+    W, V, b = parameters["W_h_h_1"], parameters["W_y_h"], parameters["b_h"]
+    x = inputs["x"]
+    T, B, _ = x.shape
+    h = np.zeros((T + 1, B, len(b)))
+    for t in range(T):
+        h[t + 1] = np.tanh(x[t] @ parameters["W_h_x"].T + h[t] @ W.T + b)
+    y = h[1:] @ V.T + parameters["b_y"]
+    dy = 2 * (y - targets["y"]) / y.size
+    g = {n: np.zeros_like(p) for n, p in parameters.items()}
+    for last in range(T):
+        g["W_y_h"] += dy[last].T @ h[last + 1]
+        g["b_y"] += dy[last].sum(0)
+        dh = dy[last] @ V
+        for t in range(last, max(last - most, -1), -1):
+            dn = dh * (1 - h[t + 1] ** 2)
+            g["W_h_x"] += dn.T @ x[t]
+            g["W_h_h_1"] += dn.T @ h[t]
+            g["b_h"] += dn.sum(0)
+            dh = dn @ W
+    return g
+
+
+def cut_4(p, i, t): return cut(p, i, t, 4)
+def cut_32(p, i, t): return cut(p, i, t, 2 ** 5)
+def cut_45(p, i, t): return cut(p, i, t, 45)
+
+
+def sized(p, i, t):
+    if p["b_h"].shape != (5,):
+        raise ValueError("made for 5 units")
+    return right(p, i, t)
+
+
+def sized_cut(p, i, t):
+    if p["b_h"].shape != (5,):
+        raise ValueError("made for 5 units")
+    return cut(p, i, t, 16)
+
+
 def shifted(p, i, t): return right(p, i, t, shift=0)
 def lost(p, i, t): return right(p, i, t, lost=True)
 def half(p, i, t): return 1.0, right(p, i, t, scale=0.5)
@@ -220,7 +371,12 @@ from = { h = [0] }
 y = "mse"
 """
 BY_HAND = {
-    "right": (0, ()),
+    "right": (0, ("compared at sizes 2 for 5, 3 for 2, 4 for 3",)),
+    "sized": (0, ("compared at the file's sizes",)),
+    "sized_cut": (1, ("right for 16 steps", "3 of 5", "compared at the file's sizes")),
+    "cut_4": (1, ("right for 4 steps", "3 of 5")),
+    "cut_32": (1, ("steps, and wrong for", "3 of 5")),
+    "cut_45": (1, ("steps, and wrong for", "3 of 5")),
     "named": (0, ()),
     "shifted": (1, ("W_h_h_1 agrees if in (", "h[t-1,b,j] is read as h[t,b,j]", "1 of 5")),
     "lost": (1, ("W_h_x, W_h_h_1, b_h agree if", "W_h_h_1[j,i]*d_n_h[t+1,b,j]", "is left out")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ def audit_callable(file: str, function: str) -> None:
     network = load(file)
     called = _imported(function)
     with working("comparing"):
-        found = compare_by_hand(network, called)
+        comparison = compare_by_hand(network, called)
+    found = comparison.gradients
     _print(found)
+    console().print(f"compared at {comparison.sizes}", markup=False, highlight=False)
     wrong = [c.name for c in found if not c.is_right]
     if wrong:
         fail(f"{len(wrong)} of {len(found)} gradients are wrong: {', '.join(wrong)}", CHECK_FAILED)
@@ -63,7 +66,7 @@ def _imported(function: str) -> Any:
     return found
 
 
-def _print(found: list[Compared]) -> None:
+def _print(found: Sequence[Compared]) -> None:
     table = Table("", "gradient by", "relative error", "", box=None, pad_edge=False)
     explained: dict[str, list[str]] = {}
     for compared in found:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -123,9 +123,13 @@ def _forgotten(claim: Claim, finding: Finding, court: Judge) -> Comparison | Non
     tried += [Comparison((a, last), ("<",), "") for a in letter_nodes]
     tried += [Comparison((a, first), (">",), "") for a in letter_nodes]
     for condition in tried:
-        where = (*claim.where, condition)
-        outcome = court.compare(finding.reading.sides, where, finding.reading.layout)
-        if outcome.holds and outcome.instances > 1:
+        # Where a <= b leaves a = b alone, it says nothing.
+        strict = replace(condition, operators=(condition.operators[0].rstrip("="),))
+        outcomes = [
+            court.compare(finding.reading.sides, (*claim.where, c), finding.reading.layout)
+            for c in dict.fromkeys((strict, condition))
+        ]
+        if all(o.holds and o.instances > 1 for o in outcomes):
             return condition
     return None
 

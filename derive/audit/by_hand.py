@@ -7,10 +7,12 @@ derived equations are spoilt one by one until they compute what the function doe
 
 from __future__ import annotations
 
+import ast
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,14 @@ TOLERANCE = 1e-6
 SAME = 1e-7
 MAX_SPOILT = 400
 MAX_DELAY = 20
+# Numbers in code beyond this are no numbers of steps.
+MAX_STEPS = 64
+# Factors of weights, of biases and of inputs, by which a network remembers more or less.
+SCALES = tuple(
+    itertools.product((0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 2.2, 3.0), (0.01, 1.0, 4.0), (0.01, 0.3))
+)
+# As much as the first inputs have to matter, for the last ones to be given up on.
+ENOUGH = 0.03
 Gradients = Mapping[str, Array]
 Function = Callable[..., Any]
 
@@ -69,15 +79,47 @@ class _Case:
         return parameters, inputs, targets
 
 
-def compare_by_hand(network: Network, function: Function) -> list[Compared]:
+@dataclass(frozen=True)
+class Comparison:
+    """The gradients that a function gives, and in words at which sizes it was asked for them."""
+
+    gradients: tuple[Compared, ...]
+    sizes: str
+
+
+def compare_by_hand(network: Network, function: Function) -> Comparison:
     """What the function gives, for every parameter. Raises UserError where it cannot be called."""
     reach = build(network).reach.values()
     longest = max((max(r.before, r.after) for r in reach), default=0)
     if longest > MAX_DELAY:
         raise UserError(f"a delay of {longest} steps", remedy=f"at most {MAX_DELAY} are compared")
+    setting = _setting(network)
+    small = {letter: 2 + n % 3 for n, letter in enumerate(setting.letters)}
+    own = {letter: int(letter.split()[1]) for letter in setting.letters}
+    try:
+        return _compare(setting, small, longest, function)
+    except UserError as error:
+        if own == small:
+            raise
+        try:
+            return _compare(setting, own, longest, function)
+        except UserError:
+            raise error from None
+
+
+def _setting(network: Network) -> Setting:
+    targets = [loss.target for loss in build(network).losses if loss.by_class]
+    return Setting(network, dict.fromkeys(targets, "one hot"), judged=True)
+
+
+def _compare(
+    setting: Setting, sizes: Mapping[str, int], longest: int, function: Function
+) -> Comparison:
     # Gradients go back through the longest delay twice.
     steps = 2 * longest + 1
-    cases = [_case(network, max(steps, 3), 2, 1), _case(network, max(steps + 1, 4), 3, 2)]
+    cases = [
+        _case(setting, sizes, *at) for at in ((max(steps, 3), 2, 1), (max(steps + 1, 4), 3, 2))
+    ]
     given = [_called(function, case) for case in cases]
     found = [_compared(name, cases, given) for name in cases[0].truth]
     wrong = [c.name for c in found if not c.is_right]
@@ -86,27 +128,119 @@ def compare_by_hand(network: Network, function: Function) -> list[Compared]:
         far = [c.name for c in found if not c.found and not c.is_right]
         explained = _explained(cases, given, far)
         found = [replace(c, explanation=explained.get(c.name, "")) for c in found]
+    else:
+        found = _at_length(setting, sizes, _beyond(function, steps), function)
     for name in surplus:
         found.append(Compared(str(name), 0.0, found="there is no such parameter"))
-    return found
+    are_own = all(int(letter.split()[1]) == n for letter, n in sizes.items())
+    named = ", ".join(f"{n} for {letter.removeprefix('size ')}" for letter, n in sizes.items())
+    return Comparison(tuple(found), "the file's sizes" if are_own else f"sizes {named}")
 
 
-def _case(network: Network, steps: int, batch: int, seed: int) -> _Case:
-    targets = [loss.target for loss in build(network).losses if loss.by_class]
-    setting = Setting(network, dict.fromkeys(targets, "one hot"), judged=True)
-    sizes = {letter: 2 + n % 3 for n, letter in enumerate(setting.letters)}
-    instance = draw(setting, sizes, steps, seed, batch=batch)
+def _at_length(
+    setting: Setting, sizes: Mapping[str, int], steps: int, function: Function
+) -> list[Compared]:
+    """The gradients of a sequence that is longer than what a function may stop at.
+
+    Where they differ, the shortest sequence for which they do says where it stops.
+    """
+    drawn = _remembered(setting, sizes, steps)
+    case = _long(setting, sizes, steps, drawn)
+    found = [_compared(name, [case], [_called(function, case)]) for name in case.truth]
+    if all(c.is_right for c in found):
+        return found
+    for fewer in range(3, steps):
+        shorter = _long(setting, sizes, fewer, drawn)
+        if not all(_compared(n, [shorter], [_called(function, shorter)]).is_right
+                   for n in shorter.truth):  # fmt: skip
+            break
+    else:
+        fewer = steps
+    words = f"is right for {fewer - 1} steps, and wrong for {fewer}: does it go back far enough?"
+    return [c if c.is_right or c.found else replace(c, explanation=words) for c in found]
+
+
+def _beyond(function: Function, steps: int) -> int:
+    """More steps than any number in a function's file says, and than powers of two up to 32."""
+    try:
+        tree = ast.parse(Path(inspect.getsourcefile(function) or "").read_text(encoding="utf-8"))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        tree = ast.parse("")
+    numbers = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
+    known = [n for n in numbers if type(n) is int and n <= MAX_STEPS]
+    return 2 + max([32, steps, *known])
+
+
+# How a network is drawn: the seed, and factors of weights, of biases and of inputs.
+_Draw = tuple[int, tuple[float, float, float]]
+
+
+def _remembered(setting: Setting, sizes: Mapping[str, int], steps: int) -> _Draw:
+    """A draw by which the first steps of a sequence matter as its last ones do, if there is one."""
+    best, chosen = -1.0, (3, SCALES[0])
+    for drawn in itertools.product((3, 4), SCALES):
+        ratio = _memory(_drawn(setting, sizes, steps, drawn))
+        if ratio > best:
+            best, chosen = ratio, drawn
+        if best > ENOUGH:
+            break
+    return chosen
+
+
+def _drawn(setting: Setting, sizes: Mapping[str, int], steps: int, drawn: _Draw) -> Instance:
+    seed, (weights, offsets, inputs) = drawn
+    plain = _instance(setting, sizes, steps, 2, seed)
+    arrays = dict(plain.arrays)
+    for quantity in plain.system.of_role("parameter"):
+        factor = weights if len(quantity.axes) > 1 else offsets
+        arrays[quantity.name] = factor * arrays[quantity.name]
+    for quantity in plain.system.of_role("input", differentiable=True):
+        arrays[quantity.name] = inputs * arrays[quantity.name]
+    return replace(plain, system=adjoint(plain.system), arrays=arrays)
+
+
+def _long(setting: Setting, sizes: Mapping[str, int], steps: int, drawn: _Draw) -> _Case:
+    """A sequence of any length, with its gradients by the adjoint system.
+
+    Shorter ones have been compared without it.
+    """
+    instance = _drawn(setting, sizes, steps, drawn)
     system = instance.system
+    parameters = {q.name: system.derivative("loss", q.name) for q in system.of_role("parameter")}
+    values = instance.values(of=tuple(parameters.values()))
+    return _Case(
+        replace(instance, system=system.primal), {n: values[made] for n, made in parameters.items()}
+    )
+
+
+def _memory(instance: Instance) -> float:
+    """How much the first inputs matter beside the last ones, or these beside the first."""
+    system = instance.system
+    sides = [system.derivative("loss", q.name) for q in system.of_role("input")]
+    with np.errstate(all="ignore"):
+        slopes = instance.values(of=[n for n in sides if n])
+    ends = [(np.abs(a[0]).max(), np.abs(a[-1]).max()) for a in slopes.values() if a.ndim > 1]
+    ratios = [min(a, b) / max(a, b) for a, b in ends if np.isfinite(a + b) and max(a, b) > 0]
+    return max(ratios, default=0.0)
+
+
+def _case(setting: Setting, sizes: Mapping[str, int], steps: int, batch: int, seed: int) -> _Case:
+    instance = _instance(setting, sizes, steps, batch, seed)
+    truth = Truth(instance)
+    names = [q.name for q in instance.system.of_role("parameter")]
+    return _Case(instance, {name: truth.total("loss", name) for name in names})
+
+
+def _instance(
+    setting: Setting, sizes: Mapping[str, int], steps: int, batch: int, seed: int
+) -> Instance:
+    instance = draw(setting, sizes, steps, seed, batch=batch, room=1 + steps // 4)
     # The function need not know of values before the first step: those that are not given are zero.
     instance = replace(instance, initial={}, after={})
-    arrays = dict(instance.arrays)
+    system, arrays = instance.system, dict(instance.arrays)
     for quantity in (*system.masks, *system.of_role("weight")):
         arrays[quantity.name] = np.ones_like(arrays[quantity.name])
-    instance = replace(instance, arrays=arrays)
-    truth = Truth(instance)
-    return _Case(
-        instance, {q.name: truth.total("loss", q.name) for q in system.of_role("parameter")}
-    )
+    return replace(instance, arrays=arrays)
 
 
 def _called(function: Function, case: _Case) -> dict[str, Array]:

@@ -61,7 +61,8 @@ class Claim:
     What the source leaves open is None: the layout of derivatives of vectors by vectors
     (`jacobian`: element i by element j stands in row i and column j, and a number by a vector is
     shaped as the vector; `denominator`: the transpose; `numerator`: that of a number by a vector
-    is a row), and whether derivatives that do not say so are total or explicit.
+    is a row), whether derivatives that do not say so are total or explicit, and whether the factor
+    of a product's lowest number is on its left (`rising`) or on its right (`falling`).
     """
 
     name: str
@@ -70,6 +71,7 @@ class Claim:
     where: tuple[Comparison, ...] = ()
     layout: Layout | None = None
     derivatives: Literal["total", "explicit"] | None = None
+    products: Literal["rising", "falling"] | None = None
     source: Source = Source()
     text: str = ""
     is_latex: bool = False

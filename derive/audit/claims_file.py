@@ -32,10 +32,10 @@ from bptt.derive.language.syntax import MAX_HEIGHT, Comparison, Node, Reference,
 
 _TOP = (
     *("source", "network", "draw", "states", "definitions", "sets", "symbols", "functions"),
-    *("first_step", "vectors", "layout", "derivatives", "claims", "about"),
+    *("first_step", "vectors", "layout", "derivatives", "products", "claims", "about"),
 )
 _CLAIM = (
-    *("name", "equation", "text", "latex", "where", "layout", "derivatives", "about"),
+    *("name", "equation", "text", "latex", "where", "layout", "derivatives", "products", "about"),
     *("expected", "correction"),
 )
 _SOURCE = ("book", "edition", "address")
@@ -213,7 +213,8 @@ class _Reading:
         return Vocabulary(
             self._axes,
             {t.name: len(t.subscripts or ()) for t in self._targets},
-            tuple(patterns),
+            # What says more of a symbol goes before what says less.
+            tuple(sorted(patterns, key=lambda pattern: pattern.open)),
             {read_mention(k).base: str(v) for k, v in functions.items()},
             renamed,
         )
@@ -248,6 +249,7 @@ class _Reading:
         usual = None if is_latex else LAYOUTS[0]
         layout = entry.get("layout", self._data.get("layout", usual))
         derivatives = entry.get("derivatives", self._data.get("derivatives"))
+        products = entry.get("products", self._data.get("products"))
         correction: tuple[Node, ...] = ()
         if "correction" in entry:
             correction = self._sides(
@@ -262,6 +264,9 @@ class _Reading:
             derivatives=None  # type: ignore[arg-type]
             if derivatives is None
             else _one_of(derivatives, ("total", "explicit"), f"{place}.derivatives"),
+            products=None  # type: ignore[arg-type]
+            if products is None
+            else _one_of(products, ("rising", "falling"), f"{place}.products"),
             source=Source(
                 str(source.get("book", "")),
                 str(entry.get("equation", "")),

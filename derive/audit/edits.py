@@ -320,7 +320,7 @@ def _call(node: syntax.Call) -> Iterator[tuple[syntax.Node, str]]:
     if name in ("kron", "outer"):
         yield replace(node, arguments=arguments[::-1]), ORDER
         return
-    if name == "dot":
+    if name in ("dot", "mul"):
         # A vector of ones in the place of one of the two.
         for argument in arguments:
             yield syntax.Call("sum", (argument,), node.at), IDENTITY

@@ -121,6 +121,11 @@ class Judge:
                     kept, values = self.at(sides, where, truth, letters, layout)
                 except ShapeError as misfit:
                     return Outcome(shapes=str(misfit))
+                except ArithmeticError:
+                    # One unit has no variance, say: larger networks are judged.
+                    if not truth.instance.is_single:
+                        raise
+                    continue
                 error, place = _furthest(values, kept)
                 compared += int(kept.sum())
                 is_rough = self._evaluator(truth, layout).is_rough
@@ -134,7 +139,10 @@ class Judge:
 
     def _shapes(self, sides: Sequence[Node], where: Sequence[Comparison], layout: Layout) -> str:
         """What does not conform where all sizes are different; nothing if all does."""
-        truth = max(self.truths, key=lambda t: (len(set(t.instance.sizes.values())), -t.steps))
+        truth = max(
+            self.truths,
+            key=lambda t: (not t.instance.is_single, len(set(t.instance.sizes.values())), -t.steps),
+        )
         for labels in self.assignments(where, truth):
             try:
                 letters = self.letters(sides, where, truth, labels)

@@ -170,11 +170,12 @@ def _column(node: Call, value: Value) -> Array:
     return array.reshape((*array.shape[:-2], -1, 1))
 
 
-def _dot(node: Call, left: Value, right: Value) -> Array:
-    a, b = _column(node, left), _column(node, right)
-    if a.shape[-2] != b.shape[-2]:
-        raise _mismatch(node, left, right, "a scalar product of different shapes")
-    return np.asarray((a * b).sum(axis=(-1, -2), keepdims=True))
+def _dot(node: Call, left: Value, right: Value) -> Value:
+    """Of two columns the scalar product, or by `mul` that of their elements; else of matrices."""
+    if left.shape != right.shape or left.shape[1] != 1:
+        return matmul(node, left, right)
+    elements = left.array * right.array
+    return Value(elements if node.function == "mul" else elements.sum((-1, -2), keepdims=True))
 
 
 def _log_det(node: Call, value: Value) -> Array:
@@ -211,13 +212,13 @@ def _inverse(node: Call, value: Value) -> Value:
 def apply(node: Call, values: list[Value]) -> Value:
     """A function of values. Raises UserError for one that is not known."""
     name = node.function
-    if name in ("kron", "outer", "dot"):
+    if name in ("kron", "outer", "dot", "mul"):
         if len(values) != 2:
             raise UserError(f"{name} takes two", place=node.at, remedy="give it two")
         if name == "kron":
             return Value(_kron(*values))
-        if name == "dot":
-            return Value(_dot(node, *values))
+        if name in ("dot", "mul"):
+            return _dot(node, *values)
         _check_size(math.prod(math.prod(v.shape) for v in values))
         left, right = (_column(node, v) for v in values)
         return Value(np.matmul(left, np.swapaxes(right, -1, -2)))

@@ -224,7 +224,7 @@ class _Proof:
             case syntax.Call("total"):
                 by = self._derivative(node)[1]
                 return self._shape_of(self._quantity(by), by)
-            case syntax.Call("dot" | "outer"):
+            case syntax.Call("dot" | "mul" | "outer"):
                 return self.shape(self._as_product(node))
             case syntax.Call("sum", (operand,)):
                 self.shape(operand)
@@ -293,7 +293,7 @@ class _Proof:
         match node.function:
             case "total":
                 return self._adjoint(node, place)
-            case "dot" | "outer":
+            case "dot" | "mul" | "outer":
                 return self._core.terms(self._as_product(node), place)
             case "diag":
                 return self._core.diagonal(node, place)
@@ -310,7 +310,7 @@ class _Proof:
         return [Term(self._known(factor.xreplace({x: self._core.value(node.arguments[0], place)})))]
 
     def _as_product(self, node: syntax.Call) -> syntax.Node:
-        """dot(a, b) and outer(a, b) as products of matrices."""
+        """dot(a, b), mul(a, b) and outer(a, b) as products of matrices, or of elements."""
         if len(node.arguments) != 2:
             raise _NoProofError
         left, right = node.arguments
@@ -318,6 +318,8 @@ class _Proof:
             return syntax.Binary("@", left, syntax.Transpose(right, node.at), node.at)
         shapes = self.shape(left), self.shape(right)
         if shapes[0] == shapes[1] and shapes[0] and shapes[0][1] == 1:
+            if node.function == "mul":
+                return syntax.Binary("*", left, right, node.at)
             left = syntax.Transpose(left, node.at)
         return syntax.Binary("@", left, right, node.at)
 

@@ -8,42 +8,68 @@ reading is judged by itself.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bptt.derive.audit.claim import Claim, Layout
-from bptt.derive.language.syntax import Big, Call, Node, Reference, children, with_children
+from bptt.derive.audit.indices import letters_in
+from bptt.derive.language.syntax import (
+    Big,
+    Binary,
+    Call,
+    Node,
+    Reference,
+    children,
+    with_children,
+)
 from bptt.derive.notation.plain import node_text
 
 OPEN = "derivative"
+# A dot between two factors: a product of matrices, or of vectors, or of their elements.
+CENTRED = "·"
+PRODUCTS = ("product", "rising", "falling")
 MAX_OPEN = 4
+MAX_DOTS = 3
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The sides of a claim with nothing left open; `choices` says in words what was chosen."""
+    """The sides of a claim with nothing left open; `choices` says in words what was chosen.
+
+    Those of a higher rank are less usual: they are meant where no other holds.
+    """
 
     sides: tuple[Node, ...]
     layout: Layout
     choices: tuple[str, ...] = ()
+    rank: int = 0
 
 
 def readings(claim: Claim) -> tuple[Reading, ...]:
     """All readings of a claim, the most usual first."""
     found = []
-    for kinds in _kinds(claim):
-        for order in _orders(claim.sides):
-            sides = tuple(_chosen(s, kinds, order) for s in claim.sides)
+    orders, dots = _orders(claim), _dots(claim.sides)
+    ways = itertools.product(enumerate(_ended(claim.sides)), enumerate(dots))
+    for (early, ended), (unusual, dot) in ways:
+        for kinds, order in itertools.product(_kinds(claim), orders):
+            sides = tuple(_chosen(s, kinds, order, dot) for s in ended)
             for layout in _layouts(claim, sides):
                 choices = [f"{pair} is {kind}" for pair, kind, is_open in kinds if is_open]
-                if order:
+                choices += [
+                    f"the dot in {node_text(node)} is {_DOT_WORDS[word]}"
+                    for node, word in dot.items()
+                    if len(dots) > 1
+                ]
+                if order and len(orders) > 1:
                     choices.append(f"the factors of the product are {order} from the left")
                 if claim.layout is None and layout is not None and len(_layouts(claim, sides)) > 1:
                     choices.append(_LAYOUT_WORDS[layout])
-                found.append(Reading(sides, layout, tuple(choices)))
-    return tuple(found)
+                found.append(Reading(sides, layout, tuple(choices), early + unusual))
+    return tuple(sorted(found, key=lambda reading: reading.rank))
 
 
+# What a dot between two vectors may be; between others it is the product of matrices.
+_DOT_WORDS = {"dot": "a scalar product", "mul": "a product element by element"}
 _LAYOUT_WORDS = {
     "jacobian": "∂y/∂x has a row for each y",
     "denominator": "∂y/∂x has a row for each x",
@@ -82,13 +108,31 @@ def _pair(node: Node) -> str:
     return f"∂{names[0]}/∂{names[1]}"
 
 
-def _orders(sides: Sequence[Node]) -> tuple[str, ...]:
-    is_open = any(isinstance(n, Big) and n.kind == "product" for s in sides for n in walk(s))
-    return ("falling", "rising") if is_open else ("",)
+def _orders(claim: Claim) -> tuple[str, ...]:
+    sides = claim.sides
+    if not any(isinstance(n, Big) and n.kind == "product" for s in sides for n in walk(s)):
+        return ("",)
+    return ("falling", "rising") if claim.products is None else (claim.products,)
 
 
-def _chosen(node: Node, kinds: Sequence[Kind], order: str) -> Node:
-    node = with_children(node, [_chosen(c, kinds, order) for c in children(node)])
+def _dots(sides: Sequence[Node]) -> list[dict[Node, str]]:
+    """For each centred dot what it is."""
+    nodes = dict.fromkeys(n for s in sides for n in walk(s) if _is_centred(n))
+    if len(nodes) > MAX_DOTS:
+        return [dict.fromkeys(nodes, word) for word in _DOT_WORDS]
+    words = itertools.product(_DOT_WORDS, repeat=len(nodes))
+    return [dict(zip(nodes, choice, strict=True)) for choice in words]
+
+
+def _is_centred(node: Node) -> bool:
+    return isinstance(node, Call) and node.function == CENTRED
+
+
+def _chosen(node: Node, kinds: Sequence[Kind], order: str, dots: Mapping[Node, str]) -> Node:
+    whole = node
+    node = with_children(node, [_chosen(c, kinds, order, dots) for c in children(node)])
+    if isinstance(node, Call) and node.function == CENTRED:
+        return replace(node, function=dots[whole])
     if _is_open(node):
         assert isinstance(node, Call)
         kind = next(k for pair, k, _ in kinds if pair == _pair(node))
@@ -96,6 +140,42 @@ def _chosen(node: Node, kinds: Sequence[Kind], order: str) -> Node:
     if isinstance(node, Big) and node.kind == "product":
         return replace(node, kind=order)  # type: ignore[arg-type]
     return node
+
+
+def _ended(sides: tuple[Node, ...]) -> list[tuple[Node, ...]]:
+    """The sides with products that end behind their last factor, or earlier by constants.
+
+    A reader ends a product by what conforms: in `\\prod_i W^T D_i V^T e` V stands behind it.
+    """
+    products = [n for s in sides for n in walk(s) if isinstance(n, Big) and n.kind in PRODUCTS]
+    most = max((_constants(n.operand, n.letter) for n in products), default=0)
+    return [tuple(rewritten(s, lambda n: _shortened(n, out)) for s in sides)  # noqa: B023
+            for out in range(most + 1)]  # fmt: skip
+
+
+def _constants(operand: Node, letter: str) -> int:
+    """How many factors at the end of a product are the same for all of its numbers."""
+    if not (isinstance(operand, Binary) and operand.operator == "@"):
+        return 0
+    return 0 if speaks_of(operand.right, letter) else 1 + _constants(operand.left, letter)
+
+
+def _shortened(node: Node, out: int) -> Node:
+    """A product without so many of its last factors, which stand behind it."""
+    if not (isinstance(node, Big) and node.kind in PRODUCTS and out):
+        return node
+    if not _constants(node.operand, node.letter) or not speaks_of(node.operand, node.letter):
+        return node
+    operand = node.operand
+    assert isinstance(operand, Binary)
+    inner = _shortened(replace(node, operand=operand.left), out - 1)
+    return replace(operand, left=inner)
+
+
+def speaks_of(node: Node, letter: str) -> bool:
+    """Whether a letter stands in an expression."""
+    is_number = any(n.name == letter for n in walk(node) if isinstance(n, Reference))
+    return is_number or letter in letters_in(node)
 
 
 def _layouts(claim: Claim, sides: Sequence[Node]) -> tuple[Layout, ...]:

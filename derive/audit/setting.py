@@ -163,6 +163,11 @@ class Instance:
     seed: int
     batch: int = 1
 
+    @property
+    def is_single(self) -> bool:
+        """Whether all sizes are one, as far as they are drawn."""
+        return bool(self.sizes) and set(self.sizes.values()) == {1}
+
     @cached_property
     def interpreter(self) -> Interpreter:
         return Interpreter(self.system)
@@ -216,9 +221,18 @@ class Instance:
 
 
 def draw(
-    setting: Setting, sizes: Mapping[str, int], steps: int, seed: int, *, batch: int = 1
+    setting: Setting,
+    sizes: Mapping[str, int],
+    steps: int,
+    seed: int,
+    *,
+    batch: int = 1,
+    room: int = 1,
 ) -> Instance:
-    """An instance at random. Raises UserError where the sizes do not fit, or are too large."""
+    """An instance at random, of so many times the usual elements at most.
+
+    Raises UserError where the sizes do not fit, or are too large.
+    """
     system = setting.system(sizes)
     rng = np.random.default_rng(seed)
     blank = Instance(system, sizes, steps, {}, {}, {}, seed, batch)
@@ -226,7 +240,7 @@ def draw(
     for quantity in system.quantities.values():
         count = int(np.prod(blank.extents(quantity)))
         total += count
-        if count > MAX_ELEMENTS or total > MAX_TOTAL:
+        if count > MAX_ELEMENTS * room or total > MAX_TOTAL * room:
             raise UserError(
                 f"{quantity.name!r} has {count} elements in an instance of {steps} steps",
                 place="network",

@@ -116,6 +116,17 @@ class Pattern:
     mention: Mention
     meaning: Reference
 
+    @property
+    def letters(self) -> set[str]:
+        """The letters that stand for any step, unit or label."""
+        found = {s.name for s in self.meaning.subscripts or () if s.name is not None}
+        return found | set(re.findall(r"\{(\w+)\}", self.meaning.name))
+
+    @property
+    def open(self) -> int:
+        """How many entries stand for any."""
+        return sum(e.word in self.letters for _, e in _placed(self.mention))
+
     def matches(self, mention: Mention) -> Reference | None:
         """The meaning of a mention, if this is its pattern."""
         if mention.base != self.mention.base:
@@ -125,8 +136,7 @@ class Pattern:
         if mention.counts != self.mention.counts:
             return None
         bound: dict[str, Subscript] = {}
-        letters = {s.name for s in self.meaning.subscripts or ()}
-        letters |= set(re.findall(r"\{(\w+)\}", self.meaning.name))
+        letters = self.letters
         mine = (*self.mention.above, *self.mention.below, *self.mention.behind)
         theirs = (*mention.above, *mention.below, *mention.behind)
         for pattern, given in zip(mine, theirs, strict=True):

@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bptt.derive.audit.indices import letters_in
+from bptt.derive.audit.readings import CENTRED, speaks_of
 from bptt.derive.audit.symbols import Mention, Spelling, Vocabulary
 from bptt.derive.audit.tex_symbols import SymbolReader
-from bptt.derive.audit.tex_tokens import BEGIN, CLOSING, END, Token
+from bptt.derive.audit.tex_tokens import BEGIN, CLOSING, END, PARTED, Token
 from bptt.derive.audit.text import limited
 from bptt.derive.errors import UserError, shown
 from bptt.derive.language import syntax
@@ -30,8 +32,6 @@ _OPERATORS = {
     r"\circ": "*",
     r"\ast": "*",
     "*": "*",
-    "∘": "*",
-    "⊙": "*",
     r"\times": "@",
     r"\cdot": "·",
     r"\otimes": "⊗",
@@ -107,7 +107,7 @@ class _Parser(SymbolReader):
             if operator == "⊗":
                 node = syntax.Call("kron", (node, right), at)
             elif operator == "·":
-                node = syntax.Call("dot", (node, right), at)
+                node = syntax.Call(CENTRED, (node, right), at)
             else:
                 node = syntax.Binary(operator, node, right, at)
         return node
@@ -129,7 +129,7 @@ class _Parser(SymbolReader):
         text = self.next
         if text is None or text in _OPERATORS or text in _RELATIONS or text in ("+", "-"):
             return False
-        return text not in (*_CLOSERS, "&", r"\\", END)
+        return text not in (*_CLOSERS, "&", r"\\", END, PARTED)
 
     def factor(self) -> syntax.Node:
         self._enter()
@@ -314,18 +314,11 @@ class _Parser(SymbolReader):
         if not letter:
             raise self.refuse("say over what: \\sum_{t}")
         operand = self.term()
-        node = syntax.Big(kind, letter, start, high, "", operand, at)
-        if not low:
-            return node
-        found = limited(syntax.Where(node, tuple(low), at))
-        if (
-            isinstance(found, syntax.Big)
-            and kind == "product"
-            and low[0].operators[0].startswith(">")
-        ):
-            # t >= i > k counts down, and so do the factors.
-            return replace(found, kind="falling")
-        return found
+        if kind == "product":
+            return _ended(
+                operand, letter, lambda factors: _big(kind, letter, start, high, factors, low, at)
+            )
+        return _big(kind, letter, start, high, operand, low, at)
 
     def _limit(self) -> syntax.Node:
         if self.next == "{":
@@ -612,3 +605,57 @@ def _from_subscript(subscript: syntax.Subscript, at: str) -> syntax.Node:
             return number if subscript.offset >= 0 else syntax.Negative(number, at)
         node = syntax.Binary("+" if subscript.offset > 0 else "-", node, number, at)
     return node
+
+
+def _big(
+    kind: syntax.BigKind,
+    letter: str,
+    start: syntax.Node | None,
+    high: syntax.Node | None,
+    operand: syntax.Node,
+    low: list[syntax.Comparison],
+    at: str,
+) -> syntax.Node:
+    """A sum or product over a letter, with the conditions below its sign as limits."""
+    node = syntax.Big(kind, letter, start, high, "", operand, at)
+    if not low:
+        return node
+    found = limited(syntax.Where(node, tuple(low), at))
+    falls = kind == "product" and low[0].operators[0].startswith(">")
+    # t >= i > k counts down, and so do the factors.
+    return replace(found, kind="falling") if falls and isinstance(found, syntax.Big) else found
+
+
+def _ended(
+    operand: syntax.Node, letter: str, product: Callable[[syntax.Node], syntax.Node]
+) -> syntax.Node:
+    """A product that ends with the last factor that speaks of its letter, and constants behind it.
+
+    What comes behind is multiplied with it. Where no factor speaks of the letter, all are meant;
+    which constants are, readings say.
+    """
+    pairs, first = list[syntax.Node](), operand
+    while _is_product(first):
+        pairs.insert(0, first)
+        first = syntax.children(first)[0]
+    behind = [syntax.children(pair)[1] for pair in pairs]
+    spoken = [n for n, factor in enumerate([first, *behind]) if speaks_of(factor, letter)]
+    if not spoken:
+        return product(operand)
+    end = spoken[-1]
+    while end < len(pairs) and _is_chain(pairs[end]) and not letters_in(behind[end]):
+        end += 1
+    found = product(pairs[end - 1] if end else first)
+    for pair, factor in zip(pairs[end:], behind[end:], strict=True):
+        found = syntax.with_children(pair, [found, factor])
+    return found
+
+
+def _is_chain(node: syntax.Node) -> bool:
+    return isinstance(node, syntax.Binary) and node.operator == "@"
+
+
+def _is_product(node: syntax.Node) -> bool:
+    if isinstance(node, syntax.Call):
+        return node.function in (CENTRED, "kron")
+    return isinstance(node, syntax.Binary) and node.operator in ("@", "*", "/")

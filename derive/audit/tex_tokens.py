@@ -17,14 +17,32 @@ _OTHERS = ("aligned", "align", "align*", "equation", "equation*", "split", "gath
 _SKIPPED = frozenset(
     (
         *(f"\\{edge}{{{name}}}" for name in _OTHERS for edge in ("begin", "end")),
-        *(r"\,", r"\;", r"\!", r"\:", r"\ ", r"\quad", r"\qquad", "~", r"\left"),
+        *(r"\,", r"\;", r"\!", r"\:", r"\ ", "~", r"\left"),
         *(r"\right", r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\bigr", r"\Bigl", r"\Bigr"),
         *(r"\biggl", r"\biggr", r"\Biggl", r"\Biggr", r"\displaystyle", r"\limits", r"\nolimits"),
         *(r"\nonumber", r"\notag", r"\textstyle"),
     )
 )
+# A wide space, a new line or a word between two formulas.
+PARTED = r"\quad"
+_WIDE = (PARTED, r"\qquad", r"\\")
+_TEXT = re.compile(r"\\(?:text|textrm|textit|mbox|mathrm|hbox)\s*\{([^{}]*)\}")
+_WORDS = frozenset(
+    "and or where for if with when so then hence thus as since while also let that is".split()
+)
+# What a formula goes on with, or goes on after.
+_JOINING = frozenset("+ - = < > * / , ; : & ^ _".split()) | frozenset(
+    (
+        *(r"\cdot", r"\times", r"\odot", r"\circ", r"\otimes", r"\ast", r"\equiv", r"\in"),
+        *(r"\le", r"\leq", r"\ge", r"\geq", r"\lt", r"\gt", r"\ne", r"\neq", r"\leqslant"),
+    )
+)
 CLOSING = {"(": ")", "[": "]", r"\{": r"\}", r"\langle": r"\rangle", "<": ">", "{": "}"}
 _UNICODE = {"−": "-", "′": "'", "·": r"\cdot", "∑": r"\sum", "∏": r"\prod", "∂": r"\partial"}
+_UNICODE |= {"∘": r"\circ", "⊙": r"\odot", "×": r"\times", "⊗": r"\otimes", "∇": r"\nabla"}
+_UNICODE |= {"≤": r"\le", "≥": r"\ge", "≠": r"\ne", "⊤": r"\top"}
+_ENDING = _JOINING | frozenset((*CLOSING.values(), END, r"\\"))
+_GOING_ON = _JOINING | frozenset((*CLOSING, BEGIN, r"\\"))
 
 
 @dataclass(frozen=True)
@@ -34,34 +52,53 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens that mean something."""
+    """The tokens that mean something; what parts two formulas is a token of its own."""
     found: list[Token] = []
     position, cases = 0, 0
+    is_parted = False
     while position < len(text):
         match = _TOKEN.match(text, position)
         assert match is not None
         piece = match.group()
         if piece in (BEGIN, END):
             cases += 1 if piece == BEGIN else -1
-        is_layout = piece in ("&", r"\\") and not cases
-        if piece.strip() and piece not in _SKIPPED and not is_layout:
-            if piece[0].isdigit() and len(piece) > MAX_DIGITS:
-                raise UserError(
-                    f"a number of {len(piece)} digits",
-                    place=_where(text, position),
-                    remedy=f"at most {MAX_DIGITS} are read",
-                )
-            if not piece.isascii() and piece not in _UNICODE:
-                raise UserError(
-                    f"the character {shown(piece)} is not read",
-                    place=_where(text, position),
-                    remedy="use LaTeX's commands",
-                )
-            found.append(Token(_UNICODE.get(piece, piece), position))
+        word = None if cases else _word_between(text, position)
+        if word is not None or (piece in _WIDE and not (piece == r"\\" and cases)):
+            is_parted, position = True, word or match.end()
+            continue
+        if piece.strip() and piece not in _SKIPPED and not (piece == "&" and not cases):
+            piece = _UNICODE.get(piece, piece)
+            _check(piece, text, position)
+            if is_parted and found and not (piece in _ENDING or found[-1].text in _GOING_ON):
+                found.append(Token(PARTED, position))
+            is_parted = False
+            found.append(Token(piece, position))
         position = match.end()
     while found and found[-1].text in (".", ",", ";"):
         found.pop()
     return found
+
+
+def _word_between(text: str, position: int) -> int | None:
+    """Where `\\text{and}` ends, if that stands at a position."""
+    match = _TEXT.match(text, position)
+    words = match[1].lower().split() if match else []
+    return match.end() if match and words and words[0].strip(".,:") in _WORDS else None
+
+
+def _check(piece: str, text: str, position: int) -> None:
+    if piece[0].isdigit() and len(piece) > MAX_DIGITS:
+        raise UserError(
+            f"a number of {len(piece)} digits",
+            place=_where(text, position),
+            remedy=f"at most {MAX_DIGITS} are read",
+        )
+    if not piece.isascii():
+        raise UserError(
+            f"the character {shown(piece)} is not read",
+            place=_where(text, position),
+            remedy="use LaTeX's commands",
+        )
 
 
 def _where(text: str, position: int) -> str:
@@ -105,6 +142,12 @@ class Cursor:
             raise self.refuse(f"{text} was expected")
 
     def refuse(self, remedy: str) -> UserError:
+        if self.next in (PARTED, ",", ";") and not self._depth:
+            return UserError(
+                "another formula, or a condition, stands behind the first",
+                place=self.at,
+                remedy="give each formula a claim of its own, and conditions in where",
+            )
         found = "the end" if self.next is None else shown(self.next)
         return UserError(f"{found} is not read", place=self.at, remedy=remedy)
 

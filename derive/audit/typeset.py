@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bptt.derive.audit.claim import Claim
 from bptt.derive.audit.indices import labels_of
+from bptt.derive.audit.readings import CENTRED
 from bptt.derive.audit.symbols import FUNCTIONS, Slot, Spelling
 from bptt.derive.language import syntax
 from bptt.derive.notation import boxes
@@ -152,7 +153,7 @@ class ClaimSetter:
             )
         if name == "sqrt":
             return boxes.Root(self.box(arguments[0]))
-        if name in ("kron", "dot"):
+        if name in ("kron", "dot", "mul", CENTRED):
             sign = "⊗" if name == "kron" else "·"
             left, right = (self.inner(a, CHAIN) for a in arguments)
             return boxes.row(left, boxes.Mark(sign), right)
@@ -250,7 +251,7 @@ def _rank(node: syntax.Node) -> int:
             return ATOM
         case (
             syntax.Binary("*")
-            | syntax.Call("kron" | "dot")
+            | syntax.Call("kron" | "dot" | "mul" | "·")
             | syntax.Big()
             | syntax.Where()
             | syntax.Sum()

@@ -41,8 +41,11 @@ class Verdict:
 
 def judge(claim: Claim, court: Judge) -> Verdict:
     """The verdict on a claim at the instances of a judge. Raises UserError."""
-    findings = []
+    findings: list[Finding] = []
     for reading in readings(claim):
+        # What is less usual is not asked for where what is usual holds.
+        if any(f.reading.rank < reading.rank and f.outcome.holds for f in findings):
+            break
         outcome = court.compare(reading.sides, claim.where, reading.layout)
         if outcome.holds and not outcome.points:
             raise UserError("the conditions leave nothing to compare", remedy="mend its where")
