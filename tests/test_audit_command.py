@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import sys
 import time
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import html5lib
@@ -135,8 +138,6 @@ def test_the_article_compiles(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
 def test_what_is_read_from_latex_is_written_back(name: str) -> None:
     """Claims typeset in their source's symbols are read as the same trees."""
-    import tomllib
-
     path = CATALOGUE[name]
     data = tomllib.loads(read_bounded(path))
     vocabulary = _Reading(data, _setting(data, path.parent))._vocabulary
@@ -154,8 +155,6 @@ def test_what_is_read_from_latex_is_written_back(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
 def test_latex_that_breaks_off_is_refused_in_one_sentence(name: str) -> None:
     """Every beginning of every claim is read, or is a mistake that is named."""
-    import tomllib
-
     path = CATALOGUE[name]
     data = tomllib.loads(read_bounded(path))
     vocabulary = _Reading(data, _setting(data, path.parent))._vocabulary
@@ -164,6 +163,47 @@ def test_latex_that_breaks_off_is_refused_in_one_sentence(name: str) -> None:
         for length in range(0, len(code), 3):
             with contextlib.suppress(UserError):
                 read_latex(code[:length], vocabulary)
+
+
+def changed(code: str) -> Iterator[str]:
+    """A formula with one of its parts changed: an accent, an offset, a prime, a star, a sign."""
+    for m in re.finditer(r"(?<![\\A-Za-z])([A-Za-z])(?=[_^])", code):
+        for accent in ("hat", "bar", "tilde"):
+            yield f"{code[: m.start()]}\\{accent}{{{m[1]}}}{code[m.end() :]}"
+    for m in re.finditer(r"[_^]\{([^{}]*)\}", code):
+        if m[1] and m[1][-1].isalnum() and m[1] not in ("T", r"\top", "-1"):
+            yield f"{code[: m.end() - 1]}+1{code[m.end() - 1 :]}"
+    for m in re.finditer(r"[_^]([a-z0-9])(?![A-Za-z])", code):
+        yield f"{code[: m.start() + 1]}{{{m[1]}+1}}{code[m.end() :]}"
+    for m in re.finditer(r"[_^]\{\(([^{}()]*)\)\}", code):
+        yield f"{code[: m.end() - 2]}+1{code[m.end() - 2 :]}"
+    for m in re.finditer(r"\(([a-z])\)", code):
+        yield f"{code[: m.end() - 1]}+1{code[m.end() - 1 :]}"
+    for m in re.finditer(r"[A-Za-z](?:_\{[^{}]*\}|_[a-z])", code):
+        for mark in ("'", "^{*}"):
+            yield code[: m.end()] + mark + code[m.end() :]
+    for m in re.finditer(r"\\(odot|circ|cdot|times|otimes)\b", code):
+        yield code[: m.start()] + code[m.end() :]
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_no_part_of_a_formula_is_ignored(name: str) -> None:
+    """With any part changed a formula reads as another one, or is refused."""
+    path = CATALOGUE[name]
+    data = tomllib.loads(read_bounded(path))
+    vocabulary = _Reading(data, _setting(data, path.parent))._vocabulary
+
+    def read(code: str) -> tuple[str, ...] | None:
+        try:
+            return tuple(map(node_text, read_latex(code, vocabulary).sides))
+        except UserError:
+            return None
+
+    for code in (claim["latex"] for claim in data["claims"] if "latex" in claim):
+        plain = read(code)
+        for other in changed(code):
+            found = read(other)
+            assert found is None or found != plain, other
 
 
 D = r"\mathrm{diag}(1 - h_i^2) W"
@@ -190,6 +230,18 @@ PRINTED: dict[str, tuple[str, dict[str, str], int, str]] = {
         {},
         1,
         "the dot in h[T] · h[T] is a product element by element: holds",
+    ),
+    "an outer product by its sign": (
+        r"\frac{\partial L}{\partial W} = \sum_t \delta_t \otimes h_{t-1}",
+        {"definitions": "total(L, h[t])*(1 - h[t]^2)"},
+        0,
+        "holds",
+    ),
+    "a sum that goes on": (
+        r"L = \sum_t 2 h_t^\top h_t - h_t^\top h_t",
+        {},
+        1,
+        "a sum goes on over the terms behind it: holds",
     ),
     "a product with a constant": (
         rf"\frac{{\partial h_t}}{{\partial h_k}} = \prod_{{i=k+1}}^t {D}",
@@ -229,8 +281,13 @@ PRINTED: dict[str, tuple[str, dict[str, str], int, str]] = {
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_as_it_is_printed(name: str, tmp_path: Path) -> None:
-    latex, keys, status, words = PRINTED[name]
-    found = run(write(tmp_path, claim(latex, **keys)))
+    latex, given, status, words = PRINTED[name]
+    keys = dict(given)
+    defined = keys.pop("definitions", "")
+    text = claim(latex, **keys)
+    if defined:
+        text = text.replace("[[claims]]", f'[definitions]\n"delta[t]" = "{defined}"\n[[claims]]')
+    found = run(write(tmp_path, text))
     assert found.exit_code == status, found.output
     assert words in " ".join(found.output.split())
 

@@ -17,6 +17,7 @@ from bptt.derive.language.syntax import (
     Big,
     Binary,
     Call,
+    Negative,
     Node,
     Reference,
     children,
@@ -25,8 +26,8 @@ from bptt.derive.language.syntax import (
 from bptt.derive.notation.plain import node_text
 
 OPEN = "derivative"
-# A dot between two factors: a product of matrices, or of vectors, or of their elements.
-CENTRED = "·"
+# Signs between two factors that mean several things, where both are vectors.
+CENTRED, CIRCLED = "·", "⊗"
 PRODUCTS = ("product", "rising", "falling")
 MAX_OPEN = 4
 MAX_DOTS = 3
@@ -50,16 +51,12 @@ def readings(claim: Claim) -> tuple[Reading, ...]:
     found = []
     orders, dots = _orders(claim), _dots(claim.sides)
     ways = itertools.product(enumerate(_ended(claim.sides)), enumerate(dots))
-    for (early, ended), (unusual, dot) in ways:
+    for (early, (words, ended)), (unusual, dot) in ways:
         for kinds, order in itertools.product(_kinds(claim), orders):
             sides = tuple(_chosen(s, kinds, order, dot) for s in ended)
             for layout in _layouts(claim, sides):
                 choices = [f"{pair} is {kind}" for pair, kind, is_open in kinds if is_open]
-                choices += [
-                    f"the dot in {node_text(node)} is {_DOT_WORDS[word]}"
-                    for node, word in dot.items()
-                    if len(dots) > 1
-                ]
+                choices += [*filter(None, [words]), *itertools.starmap(_said_of, dot.items())]
                 if order and len(orders) > 1:
                     choices.append(f"the factors of the product are {order} from the left")
                 if claim.layout is None and layout is not None and len(_layouts(claim, sides)) > 1:
@@ -68,8 +65,11 @@ def readings(claim: Claim) -> tuple[Reading, ...]:
     return tuple(sorted(found, key=lambda reading: reading.rank))
 
 
-# What a dot between two vectors may be; between others it is the product of matrices.
-_DOT_WORDS = {"dot": "a scalar product", "mul": "a product element by element"}
+# What they mean, the usual first: functions, and words for them.
+_SIGNS = {
+    CENTRED: {"dot": "a scalar product", "mul": "a product element by element"},
+    CIRCLED: {"kron": "Kronecker's product", "outer": "the outer product, a column times a row"},
+}
 _LAYOUT_WORDS = {
     "jacobian": "∂y/∂x has a row for each y",
     "denominator": "∂y/∂x has a row for each x",
@@ -116,22 +116,28 @@ def _orders(claim: Claim) -> tuple[str, ...]:
 
 
 def _dots(sides: Sequence[Node]) -> list[dict[Node, str]]:
-    """For each centred dot what it is."""
-    nodes = dict.fromkeys(n for s in sides for n in walk(s) if _is_centred(n))
+    """For each sign of several meanings which it has."""
+    nodes = dict.fromkeys(n for s in sides for n in walk(s) if _has_meanings(n))
+    meanings = [tuple(_SIGNS[n.function]) for n in nodes if isinstance(n, Call)]
     if len(nodes) > MAX_DOTS:
-        return [dict.fromkeys(nodes, word) for word in _DOT_WORDS]
-    words = itertools.product(_DOT_WORDS, repeat=len(nodes))
-    return [dict(zip(nodes, choice, strict=True)) for choice in words]
+        return [dict(zip(nodes, (m[k] for m in meanings), strict=True)) for k in (0, 1)]
+    return [dict(zip(nodes, choice, strict=True)) for choice in itertools.product(*meanings)]
 
 
-def _is_centred(node: Node) -> bool:
-    return isinstance(node, Call) and node.function == CENTRED
+def _has_meanings(node: Node) -> bool:
+    return isinstance(node, Call) and node.function in _SIGNS
+
+
+def _said_of(node: Node, meaning: str) -> str:
+    assert isinstance(node, Call)
+    what = "dot" if node.function == CENTRED else "sign ⊗"
+    return f"the {what} in {node_text(node)} is {_SIGNS[node.function][meaning]}"
 
 
 def _chosen(node: Node, kinds: Sequence[Kind], order: str, dots: Mapping[Node, str]) -> Node:
     whole = node
     node = with_children(node, [_chosen(c, kinds, order, dots) for c in children(node)])
-    if isinstance(node, Call) and node.function == CENTRED:
+    if isinstance(node, Call) and whole in dots:
         return replace(node, function=dots[whole])
     if _is_open(node):
         assert isinstance(node, Call)
@@ -142,7 +148,52 @@ def _chosen(node: Node, kinds: Sequence[Kind], order: str, dots: Mapping[Node, s
     return node
 
 
-def _ended(sides: tuple[Node, ...]) -> list[tuple[Node, ...]]:
+def _ended(sides: tuple[Node, ...]) -> list[tuple[str, tuple[Node, ...]]]:
+    """The sides with sums and products that end where one may end them, the usual first; and what
+    is then to be said."""
+    usual, *others = _products(sides)
+    stretched = tuple(rewritten(side, _stretched) for side in sides)
+    more = [("a sum goes on over the terms behind it", stretched)] if stretched != sides else []
+    fewer = [(f"a product ends {n} factors earlier", o) for n, o in enumerate(others, 1)]
+    is_open = bool(more or fewer)
+    return [("sums and products end as they are written" if is_open else "", usual), *fewer, *more]
+
+
+def _stretched(node: Node) -> Node:
+    """Terms with a sum that goes on over those behind it that speak of its letter: sum_t a - b."""
+    terms = _terms(node)
+    for n, (sign, term) in enumerate(terms):
+        if not (isinstance(term, Big) and term.kind == "sum"):
+            continue
+        behind = [k for k in range(n + 1, len(terms)) if speaks_of(terms[k][1], term.letter)]
+        if behind:
+            operand = term.operand
+            for other, more in terms[n + 1 : behind[-1] + 1]:
+                operand = Binary("+" if other == sign else "-", operand, more, term.at)
+            whole = [*terms[:n], (sign, replace(term, operand=operand)), *terms[behind[-1] + 1 :]]
+            return _joined(whole, term.at)
+    return node
+
+
+def _terms(node: Node) -> list[tuple[int, Node]]:
+    """The terms of a sum, with their signs."""
+    match node:
+        case Binary("+" | "-" as operator, left, right):
+            return [*_terms(left), (1 if operator == "+" else -1, right)]
+        case Negative(operand):
+            return [(-1, operand)]
+    return [(1, node)]
+
+
+def _joined(terms: Sequence[tuple[int, Node]], at: str) -> Node:
+    (sign, found), *rest = terms
+    found = found if sign > 0 else Negative(found, at)
+    for sign, term in rest:
+        found = Binary("+" if sign > 0 else "-", found, term, at)
+    return found
+
+
+def _products(sides: tuple[Node, ...]) -> list[tuple[Node, ...]]:
     """The sides with products that end behind their last factor, or earlier by constants.
 
     A reader ends a product by what conforms: in `\\prod_i W^T D_i V^T e` V stands behind it.

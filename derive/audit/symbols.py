@@ -147,7 +147,9 @@ class Pattern:
             elif pattern.word != given.word:
                 return None
         name = re.sub(
-            r"\{(\w+)\}", lambda m: _hole(bound.get(m[1], Subscript(m[1], 0))), self.meaning.name
+            r"\{(\w+)\}",
+            lambda m: _hole(bound.get(m[1], Subscript(m[1], 0)), mention),
+            self.meaning.name,
         )
         subscripts = None
         if self.meaning.subscripts is not None:
@@ -155,8 +157,14 @@ class Pattern:
         return Reference(name, subscripts, mention.at)
 
 
-def _hole(label: Subscript) -> str:
-    """A letter stays a hole, a number fills it."""
+def _hole(label: Subscript, mention: Mention) -> str:
+    """A letter stays a hole, a number fills it. Raises UserError for arithmetic on a label."""
+    if label.name and (label.offset or label.also):
+        raise UserError(
+            f"the label {label.name!r} is a name, and nothing is added to it",
+            place=mention.at,
+            remedy="give the quantity that is meant a letter of its own in [sets]",
+        )
     return f"{{{label.name}}}" if label.name else str(label.offset)
 
 

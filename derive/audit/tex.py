@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bptt.derive.audit.indices import letters_in
-from bptt.derive.audit.readings import CENTRED, speaks_of
+from bptt.derive.audit.readings import CENTRED, CIRCLED, speaks_of
 from bptt.derive.audit.symbols import Mention, Spelling, Vocabulary
 from bptt.derive.audit.tex_symbols import SymbolReader
 from bptt.derive.audit.tex_tokens import BEGIN, CLOSING, END, PARTED, Token
@@ -105,7 +105,7 @@ class _Parser(SymbolReader):
             if count > MAX_FACTORS:
                 raise UserError(f"more than {MAX_FACTORS} factors", place=at, remedy="use fewer")
             if operator == "⊗":
-                node = syntax.Call("kron", (node, right), at)
+                node = syntax.Call(CIRCLED, (node, right), at)
             elif operator == "·":
                 node = syntax.Call(CENTRED, (node, right), at)
             else:
@@ -657,5 +657,5 @@ def _is_chain(node: syntax.Node) -> bool:
 
 def _is_product(node: syntax.Node) -> bool:
     if isinstance(node, syntax.Call):
-        return node.function in (CENTRED, "kron")
+        return node.function in (CENTRED, CIRCLED)
     return isinstance(node, syntax.Binary) and node.operator in ("@", "*", "/")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bptt.derive.audit.claim import Claim
 from bptt.derive.audit.indices import labels_of
-from bptt.derive.audit.readings import CENTRED
+from bptt.derive.audit.readings import CENTRED, CIRCLED
 from bptt.derive.audit.symbols import FUNCTIONS, Slot, Spelling
 from bptt.derive.language import syntax
 from bptt.derive.notation import boxes
@@ -153,8 +153,8 @@ class ClaimSetter:
             )
         if name == "sqrt":
             return boxes.Root(self.box(arguments[0]))
-        if name in ("kron", "dot", "mul", CENTRED):
-            sign = "⊗" if name == "kron" else "·"
+        if name in ("kron", "dot", "mul", CENTRED, CIRCLED):
+            sign = "⊗" if name in ("kron", CIRCLED) else "·"
             left, right = (self.inner(a, CHAIN) for a in arguments)
             return boxes.row(left, boxes.Mark(sign), right)
         if name == "outer":
@@ -251,7 +251,7 @@ def _rank(node: syntax.Node) -> int:
             return ATOM
         case (
             syntax.Binary("*")
-            | syntax.Call("kron" | "dot" | "mul" | "·")
+            | syntax.Call("kron" | "dot" | "mul" | "·" | "⊗")
             | syntax.Big()
             | syntax.Where()
             | syntax.Sum()

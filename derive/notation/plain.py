@@ -46,7 +46,7 @@ def _rank(node: syntax.Node) -> int:
             return _RANK[operator]
         case syntax.Negative():
             return SUM
-        case syntax.Sum() | syntax.Big() | syntax.Where() | syntax.Call("·"):
+        case syntax.Sum() | syntax.Big() | syntax.Where() | syntax.Call("·" | "⊗"):
             return PRODUCT
         case _:
             return ATOM
@@ -79,8 +79,8 @@ def _text(node: syntax.Node) -> str:
             return f"∂{node_text(of)}/∂{node_text(by)}"
         case syntax.Call("delta", (left, right)):
             return f"δ({tight(left)}, {tight(right)})"
-        case syntax.Call("·", (left, right)):
-            return f"{node_text(left, PRODUCT)} · {node_text(right, ATOM)}"
+        case syntax.Call("·" | "⊗" as sign, (left, right)):
+            return f"{node_text(left, PRODUCT)} {sign} {node_text(right, ATOM)}"
         case syntax.Call(function, arguments):
             return f"{function}({', '.join(map(node_text, arguments))})"
 
