@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from bptt.derive.errors import UserError
+from bptt.training import Options, fit
 from bptt.training.data.feed import Segment, Sequences, Streams, Windows, split
 from bptt.training.data.files import read_arrays, read_table
 from bptt.training.data.given import given_data
 from bptt.training.data.record import Record, scaled
 from bptt.training.data.scale import fitted, scale_of
 from bptt.training.data.text import Vocabulary
+from bptt.training.judged import results
 from bptt.training.modules import module_of
 from bptt.training.objective import Batch, BatchObjective
 from bptt.training.vector import Layout
@@ -282,7 +284,7 @@ def test_bad_tables(tmp_path: Path, text: str | bytes, said: str) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=said):
-        read_table(str(path))
+        read_table(str(path)).values  # noqa: B018
 
 
 def test_arrays(tmp_path: Path) -> None:
@@ -319,3 +321,63 @@ def test_signals_in_files(tmp_path: Path) -> None:
     path.write_text("a,b\n0,1\n")
     with pytest.raises(UserError, match="none that the network needs"):
         given_data(module, [str(path)])
+
+
+# What does not count, and what is not used.
+
+WEIGHTED = """
+name = "weighted"
+[inputs]
+u = 1
+[layers.y]
+size = 1
+activation = "linear"
+from = { u = [0, 1] }
+[loss]
+y = { kind = "mse", steps = "weighted" }
+"""
+
+
+def gaps(steps: int = 60) -> dict[str, Any]:
+    """A moving sum, of which two steps in three were not measured: they hold what cannot be."""
+    u = np.random.default_rng(4).uniform(-1, 1, steps)
+    y = u + 0.5 * np.concatenate([[0.0], u[:-1]])
+    weights = np.where(np.arange(steps) % 3 == 0, 1.0, 0.0)
+    return {"u": u, "y": np.where(weights > 0, y, 1e3), "weight_y": weights}
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_steps_of_no_weight_enter_no_error_and_no_scale(sequences: bool) -> None:
+    data = gaps()
+    if sequences:
+        shapes = {"u": (10, 6, 1), "y": (10, 6, 1), "weight_y": (10, 6)}
+        data = {n: a.reshape(6, 10).T.reshape(shapes[n]) for n, a in data.items()}
+    trained = fit(WEIGHTED, data, Options(method="lm", epochs=20, seed=1))
+    found = results(trained.prepared, trained.progress)
+    assert np.abs(trained.model.scales["y"].centre[0]) < 5
+    for part, by_output in found["predicted"].items():
+        # The first step of a sequence reads an input that is not known.
+        assert by_output["y"]["rms"] < (0.2 if sequences else 1e-3), part
+        assert by_output["y"]["percent_of_range"] < 50
+
+
+def test_a_signal_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    """Not the last file alone, in silence."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("u,y\n1,2\n3,4\n", encoding="utf-8")
+    paths = [str(tmp_path / f"{name}.csv") for name in ("a", "b")]
+    for specs in (paths, [paths[0], f"u={paths[1]}:u"]):
+        with pytest.raises(UserError, match="holds 'u', which other data hold too"):
+            given_data(module_of(NARX), specs)
+
+
+def test_columns_that_nobody_uses_may_be_text_and_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("when,u,y,run\nMonday,1,2,a\nTuesday,3,4,a\n", encoding="utf-8")
+    said: list[str] = []
+    found = given_data(module_of(NARX), [str(path)], said=said.append)
+    assert found["u"].ravel().tolist() == [1, 3]
+    assert said == [f"{path}: not used: when, run"]
+    path.write_text("when,u,y\nMonday,1,2\nTuesday,x,4\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 3, column u: 'x'"):
+        given_data(module_of(NARX), [str(path)])

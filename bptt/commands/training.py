@@ -202,7 +202,8 @@ def _data(
         )
     if text is not None:
         return read_text(text)
-    return given_data(module_of(topology, measured=options.open), data)
+    module = module_of(topology, measured=options.open)
+    return given_data(module, data, said=lambda text: console().print(text, markup=False))
 
 
 def _announce(prepared: Prepared, progress: Progress) -> None:

@@ -29,7 +29,7 @@ from bptt.training.initial import initial_parameters
 from bptt.training.loop import Plan, Progress, Task, Watch, run
 from bptt.training.model import Model
 from bptt.training.modules import module_of
-from bptt.training.objective import Batch, BatchObjective
+from bptt.training.objective import Batch, BatchObjective, counted_steps
 from bptt.training.options import EXTRAS, Options, check, chosen, epochs_of, method_of
 from bptt.training.vector import Arrays, Layout, Vector
 
@@ -189,7 +189,10 @@ class _Preparation:
                 remedy="give more data",
             )
         parts = dict(zip(PARTS, split(record.steps, record.before, options.split), strict=False))
-        signals, scales = self._scaled(signals, parts["training"][1])
+        stop = parts["training"][1]
+        counts = {n: record.counted(n, 0, stop) for n in module.LOSSES if n in signals}
+        counts = {n: rows for n, rows in counts.items() if rows.any()}
+        signals, scales = self._scaled(signals, stop, counts)
         record = replace(record, signals=signals)
         segments = {n: Segment(record, *part) for n, part in parts.items() if part[0] < part[1]}
         if "training" not in segments:
@@ -216,10 +219,13 @@ class _Preparation:
             )
         first = whole.part(*bounds["training"]).batch(0, 0, {})
         kept = kept_steps(module, first)
+        counted = {n: counted_steps(module, first, n, np.shape(a)[:2])
+                   for n, a in first.targets.items() if module.TARGETS[n][0] == "T"}  # fmt: skip
         signals = {
             n: a[kept] if kept is not None and np.shape(a)[:2] == kept.shape else a
-            for n, a in {**first.inputs, **first.targets}.items()
+            for n, a in first.inputs.items()
         }
+        signals |= {n: a[counted[n]] if n in counted else a for n, a in first.targets.items()}
         _, scales = self._scaled(signals, max(map(len, signals.values())))
         whole = replace(whole, whole=scaled_batch(whole.whole, scales, dtype))
         batches = {
@@ -233,10 +239,10 @@ class _Preparation:
         return _Found(task, scales, losses, parts=bounds, batches=batches)
 
     def _scaled(
-        self, signals: Mapping[str, Any], stop: int
+        self, signals: Mapping[str, Any], stop: int, counts: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], Mapping[str, Scale]]:
         if self.known is None:
-            return scaled(self.module, signals, self.options.normalise, stop)
+            return scaled(self.module, signals, self.options.normalise, stop, counts)
         found = {n: self.known[n].scaled(a) if n in self.known else a for n, a in signals.items()}
         return found, self.known
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from bptt.derive.calculus.open_loop import MEASURED
 from bptt.training import plots
+from bptt.training.data.record import Record
 from bptt.training.dynamics import predicted
 from bptt.training.fit import Fitted, Prepared
 from bptt.training.loop import Progress
 from bptt.training.model import Model
-from bptt.training.objective import Batch, judged_steps, mask_of, signals_of
+from bptt.training.objective import Batch, counted_steps, judged_steps, signals_of
 from bptt.training.vector import Layout
 
 KINDS = {
@@ -51,10 +52,9 @@ def results(
         found["bits_per_character"] = {n: v / np.log(2) for n, v in losses.items()}
     for kind, by_part in (predictions(prepared, model) if made is None else made).items():
         assert prepared.record is not None
-        signals = prepared.record.signals
         found[kind] = {
             part: {
-                name: _errors(*pair, model.original(name, signals[name]))
+                name: _of_record(prepared.record, prepared.parts[part], model, name, *pair)
                 for name, pair in by_output.items()
             }
             for part, by_output in by_part.items()
@@ -65,6 +65,15 @@ def results(
     return found
 
 
+def _of_record(
+    record: Record, part: tuple[int, int], model: Model, name: str, measured: Any, values: Any
+) -> dict[str, float]:
+    """The error at the steps that count."""
+    counts = record.counted(name, *part)[:, 0]
+    whole = record.signals[name][record.counted(name, 0, record.steps)]
+    return _errors(measured[counts], values[counts], model.original(name, whole))
+
+
 def _of_sequences(prepared: Prepared, model: Model, batch: Batch) -> dict[str, dict[str, Any]]:
     """Of the steps that losses judge: errors in the data's units, the share of classes right."""
     module = prepared.module
@@ -73,9 +82,7 @@ def _of_sequences(prepared: Prepared, model: Model, batch: Batch) -> dict[str, d
     found: dict[str, dict[str, Any]] = {"predicted": {}, "right": {}}
     for output, about in module.LOSSES.items():
         target, values = batch.targets[output], judged_steps(module, output, signals[output])
-        judged = np.ones(values.shape[:-1], bool)
-        if about["mask"] is not None:
-            judged = judged & (mask_of(module, batch, about["mask"], len(judged)) != 0)
+        judged = counted_steps(module, batch, output, values.shape[:-1])
         if output in module.CLASSES:
             classes = target if target.ndim < values.ndim else target.argmax(-1)
             found["right"][output] = float((values.argmax(-1) == classes)[judged].mean())
@@ -88,6 +95,8 @@ def _of_sequences(prepared: Prepared, model: Model, batch: Batch) -> dict[str, d
 
 def _errors(measured: Any, values: Any, whole: Any) -> dict[str, float]:
     """The rms error, also in per cent of the range of all that was measured."""
+    if not len(measured):
+        return {"rms": float("nan"), "percent_of_range": float("nan")}
     reach = float(whole.max() - whole.min())
     error = rms(values - measured)
     return {"rms": error, "percent_of_range": 100 * error / reach if reach else float("nan")}

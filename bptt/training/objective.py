@@ -198,6 +198,18 @@ def judged_steps(module: ModuleType, output: str, array: Any) -> Any:
     return array[-1] if module.LOSSES[output]["steps"] == "last" else array
 
 
+def counted_steps(module: ModuleType, batch: Batch, output: str, shape: tuple[int, ...]) -> Any:
+    """Which steps of which sequences the loss of an output counts: none of weight 0."""
+    found = np.ones(shape, bool)
+    mask = module.LOSSES[output]["mask"]
+    if mask is not None:
+        found = found & (mask_of(module, batch, mask, len(found)) != 0)
+    weights = batch.weights.get(output)
+    if weights is not None:
+        found = found & (np.asarray(weights).reshape(len(weights), -1) > 0)
+    return found
+
+
 def is_lengths(module: ModuleType, name: str, array: Any) -> bool:
     """Whether an input is a mask that is given as the length of each sequence."""
     return name in module.MASKS and np.ndim(array) == 1 and module.INPUTS[name] == ("T", "B")

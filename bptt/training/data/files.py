@@ -41,17 +41,29 @@ DELIMITERS = (",", ";", "\t", " ")
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of numbers by name, (rows, columns); columns of a file without a header go by 1, 2,
-    3."""
+    """Columns by name; those of a file without a header go by 1, 2, 3.
+
+    `rows` are the cells with the numbers of their lines: what nobody asks for need be no number.
+    """
 
     file: str
     names: tuple[str, ...]
-    values: Any
+    rows: tuple[tuple[int, list[str]], ...]
+
+    @property
+    def values(self) -> Any:
+        """All columns, (rows, columns). Raises UserError for what is no finite number."""
+        return np.stack([self.column(name) for name in self.names], axis=1)
 
     def column(self, name: str) -> Any:
-        """One column, (rows,). Raises UserError where there is none of that name."""
+        """One column, (rows,). Raises UserError where there is none of that name, and for what is
+        no finite number."""
         if name in self.names:
-            return self.values[:, self.names.index(name)]
+            at = self.names.index(name)
+            found = np.empty(len(self.rows))
+            for row, (line, cells) in enumerate(self.rows):
+                found[row] = _number(cells[at], self.file, line, name)
+            return found
         raise UserError(
             f"there is no column {shown(name)}{did_you_mean(name, self.names)}",
             file=self.file,
@@ -74,8 +86,8 @@ def read_text(path: str) -> str:
 def read_table(path: str) -> Table:
     """A file of numbers: comma, semicolon, tab or spaces between columns, a header or none.
 
-    Lines that are empty or begin with # are skipped. Raises UserError with the line and the
-    column for what is no finite number, and for rows of unequal length.
+    Lines that are empty or begin with # are skipped. Raises UserError for rows of unequal length,
+    with the line.
     """
     text = read_text(path).lstrip("\ufeff")
     lines = list(_lines(text))
@@ -97,8 +109,7 @@ def read_table(path: str) -> Table:
             )
     if not rows:
         raise UserError("has a header and no rows", file=path, remedy="give rows of numbers")
-    values = np.empty((len(rows), len(names)))
-    for row, (number, cells) in enumerate(rows):
+    for number, cells in rows:
         if len(cells) != len(names):
             raise UserError(
                 f"{len(cells)} columns, where the first line has {len(names)}",
@@ -106,9 +117,7 @@ def read_table(path: str) -> Table:
                 place=f"line {number}",
                 remedy="give every row as many numbers",
             )
-        for column, cell in enumerate(cells):
-            values[row, column] = _number(cell, path, number, names[column])
-    return Table(path, names, values)
+    return Table(path, names, tuple(rows))
 
 
 def read_arrays(path: str) -> dict[str, Any]:

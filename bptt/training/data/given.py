@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -14,17 +14,22 @@ from bptt.derive.errors import UserError, did_you_mean, shown
 from bptt.training.data.files import Table, read_arrays, read_table
 
 
-def given_data(module: ModuleType, specs: Iterable[str]) -> dict[str, Any]:
+def given_data(
+    module: ModuleType, specs: Iterable[str], *, said: Callable[[str], None] = lambda text: None
+) -> dict[str, Any]:
     """The arrays that a module needs, by signal, from `FILE` or `NAME=FILE[:COLUMN[,COLUMN]]`.
 
     A .npz file holds arrays by name; another file columns, those of a signal called by its name,
-    or NAME_1, NAME_2, ... Raises UserError for what cannot be read or found.
+    or NAME_1, NAME_2, ...; `said` is told of columns that are not used. Raises UserError for what
+    cannot be read or found.
     """
     found: dict[str, Any] = {}
     for spec in specs:
         match = re.fullmatch(r"([A-Za-z]\w*)=(.+?)(?::([^:/\\]+))?", spec)
         if match is None:
-            found |= _of_file(module, spec)
+            more = _of_file(module, spec, said)
+            _check_once(found, more, spec)
+            found |= more
         else:
             name, path, columns = match.groups()
             known = [*wanted(module), *(f"weight_{n}" for n in module.WEIGHTED)]
@@ -35,8 +40,20 @@ def given_data(module: ModuleType, specs: Iterable[str]) -> dict[str, Any]:
                     place="--data",
                     remedy=f"it needs {', '.join(known)}",
                 )
+            _check_once(found, [name], path)
             found[name] = _signal(module, name, _columns(read_table(path), columns))
     return found
+
+
+def _check_once(found: Iterable[str], more: Iterable[str], path: str) -> None:
+    twice = next((name for name in more if name in found), None)
+    if twice is not None:
+        raise UserError(
+            f"holds {shown(twice)}, which other data hold too",
+            file=path,
+            remedy="give a signal once; runs of equal length go into one .npz file, as arrays "
+            "(steps, runs, width)",
+        )
 
 
 def wanted(module: ModuleType) -> dict[str, int]:
@@ -49,13 +66,14 @@ def _width(shape: tuple[Any, ...]) -> int:
     return int(shape[-1]) if isinstance(shape[-1], int) else 1
 
 
-def _of_file(module: ModuleType, path: str) -> dict[str, Any]:
+def _of_file(module: ModuleType, path: str, said: Callable[[str], None]) -> dict[str, Any]:
     if path.endswith(".npz"):
         return read_arrays(path)
     table = read_table(path)
-    found = {}
+    found, used = {}, set[str]()
     for name in wanted(module):
         numbered = [n for n in table.names if re.fullmatch(re.escape(name) + r"_\d{1,6}", n)]
+        used |= {name} if name in table.names else {*numbered}
         if name in table.names:
             found[name] = _signal(module, name, table.column(name)[:, None])
         elif numbered:
@@ -67,6 +85,9 @@ def _of_file(module: ModuleType, path: str) -> dict[str, Any]:
         for n in module.WEIGHTED
         if f"weight_{n}" in table.names
     }
+    unused = [n for n in table.names if n not in used and n not in found]
+    if found and unused:
+        said(f"{path}: not used: {', '.join(unused[:12])}")
     if not found:
         raise UserError(
             f"has columns {', '.join(table.names[:8])}, and none that the network needs",

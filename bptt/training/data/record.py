@@ -104,6 +104,16 @@ class Record:
             if n not in self.module.AFTER
         )
 
+    def counted(self, output: str, start: int, stop: int) -> Any:
+        """Which of some steps the loss of an output counts, (stop - start, sequences): none of
+        weight 0."""
+        found = np.ones(self.signals[output][start:stop].shape[:2], bool)
+        for name in (f"weight_{output}", self.module.LOSSES[output]["mask"]):
+            if name in self.signals:
+                rows = self.signals[name][start:stop]
+                found &= rows.reshape(len(rows), -1, 1)[..., 0] > 0
+        return found
+
     def of(self, module: ModuleType) -> Record:
         """The same signals for another module: the closed loop of an opened one, say."""
         return replace(self, module=module)
@@ -188,12 +198,17 @@ def one_hot(classes: Any, width: int, dtype: Any) -> Any:
 
 
 def scaled(
-    module: ModuleType, signals: Mapping[str, Any], kind: str, stop: int
+    module: ModuleType,
+    signals: Mapping[str, Any],
+    kind: str,
+    stop: int,
+    counts: Mapping[str, Any] | None = None,
 ) -> tuple[Arrays, dict[str, Scale]]:
     """The signals in the network's units, and their scales, fitted on the steps before `stop`.
 
-    Inputs are scaled, and outputs that squared errors or huber judge; masks, weights, classes and
-    class probabilities stay what they are. Raises UserError for a signal that is constant.
+    Inputs are scaled, and outputs that squared errors or huber judge, by the steps that `counts`
+    has of them; masks, weights, classes and class probabilities stay what they are. Raises
+    UserError for a signal that is constant.
     """
     judged = {n for n, a in module.LOSSES.items() if a["differences"]}
     others = module.LOSSES.keys() - judged | set(module.MASKS)
@@ -202,6 +217,8 @@ def scaled(
     found: Arrays = dict(signals)
     for name, values in signals.items():
         if name in names and values.dtype.kind == "f":
-            scales[name] = fitted(name, values[:stop], kind)
+            rows = (counts or {}).get(name)
+            known = values[:stop]
+            scales[name] = fitted(name, known if rows is None else known[rows], kind)
             found[name] = scales[name].scaled(values)
     return found, scales
