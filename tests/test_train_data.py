@@ -366,9 +366,11 @@ def test_a_signal_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.csv").write_text("u,y\n1,2\n3,4\n", encoding="utf-8")
     paths = [str(tmp_path / f"{name}.csv") for name in ("a", "b")]
-    for specs in (paths, [paths[0], f"u={paths[1]}:u"]):
+    for specs in (paths, [f"u={path}:u" for path in paths]):
         with pytest.raises(UserError, match="holds 'u', which other data hold too"):
             given_data(module_of(NARX), specs)
+    found = given_data(module_of(NARX), [f"u={paths[0]}:y", paths[0]])
+    assert found["u"].ravel().tolist() == [2, 4]
 
 
 def test_columns_that_nobody_uses_may_be_text_and_are_said(tmp_path: Path) -> None:

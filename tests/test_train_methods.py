@@ -11,6 +11,7 @@ import scipy.optimize
 import scipy.stats
 
 from bptt.derive.errors import UserError
+from bptt.training import Options, fit
 from bptt.training.methods.descent import Descent, clipped
 from bptt.training.methods.hessian_free import HessianFree
 from bptt.training.methods.levenberg import (
@@ -327,3 +328,41 @@ def test_what_is_not_finite_is_said(make: Callable[[], Any], bad: float) -> None
     method = make()
     with pytest.raises(NotFiniteError):
         method.step(problem, method.start(np.zeros(6)))
+
+
+LINEAR = """
+name = "regression"
+[inputs]
+x = {width}
+[layers.y]
+size = 1
+activation = "linear"
+bias = false
+from = {{ x = [0] }}
+[loss]
+y = "mse"
+"""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bayesian_regularisation_ends_at_its_fixed_point(seed: int) -> None:
+    """Linear regression, where all is known in closed form: w, a, b and gamma belong together."""
+    rng = np.random.default_rng(seed)
+    width = int(rng.integers(2, 21))
+    count = width + int(rng.integers(3, 60))
+    x = rng.normal(size=(count, width))
+    w = rng.normal(size=width) * np.where(np.arange(width) < 4, 1, 0.05)
+    y = x @ w + rng.uniform(0.2, 2) * rng.normal(size=count)
+    options = Options(method="bayes", epochs=500, seed=1, split=(1.0, 0.0, 0.0), normalise="none")
+    found = fit(LINEAR.format(width=width), {"x": x, "y": y[:, None]}, options)
+    report = found.progress.state.report
+    alpha, beta = report["alpha"], report["beta"]
+    values, vectors = np.linalg.eigh(x.T @ x)
+    least = vectors @ (beta * (vectors.T @ (x.T @ y)) / (beta * values + alpha))
+    gamma = float(np.sum(beta * values / (beta * values + alpha)))
+    (weights,) = (a.ravel() for a in found.model.parameters.values())
+    assert np.allclose(weights, least, rtol=1e-4, atol=1e-5)
+    assert report["gamma"] == pytest.approx(gamma, rel=1e-4)
+    assert alpha == pytest.approx(gamma / (2 * least @ least), rel=1e-3)
+    errors = y - x @ least
+    assert beta == pytest.approx((count - gamma) / (2 * errors @ errors), rel=1e-3)

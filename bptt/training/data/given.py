@@ -24,6 +24,8 @@ def given_data(
     cannot be read or found.
     """
     found: dict[str, Any] = {}
+    # A signal that is named goes before one that a file happens to hold.
+    named: dict[str, Any] = {}
     for spec in specs:
         match = re.fullmatch(r"([A-Za-z]\w*)=(.+?)(?::([^:/\\]+))?", spec)
         if match is None:
@@ -40,9 +42,9 @@ def given_data(
                     place="--data",
                     remedy=f"it needs {', '.join(known)}",
                 )
-            _check_once(found, [name], path)
-            found[name] = _signal(module, name, _columns(read_table(path), columns))
-    return found
+            _check_once(named, [name], path)
+            named[name] = _signal(module, name, _columns(read_table(path), columns))
+    return found | named
 
 
 def _check_once(found: Iterable[str], more: Iterable[str], path: str) -> None:

@@ -152,10 +152,14 @@ class BayesianRegularisation(_Damped):
         gradient = 2 * (beta * normal.gradient + alpha * vector)
         normal = Normal.at(objective, found.vector)
         gamma = effective_parameters(normal, alpha, beta)
-        change = abs(gamma - float(memory.get("gamma", np.inf)))
-        settled = old - new <= self.settled * abs(old) and change <= self.settled * vector.size
+        settled = False
         if old - new <= self.ripe * abs(old):
+            before = (alpha, beta)
             alpha, beta = _weights(gamma, normal, found.vector)
+            # At the fixed point the parameters stand still, and so do a, b and gamma.
+            changes = [abs(a / b - 1) for a, b in zip((alpha, beta), before, strict=True)]
+            is_least = old - new <= self.settled * abs(old)
+            settled = is_least and max(changes) <= self.settled * vector.size
         report = {
             "mu": found.mu,
             "gamma": gamma,
