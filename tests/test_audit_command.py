@@ -275,6 +275,13 @@ PRINTED: dict[str, tuple[str, dict[str, str], int, str]] = {
     "and": (r"L = L \text{ and } h_t = 0", {}, 2, "another formula"),
     "a condition": (r"h_t = h_t \quad (t < T)", {}, 2, "conditions in where"),
     "two lines": (r"\begin{aligned} L &= L \\ h_t &= h_t \end{aligned}", {}, 2, "another formula"),
+    "a box": (r"\boxed{L = \sum_t h_t \cdot h_t} \tag{3}", {}, 0, "holds"),
+    "colours": (r"L = \textcolor{red}{\sum_t h_t} \cdot {\color{blue} h_t}", {}, 0, "holds"),
+    "what a colour is around": (r"L = \textcolor{red}{0 +} L \label{a}", {}, 0, "holds"),
+    "a brace below": (r"L = \underbrace{\sum_t h_t \cdot h_t}_{\text{all}} + 0", {}, 0, "holds"),
+    "no brace is a parenthesis": (r"L = \underbrace{1 + 0}_{u} L", {}, 1, "fails"),
+    "displayed": (r"$$L = \sum_t h_t \cdot h_t.$$", {}, 0, "holds"),
+    "angles": (r"L = \sum_t \langle h_t, h_t \rangle", {}, 0, "holds"),
     "one formula in two lines": (r"\begin{aligned} L &= 0 \\ &+ L \end{aligned}", {}, 0, "holds"),
 }
 

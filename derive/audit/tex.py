@@ -168,7 +168,19 @@ class _Parser(SymbolReader):
             return self._cases()
         if text == "|" or text in (r"\|", r"\Vert", r"\lVert"):
             return self._norm()
+        if text == r"\langle":
+            return self._inner()
         return self._named()
+
+    def _inner(self) -> syntax.Node:
+        """`\\langle a, b \\rangle`: the sum of the products of elements, of vectors or matrices."""
+        at = self.at
+        self.take()
+        left = self.sum()
+        self.expect(",")
+        right = self.sum()
+        self.expect(r"\rangle")
+        return syntax.Call("sum", (syntax.Binary("*", left, right, at),), at)
 
     def _norm(self) -> syntax.Node:
         at, sign = self.at, self.take()

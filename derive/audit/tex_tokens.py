@@ -13,7 +13,10 @@ _TOKEN = re.compile(
     r"\\(?:begin|end)\{[a-z]+\*?\}|\\[A-Za-z]+\*?|\\.|\d+\.?\d*|\s+|[^\s]", re.ASCII
 )
 BEGIN, END = r"\begin{cases}", r"\end{cases}"
-_OTHERS = ("aligned", "align", "align*", "equation", "equation*", "split", "gathered")
+_OTHERS = (
+    *("aligned", "align", "align*", "equation", "equation*", "split", "gathered", "displaymath"),
+    *("math", "gather", "gather*", "multline", "multline*"),
+)
 _SKIPPED = frozenset(
     (
         *(f"\\{edge}{{{name}}}" for name in _OTHERS for edge in ("begin", "end")),
@@ -45,6 +48,13 @@ _ENDING = _JOINING | frozenset((*CLOSING.values(), END, r"\\"))
 _GOING_ON = _JOINING | frozenset((*CLOSING, BEGIN, r"\\"))
 
 
+# Commands that say how something looks: with what they take, or with their first argument.
+_UNSEEN = ("label", "tag", "hspace", "vspace", "phantom", "hphantom", "vphantom", "color")
+_FRAMES = {"boxed": 1, "fbox": 1, "textcolor": 2, "colorbox": 2, "underbrace": 1, "overbrace": 1}
+_COMMAND = re.compile(rf"\\({'|'.join((*_UNSEEN, *_FRAMES))})\*?\s*(?=\{{)")
+_DISPLAY = re.compile(r"^\s*(\$\$?|\\\[|\\\()|(\$\$?|\\\]|\\\))[\s.,;]*$")
+
+
 @dataclass(frozen=True)
 class Token:
     text: str
@@ -53,6 +63,7 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """The tokens that mean something; what parts two formulas is a token of its own."""
+    text = _plain(text)
     found: list[Token] = []
     position, cases = 0, 0
     is_parted = False
@@ -77,6 +88,45 @@ def tokens(text: str) -> list[Token]:
     while found and found[-1].text in (".", ",", ";"):
         found.pop()
     return found
+
+
+def _plain(text: str) -> str:
+    """A text of the same length without what is only looks: colours, boxes, braces below, labels.
+
+    What a box or a colour is around stays, without its braces, which nobody sees.
+    """
+    text = _DISPLAY.sub(lambda m: " " * len(m[0]), text)
+    while (command := _COMMAND.search(text)) is not None:
+        name, end = command[1], command.end()
+        groups = []
+        for _ in range(_FRAMES.get(name, 1)):
+            if text[end : end + 1] != "{":
+                break
+            groups.append((end, _closing(text, end)))
+            end = groups[-1][1] + 1
+        blank = [(command.start(), command.end())]
+        if name in _FRAMES and groups:
+            first, last = groups[-1]
+            blank += [(a, b + 1) for a, b in groups[:-1]] + [(first, first + 1), (last, last + 1)]
+            script = re.compile(r"\s*[_^]\s*(?=\{)").match(text, end)
+            if name.endswith("brace") and script is not None:
+                blank.append((script.start(), _closing(text, script.end()) + 1))
+        else:
+            blank += [(a, b + 1) for a, b in groups]
+        for start, stop in blank:
+            text = text[:start] + " " * (stop - start) + text[stop:]
+    return text
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the brace at a place is closed; the end of the text where it is not."""
+    depth = 0
+    for place in range(start, len(text)):
+        escaped = place > 0 and text[place - 1] == "\\"
+        depth += {"{": 1, "}": -1}.get(text[place], 0) if not escaped else 0
+        if not depth:
+            return place
+    return len(text) - 1
 
 
 def _word_between(text: str, position: int) -> int | None:
