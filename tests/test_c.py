@@ -243,8 +243,20 @@ def test_the_plant_of_the_page_is_followed(tmp_path: Path, monkeypatch: pytest.M
     assert float(error) < 10
 
 
+def test_the_learner_of_the_page_learns(tmp_path: Path) -> None:
+    """One step after the other, in both precisions."""
+    written(tmp_path, build(load(FOLDER / "narx.toml")), ["rtrl"])
+    (tmp_path / "own.c").write_text(of_the_page("c")[2], encoding="utf-8")
+    for flags in ([], ["-DNARX_FLOAT"]):
+        compiled(
+            tmp_path, "cc -std=c99 -O2", *STRICT, *flags, "own.c", "narx.c", "-o", "own", "-lm"
+        )
+        first, *_, last = map(float, re.findall(r"error (\S+)", ran(tmp_path, "own")))
+        assert last < 0.01 < first
+
+
 def test_the_example_of_the_page_learns(tmp_path: Path) -> None:
-    example, _ = of_the_page("c")
+    example, *_ = of_the_page("c")
     written(tmp_path, build(load(FOLDER / "narx.toml")))
     (tmp_path / "learn.c").write_text(example, encoding="utf-8")
     for flags in ([], ["-DNARX_FLOAT"]):
