@@ -300,10 +300,7 @@ def _learn_step(interface: Interface, names: Mapping[str, str]) -> Iterator[Offe
                 of_one_step(interface, items),
                 of_sequences(interface, "LEARN_WORKSPACE", layout.workspace()),
                 layout.operations().at(dict.fromkeys(interface.sizes, 1)))  # fmt: skip
-    members = tuple(
-        Member(frame.names[n], size_code([n for n in memory.lengths(n) if n is not None]), "")
-        for n in windows
-    )
+    members = tuple(_window(layout, name) for name in windows)
     about = "What a network that learns step by step carries on: its state, its sensitivities."
     first = f"{prefix}_state state;"
     yield Offer((Group("learner", about, members, "numbers", first),), (made,))
@@ -315,6 +312,13 @@ def _given_totals(interface: Interface) -> dict[str, Given]:
 
 def _nothing(shown: Shown) -> Shown:
     return Shown("", shown.member, 0, 0)
+
+
+def _window(layout: Layout, name: str) -> Member:
+    """What a learner keeps of a sensitivity: the last steps of one sequence."""
+    lengths = [n for n in layout.memory.lengths(name) if n is not None]
+    axes = "".join(f"[{n}]" for n in lengths)
+    return Member(layout.frame.names[name], size_code(lengths), axes)
 
 
 def _shifted(layout: Layout, name: str) -> Iterator[Item]:
