@@ -361,6 +361,14 @@ def test_steps_of_no_weight_enter_no_error_and_no_scale(sequences: bool) -> None
         assert by_output["y"]["percent_of_range"] < 50
 
 
+def test_initial_values_are_none_that_do_not_count() -> None:
+    text = WEIGHTED.replace("from = { u = [0, 1] }", "from = { u = [0], y = [1] }")
+    signals = {n: a[:, None, None] for n, a in gaps().items()}
+    record = Record(module_of(text), signals)
+    known = record.batch([4, 5], 3).initial["y"].ravel()
+    assert known.tolist() == [signals["y"][3, 0, 0], 0]
+
+
 def test_a_signal_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     """Not the last file alone, in silence."""
     for name in ("a", "b"):

@@ -164,7 +164,10 @@ class Record:
         return values[..., 0] if values.ndim == 3 else values
 
     def _outside(self, starts: Any, length: int) -> Arrays:
-        """What is measured just before each start, and after each end for what runs backward."""
+        """What is measured just before each start, and after each end for what runs backward.
+
+        Zero where nothing is.
+        """
         found = {}
         for key, shape in self.module.INITIAL.items():
             after = key in self.module.AFTER
@@ -183,6 +186,10 @@ class Record:
                 if values.ndim == 2:
                     values = one_hot(values, shape[-1], self.dtype)
             missing = np.repeat(~inside, self.sequences, axis=1)
+            if source in self.module.LOSSES:
+                # What does not count was not measured.
+                counts = self.counted(source, 0, self.steps)[within]
+                missing |= ~counts.reshape(missing.shape)
             if missing.any():
                 values = values.copy()
                 values[missing] = 0
