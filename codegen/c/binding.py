@@ -48,7 +48,7 @@ def _compiled(name: str, arrays: Any, sizes: Any, dtype: Any) -> bool:
         pointers[place] = _address(addresses, n, array, dtype)
     lengths = [math.prod(shape) for shape in made[len(given) :]]
     workspace = np.zeros(sum(lengths), dtype)
-    at = _address({}, "", workspace, dtype)
+    at = _place(workspace)
     for place, length in zip(own, lengths, strict=True):
         pointers[place] = at
         at += length * dtype.itemsize
@@ -71,13 +71,17 @@ def _address(known: Any, name: str, array: Any, dtype: Any) -> int:
     """Where the elements of an array stand, row after row."""
     found = known.get(name)
     if found is None or found[0] is not array:
-        rows: Any = np.asarray(array, dtype, order="C")
-        try:
-            place = ctypes.addressof(ctypes.c_char.from_buffer(rows))
-        except (TypeError, ValueError):  # what may not be written, or is empty
-            place = rows.ctypes.data
-        found = known[name] = (array, rows, place)
+        rows = np.asarray(array, dtype, order="C")
+        found = known[name] = (array, rows, _place(rows))
     return int(found[2])
+
+
+def _place(rows: Any) -> int:
+    """Where the first element of an array stands; quicker than NumPy says it, where that can be."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(rows))
+    except (TypeError, ValueError):  # what may not be written, or is empty
+        return int(rows.ctypes.data)
 
 
 def _gemm(dtype: Any) -> int:

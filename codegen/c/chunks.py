@@ -35,7 +35,7 @@ from bptt.codegen.nodes import Affine
 from bptt.derive.calculus.chunks import ENDS, TOTAL_STEPS, carry_of, share_of
 
 STAGES = ("_forward", "_chunk_loss", "_chunk_backward")
-# Where an array stands in a row of them: what comes before it, and its own size, as lengths.
+# The shapes of arrays that stand one after the other, by their names.
 Shapes = Mapping[str, tuple[int | str, ...]]
 
 
@@ -83,7 +83,7 @@ class Chunks:
 
     def placing(self) -> Call:
         """The function that places the arrays of a part."""
-        real, layout = f"{self._prefix}_real *", self._layout
+        real = f"{self._prefix}_real *"
         arguments: list[Argument] = [
             (f"{self._prefix}_arrays *", "arrays"),
             *(a for a in given(self._interface, judged=True) if a[1] != "initial"),
@@ -91,10 +91,8 @@ class Chunks:
             ("long ", "start"),
             *sized(self._interface),
         ]
-        items = [item for stage in STAGES for item in layout.placing(stage)]
-        items += [item for stage in STAGES for item in layout.passing(stage)]
         begin = head("static void", f"{self._prefix}_place_part", arguments)
-        return Call("place_part", (), begin, body(items, arguments))
+        return Call("place_part", (), begin, body(self._layout.placed(), arguments))
 
     # Statements.
 

@@ -25,10 +25,10 @@ from bptt.codegen.c.calls import (
 from bptt.codegen.c.chunks import Chunks
 from bptt.codegen.c.expressions import Item
 from bptt.codegen.c.interface import Group, Interface, Member, Shown, pointers
-from bptt.codegen.c.layout import Given, Layout, Rows
+from bptt.codegen.c.layout import Given, Layout
 from bptt.codegen.c.memory import size_code
 from bptt.codegen.c.names import Names
-from bptt.derive.calculus.quantity import Tangent, unused
+from bptt.derive.calculus.quantity import Role, Tangent, unused
 from bptt.derive.calculus.tangent import DOT
 
 # Which way the derivatives of every element are computed, and what of.
@@ -62,15 +62,17 @@ def _jvp(interface: Interface) -> Iterator[Offer]:
     tangents = tuple(interface.shown({s.quantity: s.member.name for s in interface.signals},
                                      values["tangents"]))  # fmt: skip
     moved, more = dict[str, Given](), list[Argument]()
-    for group, members in (("parameters", "parameter"), ("inputs", "input")):
+    roles: tuple[Role, ...] = ("parameter", "input")
+    for role in roles:
+        group, direction = f"{role}s", f"{role}_direction"
         if not interface.has(group):
             continue
-        direction = f"{members}_direction"
         more.append((f"const {prefix}_{group} *", direction))
-        for quantity in system.of_role("parameter" if group == "parameters" else "input"):
+        for quantity in system.of_role(role):
             name = values["directions"].get(quantity.name, "")
             code = f"{direction}->{interface.identifier(quantity.name)}"
-            wanted = direction if group == "parameters" else f"{direction} && {code}"
+            # Parameters are a structure of numbers, inputs one of pointers.
+            wanted = direction if role == "parameter" else f"{direction} && {code}"
             moved[name] = Given(code, wanted)
     outside = interface.outside()
     if interface.has("initial"):
@@ -131,7 +133,6 @@ def _into(
     known: Mapping[str, Given],
     stages: tuple[str, ...],
     frame: int = 0,
-    outside: Mapping[str, Sequence[Rows]] | None = None,
 ) -> tuple[Layout, list[Item]]:
     """Where arrays stand of which some are derivatives by the parameters, and what then puts these
     into a structure: zeros of what has none."""
@@ -145,7 +146,7 @@ def _into(
         interface.frames[frame],
         stages,
         {**known, **into},
-        interface.outside() if outside is None else outside,
+        interface.outside(),
         tuple(name for name in members if name not in into),
     )
     has_value = {interface.identifier(n) for n, made in names.items() if made in members}
@@ -275,7 +276,7 @@ def _learn_step(interface: Interface, names: Mapping[str, str]) -> Iterator[Offe
     items = [*arrays(interface, 1), f"{prefix}_state *const state = &learner->state;"]
     # A loss counts what its weight says, and not the whole of a sequence.
     items += numbers(interface, ("1" for _ in interface.totals))
-    items += [*from_state(interface), *_placing(layout)]
+    items += [*from_state(interface), *layout.placed()]
     items.append(layout.run("_online", ones, **{frame.first_step: "state->steps"}))
     items += [*interface.carried(layout), "++state->steps;", *after]
     items += [item for name in windows for item in _shifted(layout, name)]
@@ -370,15 +371,10 @@ def _whole(
     counts = ", ".join(interface.sizes)
     about += f" The workspace holds {interface.prefix.upper()}_{macro}({counts}) numbers."
     arguments = [*given(interface, judged=judged), *more, *sized(interface), *found]
-    items = [*arrays(interface, frame), *before, *_placing(layout)]
+    items = [*arrays(interface, frame), *before, *layout.placed()]
     items += [*map(layout.run, layout.stages), *after]
     workspace = of_sequences(interface, macro, layout.workspace())
     return call(interface, kind, name, about, arguments, items, workspace, layout.operations())
-
-
-def _placing(layout: Layout) -> list[Item]:
-    items = [item for stage in layout.stages for item in layout.placing(stage)]
-    return items + [item for stage in layout.stages for item in layout.passing(stage)]
 
 
 _OFFERS: Mapping[str, Callable[[Interface], Iterator[Offer]]] = {

@@ -153,14 +153,12 @@ class Interface:
         known = {n: n for n in every if n in self._buffers and self._has_rows(n)}
         return tuple(self.shown({n: self.names[n] for n in known}, known))
 
-    def shown(
-        self, members: Mapping[str, str], quantities: Mapping[str, str], frame: int = 0
-    ) -> Iterator[Shown]:
+    def shown(self, members: Mapping[str, str], quantities: Mapping[str, str]) -> Iterator[Shown]:
         """What members of a structure point at: the quantities of these names, those of a program.
 
         `members` are their identifiers by key; what no quantity is known of is zero.
         """
-        layout = Layout(self.frames[frame], (), {})
+        layout = Layout(self.frames[0], (), {})
         for key, name in members.items():
             if key not in quantities:
                 yield Shown("", Member(name, "0", "zero: a null pointer"), 0, 0)

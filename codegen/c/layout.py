@@ -91,6 +91,11 @@ class Layout:
 
     # Statements.
 
+    def placed(self) -> list[Item]:
+        """Statements that place all arrays of all functions."""
+        items = [item for stage in self.stages for item in self.placing(stage)]
+        return items + [item for stage in self.stages for item in self.passing(stage)]
+
     def placing(self, stage: str) -> Iterator[Item]:
         """Statements that place what a function is the first to use, and is kept."""
         for name in self._first(stage):
