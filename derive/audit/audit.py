@@ -125,10 +125,10 @@ def _forgotten(claim: Claim, finding: Finding, court: Judge) -> Comparison | Non
     for condition in tried:
         # Where a <= b leaves a = b alone, it says nothing.
         strict = replace(condition, operators=(condition.operators[0].rstrip("="),))
-        outcomes = [
+        outcomes = (
             court.compare(finding.reading.sides, (*claim.where, c), finding.reading.layout)
             for c in dict.fromkeys((strict, condition))
-        ]
+        )
         if all(o.holds and o.instances > 1 for o in outcomes):
             return condition
     return None

@@ -43,6 +43,7 @@ MAX_STEPS = 64
 SCALES = tuple(
     itertools.product((0.6, 0.8, 1.0, 1.2, 1.5, 1.8, 2.2, 3.0), (0.01, 1.0, 4.0), (0.01, 0.3))
 )
+SEEDS = (3, 4)
 # As much as the first inputs have to matter, for the last ones to be given up on.
 ENOUGH = 0.03
 Gradients = Mapping[str, Array]
@@ -144,18 +145,14 @@ def _at_length(
 
     Where they differ, the shortest sequence for which they do says where it stops.
     """
-    drawn = _remembered(setting, sizes, steps)
-    case = _long(setting, sizes, steps, drawn)
-    found = [_compared(name, [case], [_called(function, case)]) for name in case.truth]
+    long = _Long(setting, sizes, steps)
+    found = long.compared(steps, function)
     if all(c.is_right for c in found):
         return found
-    for fewer in range(3, steps):
-        shorter = _long(setting, sizes, fewer, drawn)
-        if not all(_compared(n, [shorter], [_called(function, shorter)]).is_right
-                   for n in shorter.truth):  # fmt: skip
-            break
-    else:
-        fewer = steps
+    fewer = next(
+        (n for n in range(3, steps) if not all(c.is_right for c in long.compared(n, function))),
+        steps,
+    )
     words = f"is right for {fewer - 1} steps, and wrong for {fewer}: does it go back far enough?"
     return [c if c.is_right or c.found else replace(c, explanation=words) for c in found]
 
@@ -171,46 +168,45 @@ def _beyond(function: Function, steps: int) -> int:
     return 2 + max([32, steps, *known])
 
 
-# How a network is drawn: the seed, and factors of weights, of biases and of inputs.
-_Draw = tuple[int, tuple[float, float, float]]
+class _Long:
+    """Sequences of any length, drawn so that the first steps matter as the last ones do.
 
-
-def _remembered(setting: Setting, sizes: Mapping[str, int], steps: int) -> _Draw:
-    """A draw by which the first steps of a sequence matter as its last ones do, if there is one."""
-    best, chosen = -1.0, (3, SCALES[0])
-    for drawn in itertools.product((3, 4), SCALES):
-        ratio = _memory(_drawn(setting, sizes, steps, drawn))
-        if ratio > best:
-            best, chosen = ratio, drawn
-        if best > ENOUGH:
-            break
-    return chosen
-
-
-def _drawn(setting: Setting, sizes: Mapping[str, int], steps: int, drawn: _Draw) -> Instance:
-    seed, (weights, offsets, inputs) = drawn
-    plain = _instance(setting, sizes, steps, 2, seed)
-    arrays = dict(plain.arrays)
-    for quantity in plain.system.of_role("parameter"):
-        factor = weights if len(quantity.axes) > 1 else offsets
-        arrays[quantity.name] = factor * arrays[quantity.name]
-    for quantity in plain.system.of_role("input", differentiable=True):
-        arrays[quantity.name] = inputs * arrays[quantity.name]
-    return replace(plain, system=adjoint(plain.system), arrays=arrays)
-
-
-def _long(setting: Setting, sizes: Mapping[str, int], steps: int, drawn: _Draw) -> _Case:
-    """A sequence of any length, with its gradients by the adjoint system.
-
-    Shorter ones have been compared without it.
+    Their gradients are those of the adjoint system: shorter ones have been compared without it.
     """
-    instance = _drawn(setting, sizes, steps, drawn)
-    system = instance.system
-    parameters = {q.name: system.derivative("loss", q.name) for q in system.of_role("parameter")}
-    values = instance.values(of=tuple(parameters.values()))
-    return _Case(
-        replace(instance, system=system.primal), {n: values[made] for n, made in parameters.items()}
-    )
+
+    def __init__(self, setting: Setting, sizes: Mapping[str, int], steps: int) -> None:
+        self._setting, self._sizes = setting, sizes
+        self._derived = adjoint(setting.system(sizes))
+        best = -1.0
+        for seed in SEEDS:
+            plain = _instance(setting, sizes, steps, 2, seed)
+            for factors in SCALES:
+                ratio = _memory(self._scaled(plain, factors))
+                if ratio > best:
+                    best, self._seed, self._factors = ratio, seed, factors
+                if best > ENOUGH:
+                    return
+
+    def _scaled(self, plain: Instance, factors: tuple[float, float, float]) -> Instance:
+        weights, offsets, inputs = factors
+        arrays = dict(plain.arrays)
+        for quantity in plain.system.of_role("parameter"):
+            factor = weights if len(quantity.axes) > 1 else offsets
+            arrays[quantity.name] = factor * arrays[quantity.name]
+        for quantity in plain.system.of_role("input", differentiable=True):
+            arrays[quantity.name] = inputs * arrays[quantity.name]
+        return replace(plain, system=self._derived, arrays=arrays)
+
+    def compared(self, steps: int, function: Function) -> list[Compared]:
+        """What the function gives for so many steps."""
+        plain = _instance(self._setting, self._sizes, steps, 2, self._seed)
+        instance, system = self._scaled(plain, self._factors), self._derived
+        made = {q.name: system.derivative("loss", q.name) for q in system.of_role("parameter")}
+        values = instance.values(of=tuple(made.values()))
+        truth = {name: values[gradient] for name, gradient in made.items()}
+        case = _Case(replace(instance, system=plain.system), truth)
+        given = [_called(function, case)]
+        return [_compared(name, [case], given) for name in truth]
 
 
 def _memory(instance: Instance) -> float:

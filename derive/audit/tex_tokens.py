@@ -52,6 +52,9 @@ _GOING_ON = _JOINING | frozenset((*CLOSING, BEGIN, r"\\"))
 _UNSEEN = ("label", "tag", "hspace", "vspace", "phantom", "hphantom", "vphantom", "color")
 _FRAMES = {"boxed": 1, "fbox": 1, "textcolor": 2, "colorbox": 2, "underbrace": 1, "overbrace": 1}
 _COMMAND = re.compile(rf"\\({'|'.join((*_UNSEEN, *_FRAMES))})\*?\s*(?=\{{)")
+# What stands behind a backslash is no brace.
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_SCRIPT = re.compile(r"\s*[_^]\s*(?=\{)")
 _DISPLAY = re.compile(r"^\s*(\$\$?|\\\[|\\\()|(\$\$?|\\\]|\\\))[\s.,;]*$")
 
 
@@ -98,35 +101,31 @@ def _plain(text: str) -> str:
     text = _DISPLAY.sub(lambda m: " " * len(m[0]), text)
     while (command := _COMMAND.search(text)) is not None:
         name, end = command[1], command.end()
-        groups = []
-        for _ in range(_FRAMES.get(name, 1)):
-            if text[end : end + 1] != "{":
-                break
-            groups.append((end, _closing(text, end)))
-            end = groups[-1][1] + 1
         blank = [(command.start(), command.end())]
-        if name in _FRAMES and groups:
-            first, last = groups[-1]
-            blank += [(a, b + 1) for a, b in groups[:-1]] + [(first, first + 1), (last, last + 1)]
-            script = re.compile(r"\s*[_^]\s*(?=\{)").match(text, end)
+        # Arguments before the one that a frame is around go with the command.
+        for _ in range(_FRAMES.get(name, 2) - 1):
+            stop = _closing(text, end) + 1
+            blank.append((end, stop))
+            end = stop
+        if name in _FRAMES and text[end : end + 1] == "{":
+            last = _closing(text, end)
+            blank += [(end, end + 1), (last, last + 1)]
+            script = _SCRIPT.match(text, last + 1)
             if name.endswith("brace") and script is not None:
                 blank.append((script.start(), _closing(text, script.end()) + 1))
-        else:
-            blank += [(a, b + 1) for a, b in groups]
         for start, stop in blank:
             text = text[:start] + " " * (stop - start) + text[stop:]
     return text
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the brace at a place is closed; the end of the text where it is not."""
+    """Where the brace at a place is closed. Raises UserError where it is not."""
     depth = 0
-    for place in range(start, len(text)):
-        escaped = place > 0 and text[place - 1] == "\\"
-        depth += {"{": 1, "}": -1}.get(text[place], 0) if not escaped else 0
+    for brace in _BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
         if not depth:
-            return place
-    return len(text) - 1
+            return brace.start()
+    raise UserError("a brace is not closed", place=_where(text, start), remedy="close it")
 
 
 def _word_between(text: str, position: int) -> int | None:
