@@ -38,7 +38,6 @@ from bptt.codegen.program import (
     Program,
     Statement,
     assignments,
-    overlap,
     places,
     root,
 )
@@ -328,7 +327,7 @@ class _Body:
             common = min(parts)
             here, there = self._reached(one, own, common), self._reached(other, more, common)
             apart = here and there and not (here.start < there.stop and there.start < here.stop)
-            if apart or not overlap(one.name, other.name, buffers):
+            if apart:
                 return False
         pairs = zip(one.subscripts[:common], other.subscripts[:common], strict=True)
         for axis, (a, b) in enumerate(pairs):
